@@ -1,0 +1,65 @@
+#pragma once
+// The seam: what a device must provide. Ops launch kernels by type (the structs in kernels.h);
+// a backend holds one function for each kernel that it has.
+
+#include <span>
+
+#include "backends/kernels.h"
+#include "tensor/tensor.h"
+
+namespace mlx {
+
+// One launch: a kernel, its parameters (a trivially copyable struct of kernels.h), what it
+// writes and what it reads. Missing optional inputs are undefined tensors.
+struct Launch {
+  int kernel;
+  const void* params;
+  size_t params_size;
+  std::span<const Tensor* const> outputs;
+  std::span<const Tensor* const> inputs;
+
+  template <class K>
+  const K& as() const { return *static_cast<const K*>(params); }
+  const Tensor& out(size_t i = 0) const { return *outputs[i]; }
+  const Tensor& in(size_t i) const { return *inputs[i]; }
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual void run(const Launch& launch) = 0;
+  // Returns when everything that was launched has finished.
+  virtual void synchronize() {}
+};
+
+// The backend of a device; RuntimeError names the devices there are when it is missing.
+Backend& backend(DeviceType type);
+void register_backend(DeviceType type, Backend* b);
+bool has_backend(DeviceType type);
+
+// Every kernel type gets a number the first time it is named.
+int next_kernel_number(const char* name);
+const char* kernel_name(int kernel);
+int kernel_count();
+
+template <class K>
+int kernel_number() {
+  static const int number = next_kernel_number(K::name);
+  return number;
+}
+
+void launch(const Launch& launch);
+
+template <class K>
+void launch(const K& kernel, std::initializer_list<const Tensor*> outputs, std::initializer_list<const Tensor*> inputs) {
+  static_assert(std::is_trivially_copyable_v<K>);
+  launch({kernel_number<K>(), &kernel, sizeof(K), {outputs.begin(), outputs.size()}, {inputs.begin(), inputs.size()}});
+}
+
+template <class K>
+void launch(const K& kernel, std::span<const Tensor* const> outputs, std::span<const Tensor* const> inputs) {
+  static_assert(std::is_trivially_copyable_v<K>);
+  launch({kernel_number<K>(), &kernel, sizeof(K), outputs, inputs});
+}
+
+}  // namespace mlx

@@ -1,0 +1,296 @@
+// The Tensor type of Python: a heap type with number and mapping slots, so that `a + b` is one C call.
+
+#include "bindings/tensor_type.h"
+
+#include <cstddef>
+
+#include "bindings/op_table.h"
+#include "ops.h"
+#include "tape/autograd_meta.h"
+
+namespace mlx::bindings {
+
+PyTypeObject* tensor_type = nullptr;
+
+namespace {
+
+PyTensor* object_of(PyObject* o) { return reinterpret_cast<PyTensor*>(o); }
+
+PyObject* new_object(PyTypeObject* type, const Tensor& t) {
+  auto* self = object_of(checked(type->tp_alloc(type, 0)));
+  new (&self->tensor) Tensor(t);
+  t.impl()->python = self;
+  return reinterpret_cast<PyObject*>(self);
+}
+
+void tensor_dealloc(PyObject* o) {
+  PyTensor* self = object_of(o);
+  PyTypeObject* type = Py_TYPE(o);
+  PyObject_GC_UnTrack(o);
+  if (self->weak_references) PyObject_ClearWeakRefs(o);
+  Py_CLEAR(self->dict);
+  if (self->tensor.defined() && self->tensor.impl()->python == o) self->tensor.impl()->python = nullptr;
+  self->tensor.~Tensor();
+  type->tp_free(o);
+  Py_DECREF(type);
+}
+
+int tensor_traverse(PyObject* o, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(o));
+  Py_VISIT(object_of(o)->dict);
+  return 0;
+}
+
+int tensor_clear(PyObject* o) {
+  Py_CLEAR(object_of(o)->dict);
+  return 0;
+}
+
+PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    // Tensor(data) and the old Tensor(2, 3): float32 whatever the data.
+    Py_ssize_t n = PyTuple_GET_SIZE(args);
+    Tensor t;
+    if (n == 1 && !PyLong_Check(PyTuple_GET_ITEM(args, 0))) {
+      t = tensor_from_data(PyTuple_GET_ITEM(args, 0), default_dtype(), true);
+    } else {
+      Shape shape;
+      for (Py_ssize_t i = 0; i < n; ++i) shape.push_back(py::cast<int64_t>(py::handle(PyTuple_GET_ITEM(args, i))));
+      t = allocate(n ? shape : Shape{0}, default_dtype());
+    }
+    return new_object(type, t);
+  });
+}
+
+// ---- numbers
+
+// Reads both operands of a binary slot; false when one is neither a tensor nor a number.
+bool operands(PyObject* a, PyObject* b, Tensor& x, Tensor& y) {
+  auto read = [](PyObject* o, Tensor& t) {
+    if (is_tensor(o)) return t = tensor_of(o), true;
+    if (is_number(o)) return t = wrapped_number(scalar_of(o)), true;
+    return false;
+  };
+  return read(a, x) && read(b, y);
+}
+
+template <Tensor (*F)(const Tensor&, const Tensor&)>
+PyObject* binary(PyObject* a, PyObject* b) {
+  return guarded([&]() -> PyObject* {
+    if (is_tensor(a) && is_tensor(b)) return wrap(F(tensor_of(a), tensor_of(b)));
+    Tensor x, y;
+    if (!operands(a, b, x, y)) return Py_NewRef(Py_NotImplemented);
+    return wrap(F(x, y));
+  });
+}
+
+template <Tensor (*F)(const Tensor&, const Tensor&)>
+PyObject* inplace(PyObject* a, PyObject* b) {
+  return guarded([&]() -> PyObject* {
+    Tensor x, y;
+    if (!operands(a, b, x, y)) return Py_NewRef(Py_NotImplemented);
+    F(x, y);
+    return Py_NewRef(a);
+  });
+}
+
+template <Tensor (*F)(const Tensor&)>
+PyObject* unary(PyObject* a) {
+  return guarded([&] { return wrap(F(tensor_of(a))); });
+}
+
+Tensor slot_add(const Tensor& a, const Tensor& b) { return add(a, b); }
+Tensor slot_sub(const Tensor& a, const Tensor& b) { return sub(a, b); }
+Tensor slot_add_(const Tensor& a, const Tensor& b) { return add_(a, b); }
+Tensor slot_sub_(const Tensor& a, const Tensor& b) { return sub_(a, b); }
+Tensor slot_div(const Tensor& a, const Tensor& b) { return div(a, b); }
+Tensor slot_div_(const Tensor& a, const Tensor& b) { return div_(a, b); }
+Tensor slot_positive(const Tensor& a) { return positive(a); }
+
+PyObject* slot_pow(PyObject* a, PyObject* b, PyObject*) { return binary<mlx::pow>(a, b); }
+PyObject* slot_pow_(PyObject* a, PyObject* b, PyObject*) { return inplace<mlx::pow_>(a, b); }
+
+PyObject* slot_divmod(PyObject* a, PyObject* b) {
+  return guarded([&]() -> PyObject* {
+    Tensor x, y;
+    if (!operands(a, b, x, y)) return Py_NewRef(Py_NotImplemented);
+    py::object q = py::reinterpret_steal<py::object>(wrap(floor_divide(x, y)));
+    py::object r = py::reinterpret_steal<py::object>(wrap(remainder(x, y)));
+    return py::make_tuple(q, r).release().ptr();
+  });
+}
+
+PyObject* slot_matmul(PyObject* a, PyObject* b) {
+  return guarded([&]() -> PyObject* {
+    if (!is_tensor(a) || !is_tensor(b)) return Py_NewRef(Py_NotImplemented);
+    return wrap(matmul(tensor_of(a), tensor_of(b)));
+  });
+}
+
+PyObject* compare(PyObject* a, PyObject* b, int op) {
+  switch (op) {
+    case Py_LT: return binary<mlx::lt>(a, b);
+    case Py_LE: return binary<mlx::le>(a, b);
+    case Py_EQ: return binary<mlx::eq>(a, b);
+    case Py_NE: return binary<mlx::ne>(a, b);
+    case Py_GT: return binary<mlx::gt>(a, b);
+    default: return binary<mlx::ge>(a, b);
+  }
+}
+
+Py_hash_t tensor_hash(PyObject* o) { return static_cast<Py_hash_t>(reinterpret_cast<uintptr_t>(o) >> 4); }
+
+Scalar only_element(const Tensor& t, const char* what) {
+  if (t.numel() != 1)
+    throw RuntimeError(what, " with more than one value is ambiguous: the tensor has ", t.numel(), " elements, not 1");
+  return item(t);
+}
+
+int tensor_bool(PyObject* o) {
+  return guarded_int([&] { return int(only_element(tensor_of(o), "the truth value of a tensor").to_bool()); });
+}
+
+PyObject* tensor_int(PyObject* o) {
+  return guarded([&] {
+    Scalar s = only_element(tensor_of(o), "the integer value of a tensor");
+    if (s.is_complex()) throw TypeError("a complex tensor cannot be converted to int");
+    py::object number = py::reinterpret_steal<py::object>(wrap(s));
+    return checked(PyNumber_Long(number.ptr()));
+  });
+}
+
+PyObject* tensor_float(PyObject* o) {
+  return guarded([&] {
+    Scalar s = only_element(tensor_of(o), "the float value of a tensor");
+    if (s.is_complex()) throw TypeError("a complex tensor cannot be converted to float");
+    return PyFloat_FromDouble(s.to_double());
+  });
+}
+
+PyObject* tensor_index(PyObject* o) {
+  return guarded([&] {
+    const Tensor& t = tensor_of(o);
+    if (t.numel() != 1 || t.is_inexact()) throw TypeError("only integer tensors of a single element can be converted to an index");
+    return PyLong_FromLongLong(item(t).to_int());
+  });
+}
+
+// ---- sequences
+
+Py_ssize_t tensor_length(PyObject* o) {
+  return guarded_int([&]() -> Py_ssize_t {
+    const Tensor& t = tensor_of(o);
+    if (t.dim() == 0) throw TypeError("len() of a 0-d tensor");
+    return t.size(0);
+  });
+}
+
+PyObject* tensor_iter(PyObject* o) {
+  return guarded([&] {
+    if (tensor_of(o).dim() == 0) throw TypeError("iteration over a 0-d tensor");
+    py::object rows = py::reinterpret_steal<py::object>(wrap(unbind(tensor_of(o), 0)));
+    return checked(PyObject_GetIter(rows.ptr()));
+  });
+}
+
+int tensor_contains(PyObject* o, PyObject* element) {
+  return guarded_int([&]() -> int {
+    Tensor x, y;
+    if (!operands(o, element, x, y)) throw RuntimeError("`in` needs a tensor or a number, not ", Py_TYPE(element)->tp_name);
+    return item(any(eq(x, y))).to_bool();
+  });
+}
+
+PyObject* tensor_repr(PyObject* o) {
+  return guarded([&] {
+    static py::object* repr = new py::object(py::module_::import("mlx._printing").attr("tensor_repr"));
+    return (*repr)(py::handle(o)).release().ptr();
+  });
+}
+
+PyMemberDef members[] = {
+    {"__dictoffset__", Py_T_PYSSIZET, offsetof(PyTensor, dict), Py_READONLY, nullptr},
+    {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(PyTensor, weak_references), Py_READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+
+template <class F>
+void* slot(F* f) { return reinterpret_cast<void*>(f); }
+
+}  // namespace
+
+PyObject* wrap(const Tensor& t) {
+  if (!t.defined()) return Py_NewRef(Py_None);
+  if (t.impl()->python) return Py_NewRef(static_cast<PyObject*>(t.impl()->python));
+  return new_object(tensor_type, t);
+}
+
+PyObject* wrap_as(PyTypeObject* type, const Tensor& t) { return new_object(type, t); }
+
+PyObject* wrap(const TensorList& list) {
+  py::object tuple = py::reinterpret_steal<py::object>(checked(PyTuple_New(static_cast<Py_ssize_t>(list.size()))));
+  for (size_t i = 0; i < list.size(); ++i) PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), checked(wrap(list[i])));
+  return tuple.release().ptr();
+}
+
+void make_tensor_type(py::module_& module) {
+  PyType_Slot slots[] = {
+      {Py_tp_new, slot(tensor_new)},
+      {Py_tp_dealloc, slot(tensor_dealloc)},
+      {Py_tp_traverse, slot(tensor_traverse)},
+      {Py_tp_clear, slot(tensor_clear)},
+      {Py_tp_repr, slot(tensor_repr)},
+      {Py_tp_hash, slot(tensor_hash)},
+      {Py_tp_richcompare, slot(compare)},
+      {Py_tp_iter, slot(tensor_iter)},
+      {Py_tp_members, members},
+      {Py_tp_getset, tensor_properties},
+      {Py_tp_methods, tensor_methods},
+      {Py_nb_add, slot(binary<slot_add>)},
+      {Py_nb_subtract, slot(binary<slot_sub>)},
+      {Py_nb_multiply, slot(binary<mlx::mul>)},
+      {Py_nb_true_divide, slot(binary<slot_div>)},
+      {Py_nb_floor_divide, slot(binary<mlx::floor_divide>)},
+      {Py_nb_remainder, slot(binary<mlx::remainder>)},
+      {Py_nb_divmod, slot(slot_divmod)},
+      {Py_nb_power, slot(slot_pow)},
+      {Py_nb_matrix_multiply, slot(slot_matmul)},
+      {Py_nb_and, slot(binary<mlx::bitwise_and>)},
+      {Py_nb_or, slot(binary<mlx::bitwise_or>)},
+      {Py_nb_xor, slot(binary<mlx::bitwise_xor>)},
+      {Py_nb_lshift, slot(binary<mlx::bitwise_left_shift>)},
+      {Py_nb_rshift, slot(binary<mlx::bitwise_right_shift>)},
+      {Py_nb_negative, slot(unary<mlx::neg>)},
+      {Py_nb_positive, slot(unary<slot_positive>)},
+      {Py_nb_absolute, slot(unary<mlx::abs>)},
+      {Py_nb_invert, slot(unary<mlx::bitwise_not>)},
+      {Py_nb_inplace_add, slot(inplace<slot_add_>)},
+      {Py_nb_inplace_subtract, slot(inplace<slot_sub_>)},
+      {Py_nb_inplace_multiply, slot(inplace<mlx::mul_>)},
+      {Py_nb_inplace_true_divide, slot(inplace<slot_div_>)},
+      {Py_nb_inplace_floor_divide, slot(inplace<mlx::floor_divide_>)},
+      {Py_nb_inplace_remainder, slot(inplace<mlx::remainder_>)},
+      {Py_nb_inplace_power, slot(slot_pow_)},
+      {Py_nb_inplace_and, slot(inplace<mlx::bitwise_and_>)},
+      {Py_nb_inplace_or, slot(inplace<mlx::bitwise_or_>)},
+      {Py_nb_inplace_xor, slot(inplace<mlx::bitwise_xor_>)},
+      {Py_nb_inplace_lshift, slot(inplace<mlx::bitwise_left_shift_>)},
+      {Py_nb_inplace_rshift, slot(inplace<mlx::bitwise_right_shift_>)},
+      {Py_nb_bool, slot(tensor_bool)},
+      {Py_nb_int, slot(tensor_int)},
+      {Py_nb_float, slot(tensor_float)},
+      {Py_nb_index, slot(tensor_index)},
+      {Py_mp_length, slot(tensor_length)},
+      {Py_mp_subscript, slot(get_item)},
+      {Py_mp_ass_subscript, slot(set_item)},
+      {Py_sq_contains, slot(tensor_contains)},
+      {0, nullptr}};
+  PyType_Spec spec = {"mlx.Tensor", sizeof(PyTensor), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
+  tensor_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
+  py::handle type(reinterpret_cast<PyObject*>(tensor_type));
+  type.attr("__array_priority__") = 1000;  // NumPy's operators give way to ours
+  type.attr("__module__") = "mlx";
+  module.attr("Tensor") = type;
+}
+
+}  // namespace mlx::bindings

@@ -1,0 +1,18 @@
+#pragma once
+// The parts of Python's Tensor type, a file each.
+
+#include "bindings/python.h"
+
+namespace mlx::bindings {
+
+extern PyGetSetDef tensor_properties[];  // tensor_properties.cpp
+extern PyMethodDef tensor_methods[];     // tensor_methods.cpp: what is not an op
+PyObject* get_item(PyObject* self, PyObject* index);                 // indexing.cpp
+int set_item(PyObject* self, PyObject* index, PyObject* value);
+
+void make_tensor_type(py::module_& module);
+void add_values(py::module_& module);    // values.cpp: dtype, device, Size
+void add_autograd(py::module_& module);  // autograd.cpp
+void add_data(py::module_& module);      // tensor_data.cpp: tensor(), from_numpy(), DLPack
+
+}  // namespace mlx::bindings

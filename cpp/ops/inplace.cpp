@@ -1,0 +1,108 @@
+// In-place writes: what may be written to, and what becomes of the tape's history.
+
+#include "ops.h"
+#include "ops/pointwise.h"
+
+namespace mlx {
+namespace {
+
+// The history of a base tensor of which a view was overwritten: the gradient of the rest goes to the
+// base as it was, that of the overwritten part to the value.
+class OverwriteView : public Node {
+ public:
+  OverwriteView(const Tensor& base, const Tensor& view, const Tensor& value)
+      : shape_(view.shape()), strides_(view.strides()), offset_(view.offset() - base.offset()) {
+    next.push_back(gradient_edge(base));
+    next.push_back(gradient_edge(value));
+    outputs.push_back({base.shape(), base.dtype(), base.device()});
+    base_strides_ = base.strides();
+  }
+  std::string name() const override { return "CopySlices"; }
+
+  Grads backward(const Grads& grads) override {
+    const Tensor& g = grads[0];
+    Grads out(2);
+    // Laid out as the base is, so that the view's strides mean the same places.
+    Tensor rest = allocate_strided(g.shape(), base_strides_, g.dtype(), g.device());
+    copy_(rest, g, false);
+    Tensor part = as_strided(rest, shape_, strides_, offset_);
+    if (needs(1)) out[1] = clone(part);
+    if (needs(0)) {
+      zero_(part);
+      out[0] = rest;
+    }
+    return out;
+  }
+
+ private:
+  Shape shape_, strides_, base_strides_;
+  int64_t offset_;
+};
+
+// The history of a tensor that was overwritten as a whole: everything goes to the value.
+class Overwrite : public Node {
+ public:
+  Overwrite(const Tensor& self, const Tensor& value) {
+    next.push_back(gradient_edge(value));
+    outputs.push_back({self.shape(), self.dtype(), self.device()});
+  }
+  std::string name() const override { return "CopyBackwards"; }
+  Grads backward(const Grads& grads) override { return {grads[0]}; }
+};
+
+void rewrite_history(const Tensor& self, const Tensor& value) {
+  if (!self.is_inexact()) return;
+  if (self.impl()->base) {
+    Tensor base(self.impl()->base);
+    if (!value.requires_grad() && !base.requires_grad()) return;
+    set_history(base, Ref<Node>(new OverwriteView(base, self, value)), 0);
+    set_history(self, history_of_view(self), 0);
+  } else if (value.requires_grad() || self.requires_grad()) {
+    set_history(self, Ref<Node>(new Overwrite(self, value)), 0);
+  }
+}
+
+}  // namespace
+
+Ref<Node> history_of_view(const Tensor& view) {
+  // The view's place in its base, as a strided view of it.
+  Tensor base(view.impl()->base);
+  GradModeGuard on(true);
+  if (view.dtype() == base.dtype()) return grad_fn(as_strided(base, view.shape(), view.strides(), view.offset()));
+  // A real view of a complex base (or the reverse) sees it through view_as_real first.
+  Tensor seen = base.is_complex() ? view_as_real(base) : view_as_complex(base);
+  return grad_fn(as_strided(seen, view.shape(), view.strides(), view.offset()));
+}
+
+void check_writable(const Tensor& self, const char* op) {
+  if (has_internal_overlap(self))
+    throw RuntimeError(op, "(): unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+                           "Please clone() the tensor before performing the operation.");
+  if (GradMode::enabled()) {
+    if (self.requires_grad() && is_leaf(self) && !self.impl()->base)
+      throw RuntimeError(op, "(): a leaf Variable that requires grad is being used in an in-place operation.");
+    if (self.impl()->base && self.impl()->base->requires_grad && is_leaf(Tensor(self.impl()->base)))
+      throw RuntimeError(op, "(): a view of a leaf Variable that requires grad is being used in an in-place operation.");
+  }
+  if (self.impl()->inference && !GradMode::inference())
+    throw RuntimeError(op, "(): Inplace update to inference tensor outside InferenceMode is not allowed.");
+}
+
+Tensor readable_copy(const Tensor& self) {
+  return recording({&self}) ? clone(self) : self;
+}
+
+Tensor assign_in_place(const Tensor& self, const Tensor& value, const char* op) {
+  bool copying = std::string_view(op) == "copy_";
+  if (!copying && !can_cast(value.dtype(), self.dtype()))
+    throw RuntimeError(op, "(): result type ", short_name(value.dtype()), " can't be cast to the desired output type ", short_name(self.dtype()));
+  if (!copying && value.shape() != self.shape())
+    throw RuntimeError(op, "(): output with shape ", self.shape(), " doesn't match the broadcast shape ", value.shape());
+  bool record = recording({&self, &value}) || (GradMode::enabled() && self.impl()->base && self.impl()->base->requires_grad);
+  copy_data(self, value);
+  self.changed();
+  if (record) rewrite_history(self, value);
+  return self;
+}
+
+}  // namespace mlx

@@ -1,0 +1,156 @@
+#include "ops/pointwise.h"
+
+#include "backends/backend.h"
+#include "ops.h"
+
+namespace mlx {
+namespace {
+
+DType common_dtype(const Row& row, Operands operands) {
+  const Tensor& first = **operands.begin();
+  bool same = !first.impl()->wrapped_number;
+  for (const Tensor* t : operands) same &= t->dtype() == first.dtype() && !t->impl()->wrapped_number;
+  DType common = first.dtype();
+  if (!same) {
+    Promotion p;
+    for (const Tensor* t : operands) p.add(*t);
+    common = p.result();
+  }
+  return row.promote() == Promote::Float && !is_inexact(common) ? default_dtype() : common;
+}
+
+DType result_dtype(const Row& row, DType common) {
+  switch (row.result()) {
+    case Result::Same: return common;
+    case Result::Bool: return DType::Bool;
+    case Result::Real: return to_real(common);
+    case Result::Complex: break;
+  }
+  return to_complex(common);
+}
+
+Shape common_shape(const Row& row, Operands operands) {
+  Shape shape = (*operands.begin())->shape();
+  for (const Tensor* t : operands)
+    if (t->shape() != shape) shape = broadcast_shapes(shape, t->shape(), row.name());
+  return shape;
+}
+
+// The device of the operands; zero-dimensional CPU tensors may join any device.
+Device common_device(const Row& row, Operands operands) {
+  Device device = (*operands.begin())->device();
+  for (const Tensor* t : operands) {
+    if (t->device() == device) continue;
+    if (device == Device{} && (*operands.begin())->dim() == 0) device = t->device();
+    else if (!(t->device() == Device{} && t->dim() == 0))
+      throw RuntimeError(row.name(), "(): expected all tensors to be on the same device, but found ", device, " and ", t->device());
+  }
+  return device;
+}
+
+void compute(const Row& row, DType common, const Tensor& out, Operands operands, Params params) {
+  if (out.numel() == 0) return;
+  Pointwise kernel{row.formula(), compute_type(common), static_cast<uint8_t>(params.size()), {}};
+  std::copy(params.begin(), params.end(), kernel.params);
+  launch(kernel, {&out}, operands);
+}
+
+void record_node(const Row& row, const Tensor& out, Operands operands, Params params) {
+  if (!out.is_inexact()) return;
+  Ref<Node> node(new PointwiseNode(row));
+  const Tensor* outputs[] = {&out};
+  static_cast<PointwiseNode&>(*node).keep({operands.begin(), operands.size()}, {params.begin(), params.size()}, out);
+  connect(node, outputs, {operands.begin(), operands.size()});
+  for (size_t i = 0; i < operands.size(); ++i)
+    if (!row.gradient_rule(i).apply) node->next[i] = {};
+}
+
+bool reads_operand(const Row& row, size_t i) {
+  for (int rule = 0; rule < kMaxOperands; ++rule)
+    if (row.gradient_rule(rule).reads & (1 << i)) return true;
+  return false;
+}
+
+}  // namespace
+
+Tensor pointwise(const Row& row, Operands operands, Params params) {
+  DType common = common_dtype(row, operands);
+  Tensor out = allocate(common_shape(row, operands), result_dtype(row, common), common_device(row, operands));
+  compute(row, common, out, operands, params);
+  if (recording(operands)) record_node(row, out, operands, params);
+  return out;
+}
+
+Tensor pointwise_in_place(const Row& row, Operands operands, Params params) {
+  const Tensor& self = **operands.begin();
+  check_writable(self, row.name());
+  DType common = common_dtype(row, operands);
+  DType result = result_dtype(row, common);
+  if (!can_cast(result, self.dtype()) && result != DType::Bool)
+    throw RuntimeError(row.name(), "_(): result type ", short_name(result), " can't be cast to the desired output type ", short_name(self.dtype()));
+  Shape shape = common_shape(row, operands);
+  if (shape != self.shape())
+    throw RuntimeError(row.name(), "_(): output with shape ", self.shape(), " doesn't match the broadcast shape ", shape);
+
+  if (recording(operands)) {
+    Tensor old = reads_operand(row, 0) ? readable_copy(self) : self;
+    SmallVector<const Tensor*, kMaxOperands> list(operands.begin(), operands.end());
+    list[0] = &old;
+    Tensor value = [&] {
+      switch (list.size()) {
+        case 1: return pointwise(row, {list[0]}, params);
+        case 2: return pointwise(row, {list[0], list[1]}, params);
+        case 3: return pointwise(row, {list[0], list[1], list[2]}, params);
+        default: return pointwise(row, {list[0], list[1], list[2], list[3]}, params);
+      }
+    }();
+    return assign_in_place(self, value, row.name());
+  }
+  bool overlaps = false;
+  for (const Tensor* t : operands) overlaps |= !same_layout(*t, self) && may_share_memory(*t, self);
+  if (overlaps) {
+    Tensor value = allocate(shape, result);
+    compute(row, common, value, operands, params);
+    copy_data(self, value);
+  } else {
+    compute(row, common, self, operands, params);
+  }
+  self.changed();
+  return self;
+}
+
+std::string PointwiseNode::name() const {
+  std::string name = row_.name();
+  name[0] = static_cast<char>(std::toupper(name[0]));
+  return name + "Backward0";
+}
+
+void PointwiseNode::keep(std::span<const Tensor* const> operands, std::span<const Scalar> params, const Tensor& out) {
+  uint8_t reads = 0;
+  for (size_t i = 0; i < operands.size(); ++i)
+    if (operands[i]->requires_grad()) reads |= row_.gradient_rule(i).reads;
+  if (reads & ~kReadsOut) {
+    saved_.resize(operands.size());
+    for (size_t i = 0; i < operands.size(); ++i)
+      if (reads & (1 << i)) saved_[i] = save(*operands[i]);
+  }
+  if (reads & kReadsOut) out_ = save_output(out);
+  for (const Scalar& p : params) params_.push_back(p);
+}
+
+Grads PointwiseNode::backward(const Grads& grads) {
+  if (released_) throw_released(*this);
+  Grads results(next.size());
+  for (size_t i = 0; i < next.size(); ++i)
+    if (needs(i)) results[i] = row_.gradient_rule(i).apply(grads[0], *this);
+  return results;
+}
+
+void PointwiseNode::release_saved() {
+  // A node that kept nothing can run again, as in PyTorch.
+  released_ = !saved_.empty() || out_.kept();
+  saved_.clear();
+  out_.reset();
+}
+
+}  // namespace mlx

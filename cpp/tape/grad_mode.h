@@ -1,0 +1,34 @@
+#pragma once
+// Whether ops are recorded: a flag a thread.
+
+namespace mlx {
+
+struct GradMode {
+  static bool enabled() { return enabled_; }
+  static void set(bool on) { enabled_ = on; }
+  static bool inference() { return inference_; }
+  static void set_inference(bool on) { inference_ = on; }
+  // Anomaly mode keeps the forward line of every op and checks gradients for NaN.
+  static bool anomaly() { return anomaly_; }
+  static bool anomaly_check_nan() { return anomaly_check_nan_; }
+  static void set_anomaly(bool on, bool check_nan) { anomaly_ = on; anomaly_check_nan_ = check_nan; }
+
+ private:
+  static inline thread_local bool enabled_ = true;
+  static inline thread_local bool inference_ = false;
+  static inline bool anomaly_ = false;
+  static inline bool anomaly_check_nan_ = true;
+};
+
+class GradModeGuard {
+ public:
+  explicit GradModeGuard(bool on) : before_(GradMode::enabled()) { GradMode::set(on); }
+  ~GradModeGuard() { GradMode::set(before_); }
+  GradModeGuard(const GradModeGuard&) = delete;
+  GradModeGuard& operator=(const GradModeGuard&) = delete;
+
+ private:
+  bool before_;
+};
+
+}  // namespace mlx

@@ -1,0 +1,103 @@
+#pragma once
+// record(): how an op that is not pointwise states its gradient, beside its forward code:
+//
+//   return record("Gather", out, {&input}, [=, index = save(index)](Backward& b) -> Grads {
+//     return {scatter_add(zeros(shape), dim, b.get(index), b.grad())};
+//   });
+//
+// The rule is kept (and what it captured) only when an input requires a gradient.
+
+#include <optional>
+
+#include "tape/grad_mode.h"
+#include "tape/saved_tensor.h"
+
+namespace mlx {
+
+// What a rule sees when it runs.
+class Backward {
+ public:
+  Backward(const Node& node, const Grads& grads) : node_(node), grads_(grads) {}
+  // The gradient of output i; undefined when nothing flowed into it (never so for a single output).
+  const Tensor& grad(size_t i = 0) const { return grads_[i]; }
+  // Whether the gradient of input i is wanted.
+  bool needs(size_t i) const { return node_.needs(i); }
+  Tensor get(const SavedTensor& saved) const { return saved.get(node_); }
+
+ private:
+  const Node& node_;
+  const Grads& grads_;
+};
+
+inline bool recording(std::initializer_list<const Tensor*> inputs) {
+  if (!GradMode::enabled()) return false;
+  for (const Tensor* t : inputs)
+    if (t->defined() && t->requires_grad()) return true;
+  return false;
+}
+
+inline bool recording(const TensorList& inputs) {
+  if (!GradMode::enabled()) return false;
+  for (const Tensor& t : inputs)
+    if (t.defined() && t.requires_grad()) return true;
+  return false;
+}
+
+[[noreturn]] void throw_released(const Node& node);
+
+template <class Rule>
+class RuleNode : public Node {
+ public:
+  RuleNode(const char* name, Rule rule) : name_(name), rule_(std::move(rule)) {}
+  std::string name() const override { return std::string(name_) + "Backward0"; }
+  Grads backward(const Grads& grads) override {
+    if (!rule_) throw_released(*this);
+    Backward b(*this, grads);
+    return (*rule_)(b);
+  }
+  void release_saved() override { rule_.reset(); }
+
+ private:
+  const char* name_;
+  std::optional<Rule> rule_;
+};
+
+// Makes `outputs` the results of `node`, which has `inputs`.
+void connect(const Ref<Node>& node, std::span<const Tensor* const> outputs, std::span<const Tensor* const> inputs);
+
+template <class Rule>
+Tensor record(const char* name, const Tensor& out, std::initializer_list<const Tensor*> inputs, Rule&& rule) {
+  if (!recording(inputs)) return out;
+  Ref<Node> node(new RuleNode<std::decay_t<Rule>>(name, std::forward<Rule>(rule)));
+  const Tensor* outputs[] = {&out};
+  connect(node, outputs, {inputs.begin(), inputs.size()});
+  return out;
+}
+
+template <class Rule>
+void record_all(const char* name, std::initializer_list<const Tensor*> outputs, std::initializer_list<const Tensor*> inputs, Rule&& rule) {
+  if (!recording(inputs)) return;
+  Ref<Node> node(new RuleNode<std::decay_t<Rule>>(name, std::forward<Rule>(rule)));
+  connect(node, {outputs.begin(), outputs.size()}, {inputs.begin(), inputs.size()});
+}
+
+template <class Rule>
+Tensor record(const char* name, const Tensor& out, const TensorList& inputs, Rule&& rule) {
+  if (!recording(inputs)) return out;
+  Ref<Node> node(new RuleNode<std::decay_t<Rule>>(name, std::forward<Rule>(rule)));
+  std::vector<const Tensor*> pointers;
+  for (const Tensor& t : inputs) pointers.push_back(&t);
+  const Tensor* outputs[] = {&out};
+  connect(node, outputs, pointers);
+  return out;
+}
+
+// Makes `view` a differentiable view of `base`, so that writes to either show in the other's history.
+Tensor as_view_of(const Tensor& base, Tensor view);
+
+template <class Rule>
+Tensor record_view(const char* name, const Tensor& base, const Tensor& view, Rule&& rule) {
+  return record(name, as_view_of(base, view), {&base}, std::forward<Rule>(rule));
+}
+
+}  // namespace mlx
