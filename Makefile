@@ -1,0 +1,65 @@
+# Everything is made in .venv and build/; nothing outside the checkout is touched.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+TREE := build/dev
+EXAMPLE ?= examples/demo.py
+BENCHMARK ?= benchmarks/run.py
+PYTHON_SOURCES := $(wildcard python tests examples benchmarks cmake .ci)
+
+export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell getconf _NPROCESSORS_ONLN)
+# Lets checkouts in different folders share compiled files.
+export CCACHE_BASEDIR ?= $(CURDIR)
+export CCACHE_NOHASHDIR ?= 1
+# The tools that CMake and Ninja come from.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: all build test demo bench lint format wheel sanitize clean
+all: build
+
+# A stamp for each group of requirements, so that each is installed once and again when pyproject.toml changes.
+$(VENV)/pyvenv.cfg:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/%.stamp: pyproject.toml .ci/requirements.py | $(VENV)/pyvenv.cfg
+	$(PY) .ci/requirements.py $* > $(VENV)/$*.txt
+	$(PY) -m pip install --quiet -r $(VENV)/$*.txt
+	touch $@
+
+# One tree holds the module and the C++ tests. It is kept, so this recompiles only what has changed.
+build: $(VENV)/build.stamp $(VENV)/dev.stamp $(VENV)/runtime.stamp
+	$(PY) -m pip install --quiet --no-build-isolation --no-deps --editable . \
+	    -C build-dir=$(TREE) -C cmake.define.MLX_BUILD_TESTS=ON
+
+test: build $(VENV)/test.stamp
+	ctest --test-dir $(TREE) --output-on-failure
+	$(PY) -m pytest tests/python
+
+demo: build $(VENV)/demo.stamp
+	$(PY) $(EXAMPLE)
+
+bench: build $(VENV)/bench.stamp
+	$(PY) $(BENCHMARK)
+
+lint: $(VENV)/lint.stamp
+	$(PY) -m ruff check $(PYTHON_SOURCES)
+	$(PY) -m ruff format --check $(PYTHON_SOURCES)
+	find cpp tests/cpp -name '*.h' -o -name '*.cpp' | xargs $(VENV)/bin/clang-format --dry-run -Werror
+	$(PY) -m mypy
+
+format: $(VENV)/lint.stamp
+	$(PY) -m ruff check --fix $(PYTHON_SOURCES)
+	$(PY) -m ruff format $(PYTHON_SOURCES)
+	find cpp tests/cpp -name '*.h' -o -name '*.cpp' | xargs $(VENV)/bin/clang-format -i
+
+wheel: $(VENV)/build.stamp $(VENV)/dev.stamp
+	$(PY) -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir dist .
+
+sanitize: $(VENV)/build.stamp $(VENV)/dev.stamp
+	cmake -S . -B build/sanitize -G Ninja -DMLX_BUILD_TESTS=ON -DMLX_SANITIZE=ON \
+	    -DPython_EXECUTABLE=$(CURDIR)/$(PY)
+	cmake --build build/sanitize
+	ctest --test-dir build/sanitize --output-on-failure
+
+clean:
+	rm -rf build dist $(VENV)

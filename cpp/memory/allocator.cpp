@@ -1,0 +1,25 @@
+#include "memory/allocator.h"
+
+#include <array>
+
+#include "base/error.h"
+#include "memory/cpu_allocator.h"
+
+namespace mlx {
+namespace {
+
+constinit std::array<Allocator*, 3> g_allocators{};
+
+}  // namespace
+
+Allocator& allocator(DeviceType type) {
+  if (type == DeviceType::CPU) return cpu_allocator();
+  if (Allocator* found = g_allocators[static_cast<size_t>(type)]) return *found;
+  throw RuntimeError("device '", name(type), "' is not available here: nothing allocates its memory");
+}
+
+void register_allocator(DeviceType type, Allocator* allocator) {
+  g_allocators[static_cast<size_t>(type)] = allocator;
+}
+
+}  // namespace mlx
