@@ -13,9 +13,14 @@ T sigmoid(T x) {
   if constexpr (ComplexNumber<T>) {
     return T(1) / (T(1) + exp(-x));
   } else {
-    // With exp of -|x| nothing overflows, and far negative arguments keep their precision.
+    // With exp of -|x| nothing overflows, and far negative arguments keep their precision. The rounding
+    // error of 1 + e is known exactly, so it is taken out again.
     const T e = exp(T(0) - abs(x));
-    return select(x < T(0), e, T(1)) / (T(1) + e);
+    const T sum = T(1) + e;
+    const T lost = e - (sum - T(1));
+    const T quotient = e / sum;
+    const T below = quotient - quotient * lost * (T(1) - quotient);
+    return select(x < T(0), below, T(1) - below);
   }
 }
 

@@ -141,7 +141,7 @@ MLX_INLINE Vec<float> atan2(Vec<float> y, Vec<float> x) {
     const Vec<double> low = select(steep, run, rise), high = select(steep, rise, run);
     // Two infinities make an angle of 45 degrees, two zeros one of none.
     Vec<double> ratio = select(low == high, Vec<double>(1), low / high);
-    ratio = select(high == 0, Vec<double>(0), ratio);
+    ratio = select(rise + run == 0, Vec<double>(0), ratio);
     Vec<double> result = core::small_arctangent(ratio);
     result = select(steep, kPi / 2 - result, result);
     return select(signbit(u), kPi - result, result);
