@@ -1,0 +1,281 @@
+#pragma once
+// exp, log, pow, the hyperbolic and the error functions of Vec<float>, within 2 ulp over the whole range.
+//
+// exp, log, tanh and erf, which networks live on, are float throughout. The others are evaluated in double,
+// in which range and cancellation need no care, and rounded once. Polynomials are minimax fits (Remez) of
+// the function named beside them, on the stated interval.
+
+#include "backends/cpu/vec_basic.h"
+
+namespace mlx::cpu::MLX_ISA {
+
+// c[0] + c[1] x + c[2] x^2 + ..., by Horner's rule.
+template <class E, int kCount>
+MLX_INLINE Vec<E> polynomial(Vec<E> x, const E (&c)[kCount]) {
+  Vec<E> sum(c[kCount - 1]);
+#pragma GCC unroll 32
+  for (int i = kCount - 2; i >= 0; --i) sum = fma(sum, x, Vec<E>(c[i]));
+  return sum;
+}
+
+inline constexpr float kInfinityF = __builtin_inff();
+inline constexpr float kNanF = __builtin_nanf("");
+inline constexpr double kLog2E = 0x1.71547652b82fep+0;
+inline constexpr double kLn2High = 0x1.62e42fefap-1, kLn2Low = 0x1.cf79abc9e3b39p-40;
+
+// (e^r - 1 - r) / r^2 on |r| <= ln(2) / 2
+inline constexpr float kExpF[] = {0.5000000096f, 0.1666651831f, 0.04166620389f, 0.008368953341f,
+                                  0.001395061596f};
+inline constexpr double kExp[] = {0.499999999995159642,    0.166666667872965585,    0.0416666670560553492,
+                                  0.00833328107786617931,  0.00138887961420905444, 0.000199093696554112084,
+                                  0.0000248877400051396518};
+
+namespace core {
+
+// Nearest integer as a double and, in the low bits of `shifted`, as an integer. For |x| < 2^51.
+struct Rounded {
+  Vec<double> shifted, value;
+};
+MLX_INLINE Rounded nearest(Vec<double> x) {
+  constexpr double magic = 0x1.8p52;
+  const Vec<double> shifted = x + magic;
+  return {shifted, shifted - magic};
+}
+MLX_INLINE Vec<double> power_of_two(Rounded n) {
+  return bit_cast<double>((bit_cast<uint64_t>(n.shifted) << 52) + Vec<uint64_t>(0x3ff0000000000000u));
+}
+
+// e^x = scale * (1 + fraction), for |x| < 700.
+struct Exponential {
+  Vec<double> scale, fraction;
+};
+MLX_INLINE Exponential exp_parts(Vec<double> x) {
+  const Rounded n = nearest(x * kLog2E);
+  Vec<double> r = fma(n.value, Vec<double>(-kLn2High), x);
+  r = fma(n.value, Vec<double>(-kLn2Low), r);
+  return {power_of_two(n), fma(r * r, polynomial(r, kExp), r)};
+}
+// Beyond 200 everything is 0 or infinity as a float; NaN stays.
+MLX_INLINE Vec<double> clamp_exponent(Vec<double> x) {
+  x = select(x > 200, Vec<double>(200), x);
+  return select(x < -200, Vec<double>(-200), x);
+}
+MLX_INLINE Vec<double> exp(Vec<double> x) {
+  const Exponential e = exp_parts(clamp_exponent(x));
+  return fma(e.scale, e.fraction, e.scale);
+}
+MLX_INLINE Vec<double> expm1(Vec<double> x) {
+  const Exponential e = exp_parts(clamp_exponent(x));
+  return fma(e.scale, e.fraction, e.scale - 1);
+}
+
+// Natural logarithm of a positive, finite number between 2^-500 and 2^500.
+MLX_INLINE Vec<double> log(Vec<double> x) {
+  // (log((1 + s) / (1 - s)) - 2 s) / s^3 in terms of s^2, for (1 + s) / (1 - s) in [sqrt(1/2), sqrt(2)]
+  static constexpr double kLog[] = {0.666666666665872091, 0.400000000522735067, 0.285714171297969358,
+                                    0.222233716854711965, 0.181236424209829148, 0.168198244014984305};
+  constexpr uint64_t bias = uint64_t{512} << 52;
+  const Vec<uint64_t> bits = bit_cast<uint64_t>(x);
+  const Vec<uint64_t> biased = (bits - Vec<uint64_t>(0x3fe6a09e667f3bcdu - bias)) >> Vec<uint64_t>(52);
+  // A small integer becomes a double by lying in the low bits of 2^52.
+  const Vec<double> exponent =
+      bit_cast<double>(biased + Vec<uint64_t>(0x4330000000000000u)) - Vec<double>(0x1p52 + 512);
+  const Vec<double> m = bit_cast<double>(bits - (biased << Vec<uint64_t>(52)) + Vec<uint64_t>(bias));
+  const Vec<double> s = (m - 1) / (m + 1);
+  const Vec<double> z = s * s;
+  const Vec<double> tail = fma(s * z, polynomial(z, kLog), exponent * kLn2Low);
+  return fma(exponent, Vec<double>(kLn2High), fma(Vec<double>(2), s, tail));
+}
+
+// log(1 + x) for x >= 0 or x > -1 + 2^-30, keeping the relative accuracy of small x.
+MLX_INLINE Vec<double> log1p(Vec<double> x) { return select(abs(x) < 0x1p-28, x, core::log(1 + x)); }
+
+}  // namespace core
+
+// 2^n * x for |n| < 300, rounding once even where the result is denormal.
+MLX_INLINE Vec<float> scale_by_power(Vec<float> x, Vec<float> n) {
+#if defined(__AVX512F__)
+  return Vec<float>(_mm512_scalef_ps(x.v, n.v));
+#else
+  const Vec<int32_t> power = convert<int32_t>(n);
+  const Vec<int32_t> half = power >> Vec<int32_t>(1);
+  const auto power_of_two = [](Vec<int32_t> k) { return bit_cast<float>((k + 127) << Vec<int32_t>(23)); };
+  return x * power_of_two(half) * power_of_two(power - half);
+#endif
+}
+
+MLX_INLINE Vec<float> round_small(Vec<float> x) { return (x + 0x1.8p23f) - 0x1.8p23f; }
+
+MLX_INLINE Vec<float> exp(Vec<float> x) {
+  x = select(x > 89, Vec<float>(89), x);
+  x = select(x < -104, Vec<float>(-104), x);
+  const Vec<float> n = round_small(x * 0x1.715476p+0f);
+  Vec<float> r = fma(n, Vec<float>(-0x1.63p-1f), x);
+  r = fma(n, Vec<float>(0x1.bd0106p-13f), r);
+  const Vec<float> p = 1 + fma(r * r, polynomial(r, kExpF), r);
+  return scale_by_power(p, n);
+}
+
+MLX_INLINE Vec<float> exp2(Vec<float> x) {
+  x = select(x > 129, Vec<float>(129), x);
+  x = select(x < -151, Vec<float>(-151), x);
+  const Vec<float> n = round_small(x);
+  const Vec<float> r = (x - n) * 0x1.62e43p-1f;
+  return scale_by_power(1 + fma(r * r, polynomial(r, kExpF), r), n);
+}
+
+MLX_INLINE Vec<float> expm1(Vec<float> x) {
+  return copysign(in_double([](Vec<double> d) { return core::expm1(d); }, x), x);
+}
+
+// What a logarithm gives outside (0, infinity), given the distance from its singularity.
+MLX_INLINE Vec<float> logarithm_limits(Vec<float> x, Vec<float> inside) {
+  const Vec<float> outside = select(x == 0, Vec<float>(-kInfinityF), select(x < 0, Vec<float>(kNanF), x));
+  return select((x > 0) & (x < kInfinityF), inside, outside);
+}
+
+MLX_INLINE Vec<float> log(Vec<float> x) {
+  // (log(1 + f) - f + f^2 / 2) / f^3 on 1 + f in [sqrt(1/2), sqrt(2)]
+  static constexpr float kLogF[] = {0.333333126f,  -0.2500000959f, 0.2000211859f,  -0.1666799605f, 0.1421955402f,
+                                    -0.1240558984f, 0.1188815317f, -0.1167563159f, 0.06746625544f};
+  const Mask<float> denormal = x < 0x1p-126f;
+  const Vec<int32_t> bits = bit_cast<int32_t>(select(denormal, x * 0x1p23f, x));
+  const Vec<int32_t> exponent = (bits - 0x3f3504f3) >> Vec<int32_t>(23);
+  const Vec<float> f = bit_cast<float>(bits - (exponent << Vec<int32_t>(23))) - 1;
+  const Vec<float> e = convert<float>(exponent) - select(denormal, Vec<float>(23), Vec<float>(0));
+  const Vec<float> z = f * f;
+  Vec<float> tail = fma(e, Vec<float>(-0x1.bd0106p-13f), z * f * polynomial(f, kLogF));
+  tail = fma(Vec<float>(-0.5f), z, tail);
+  return logarithm_limits(x, fma(e, Vec<float>(0x1.63p-1f), f + tail));
+}
+
+MLX_INLINE Vec<float> log2(Vec<float> x) {
+  return logarithm_limits(x, in_double([](Vec<double> d) { return core::log(d) * kLog2E; }, x));
+}
+MLX_INLINE Vec<float> log10(Vec<float> x) {
+  constexpr double log10_e = 0x1.bcb7b1526e50ep-2;
+  return logarithm_limits(x, in_double([](Vec<double> d) { return core::log(d) * log10_e; }, x));
+}
+MLX_INLINE Vec<float> log1p(Vec<float> x) {
+  const Vec<float> inside = in_double([](Vec<double> d) { return core::log1p(d); }, x);
+  const Vec<float> outside = select(x == -1, Vec<float>(-kInfinityF), select(x < -1, Vec<float>(kNanF), x));
+  return select((x > -1) & (x < kInfinityF), inside, outside);
+}
+
+MLX_INLINE Vec<float> pow(Vec<float> x, Vec<float> y) {
+  const Vec<float> magnitude = abs(x);
+  const auto power = [](Vec<double> base, Vec<double> exponent) {
+    Vec<double> logarithm = core::log(base);
+    logarithm = select(base == 0, Vec<double>(-__builtin_inf()), logarithm);
+    logarithm = select(base < 0x1p200, logarithm, base);  // infinity and NaN
+    return core::exp(exponent * logarithm);
+  };
+  Vec<float> result = in_double(power, magnitude, y);
+  result = select((y == 0) | (x == 1) | ((magnitude == 1) & (abs(y) == kInfinityF)), Vec<float>(1), result);
+  const Vec<float> half = y * 0.5f;
+  const Mask<float> whole = trunc(y) == y;
+  const Mask<float> odd = whole & (trunc(half) != half);
+  result = select((x < 0) & (x != -kInfinityF) & !whole & (y == y), Vec<float>(kNanF), result);
+  return select(signbit(x) & odd, -result, result);
+}
+
+MLX_INLINE Vec<float> tanh(Vec<float> x) {
+  // (tanh(x) - x) / x^3 in terms of x^2, on |x| <= 0.625
+  static constexpr float kTanhF[] = {-0.333333309f,  0.1333320966f,    -0.05394719038f,
+                                     0.02170288707f, -0.008182467018f, 0.002147339916f};
+  const Vec<float> a = abs(x), z = x * x;
+  const Vec<float> small = fma(a * z, polynomial(z, kTanhF), a);
+  const Vec<float> large = 1 - 2 / (exp(a + a) + 1);
+  return copysign(select(a < 0.625f, small, large), x);
+}
+
+MLX_INLINE Vec<float> sinh(Vec<float> x) {
+  const auto odd = [](Vec<double> d) {
+    const Vec<double> e = core::expm1(abs(d));
+    return 0.5 * (e + e / (e + 1));
+  };
+  return copysign(in_double(odd, x), x);
+}
+MLX_INLINE Vec<float> cosh(Vec<float> x) {
+  const auto even = [](Vec<double> d) {
+    const Vec<double> e = core::exp(d);
+    return 0.5 * (e + 1 / e);
+  };
+  return in_double(even, x);
+}
+
+MLX_INLINE Vec<float> asinh(Vec<float> x) {
+  const auto odd = [](Vec<double> a) {
+    const Vec<double> z = a * a;
+    const Vec<double> series = fma(a * z, Vec<double>(-1.0 / 6), a);
+    return select(a < 0x1p-10, series, core::log(a + sqrt(z + 1)));
+  };
+  const Vec<float> a = abs(x);
+  return copysign(select(a < kInfinityF, in_double(odd, a), a), x);
+}
+MLX_INLINE Vec<float> acosh(Vec<float> x) {
+  const Vec<float> inside = in_double([](Vec<double> d) { return core::log(d + sqrt(d * d - 1)); }, x);
+  return select((x >= 1) & (x < kInfinityF), inside, select(x < 1, Vec<float>(kNanF), x));
+}
+MLX_INLINE Vec<float> atanh(Vec<float> x) {
+  const auto odd = [](Vec<double> a) {
+    const Vec<double> z = a * a;
+    const Vec<double> series = fma(a * z, fma(z, Vec<double>(0.2), Vec<double>(1.0 / 3)), a);
+    return select(a < 0x1p-10, series, 0.5 * core::log((1 + a) / (1 - a)));
+  };
+  const Vec<float> a = abs(x);
+  const Vec<float> outside = select(a == 1, Vec<float>(kInfinityF), Vec<float>(kNanF));
+  return copysign(select(a < 1, in_double(odd, a), outside), x);
+}
+
+MLX_INLINE Vec<float> erf(Vec<float> x) {
+  // erf(x) / x - 1 in terms of x^2, on |x| <= 1
+  static constexpr float kErfF[] = {0.1283791659f,  -0.3761262714f,    0.1128360018f, -0.02685444467f,
+                                    0.005189535348f, -0.0008020840496f, 7.889115011e-5f};
+  // log(erfc(x)) on [1, 4]
+  static constexpr float kLogErfcF[] = {0.0001880310599f, -1.129578382f,    -0.6332199735f,   -0.1084184929f,
+                                        0.02520820455f,   -0.004204542894f, 0.0004413326195f, -2.168653787e-5f};
+  const Vec<float> a = abs(x), z = x * x;
+  const Vec<float> small = fma(a, polynomial(z, kErfF), a);
+  const Vec<float> t = select(a > 4, Vec<float>(4), a);
+  const Vec<float> large = 1 - exp(polynomial(t, kLogErfcF));
+  return copysign(select(a < 1, small, large), x);
+}
+
+MLX_INLINE Vec<float> erfc(Vec<float> x) {
+  // exp(x^2) erfc(x) in terms of 1 / (1 + x / 2), on x in [0, 11]
+  static constexpr double kErfcx[] = {
+      -1.29228908213722964e-7, 0.282099571364188236, 0.282016922118872062,  0.247564957084676943,
+      0.171970422711125379,    0.100073535266011099, -0.0389209163739550404, -0.0496552673066541945,
+      0.151081624081559055,    -0.708782388169407795, 1.30890077136439935,   -1.24994352816583619,
+      0.681694814922791278,    -0.204620328123519592, 0.0265199384666082018};
+  const auto complement = [](Vec<double> d) {
+    Vec<double> a = abs(d);
+    a = select(a > 11, Vec<double>(11), a);
+    const Vec<double> tail = core::exp(-a * a) * polynomial(1 / fma(a, Vec<double>(0.5), Vec<double>(1)), kErfcx);
+    return select(d < 0, 2 - tail, tail);
+  };
+  return in_double(complement, x);
+}
+
+MLX_INLINE Vec<float> erfinv(Vec<float> x) {
+  // erfinv(x) / x in terms of w = -log(1 - x^2), on w <= 5, and of sqrt(w) beyond
+  static constexpr double kCentre[] = {0.886226925439981341,     0.232013667621693898,     0.0115493268838929648,
+                                       -0.00233501926222038753,  -0.000128274747117671881, 0.0000469970549641905498,
+                                       1.6088093771718901e-6,    -7.19923216317599171e-7,  -1.78609083313722979e-7,
+                                       6.85916200519320382e-8,   -8.63071609668388238e-9,  4.51001718254160087e-10,
+                                       -4.26858807653139997e-13, -6.20826336706381559e-13};
+  static constexpr double kTail[] = {-3.06478313226788234,    12.8558936775530416,     -17.9472395418149985,
+                                     14.5496453522221489,     -7.17027659033096935,    2.2248258484031176,
+                                     -0.414795761201378309,   0.0343533723863981046,   0.00277725521864962169,
+                                     -0.00102619917834963652, 0.000103086590601539998, -3.83995056608594353e-6};
+  const auto odd = [](Vec<double> d) {
+    const Vec<double> w = -core::log((1 - d) * (1 + d));
+    return d * select(w < 5, polynomial(w, kCentre), polynomial(sqrt(w), kTail));
+  };
+  const Vec<float> a = abs(x);
+  const Vec<float> outside = select(a == 1, Vec<float>(kInfinityF), Vec<float>(kNanF));
+  return copysign(select(a < 1, in_double(odd, a), outside), x);
+}
+
+}  // namespace mlx::cpu::MLX_ISA

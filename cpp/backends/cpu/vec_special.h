@@ -1,0 +1,68 @@
+#pragma once
+// The rarer special functions, a lane at a time in double (see special_functions.h).
+
+#include "backends/cpu/special_functions.h"
+#include "backends/cpu/vec_basic.h"
+
+namespace mlx::cpu::MLX_ISA {
+
+template <class E>
+concept FloatLane = std::is_floating_point_v<E>;
+
+MLX_INLINE Vec<double> erfinv(Vec<double> x) {
+  return map_lanes([](double a) { return special::erfinv(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> lgamma(Vec<E> x) {
+  return map_lanes([](double a) { return special::lgamma(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> digamma(Vec<E> x) {
+  return map_lanes([](double a) { return special::digamma(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> trigamma(Vec<E> x) {
+  return map_lanes([](double a) { return special::trigamma(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> zeta(Vec<E> x, Vec<E> q) {
+  return map_lanes([](double a, double b) { return special::zeta(a, b); }, x, q);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> erfcx(Vec<E> x) {
+  return map_lanes([](double a) { return special::erfcx(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> ndtri(Vec<E> x) {
+  return map_lanes([](double a) { return special::ndtri(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> log_ndtr(Vec<E> x) {
+  return map_lanes([](double a) { return special::log_ndtr(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> i0(Vec<E> x) {
+  return map_lanes([](double a) { return special::i0(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> i0e(Vec<E> x) {
+  return map_lanes([](double a) { return special::i0e(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> i1(Vec<E> x) {
+  return map_lanes([](double a) { return special::i1(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> i1e(Vec<E> x) {
+  return map_lanes([](double a) { return special::i1e(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> igamma(Vec<E> a, Vec<E> x) {
+  return map_lanes([](double p, double q) { return special::igamma(p, q); }, a, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> igammac(Vec<E> a, Vec<E> x) {
+  return map_lanes([](double p, double q) { return special::igammac(p, q); }, a, x);
+}
+
+}  // namespace mlx::cpu::MLX_ISA
