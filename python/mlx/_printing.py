@@ -91,7 +91,7 @@ def _suffixes(t: Tensor) -> list[str]:
     suffixes = []
     if t.device.type != "cpu":
         suffixes.append(f"device='{t.device}'")
-    if (t.dim() != 1 if t.numel() == 0 else _options.edgeitems == 0):
+    if t.dim() != 1 if t.numel() == 0 else _options.edgeitems == 0:
         suffixes.append(f"size={tuple(t.shape)}")
     if not _dtype_is_obvious(t):
         suffixes.append(f"dtype={t.dtype}")
@@ -214,9 +214,7 @@ def _float_format(values: list[float]) -> tuple[Callable[[float], str], int]:
     return show, width
 
 
-def _format_nested(
-    nested: Nested, dim: int, indent: int, show: Callable[[Any], str], width: int
-) -> str:
+def _format_nested(nested: Nested, dim: int, indent: int, show: Callable[[Any], str], width: int) -> str:
     """Nested lists of depth `dim` as text: innermost lists wrapped at the line width, outer ones stacked."""
     if dim == 0:
         return show(nested)
