@@ -112,11 +112,6 @@ def test_numpy_functions_take_tensors():
     assert np.stack([mlx.ones(2), mlx.zeros(2)]).tolist() == [[1, 1], [0, 0]]
 
 
-def test_array_on_the_left_of_an_operator():
-    result = np.array([1.0, 2.0]) + mlx.tensor([1.0, 2.0], dtype=mlx.float64)
-    assert result.tolist() == [2, 4]
-
-
 def test_numpy_scalar_is_a_number():
     assert (mlx.ones(2) * np.float64(2.0)).dtype == mlx.float32
 

@@ -110,7 +110,7 @@ def test_invert():
 
 
 def test_invert_of_a_float_is_an_error():
-    with pytest.raises((RuntimeError, TypeError), match=r"(?i)float|bitwise"):
+    with pytest.raises((RuntimeError, TypeError), match=r"(?i)float|bitwise|integer"):
         ~mlx.ones(2)
 
 
@@ -299,7 +299,7 @@ def test_round_method():
 
 
 def test_broadcasting_is_numpys():
-    a, b = np.ones((3, 1, 4)), np.arange(10.0).reshape(2, 5, 1, 1)
+    a, b = np.ones((3, 1, 4)), np.arange(10.0).reshape(2, 1, 5, 1)
     assert_equal(mlx.tensor(a) + mlx.tensor(b), a + b)
 
 
