@@ -180,6 +180,8 @@ def test_unary_of_special_values(case):
         expected = UNARY[case].reference(SPECIAL)
         if case == "logit":
             expected = np.where((SPECIAL < 0) | (SPECIAL > 1), np.nan, expected)
+        if case == "sign":
+            expected = np.nan_to_num(expected)  # PyTorch's sign of NaN is 0
     t = mlx.tensor(SPECIAL)
     # Arguments of 1e30 need hundreds of bits of pi for the trigonometric functions: only their range is checked.
     if case in {"sin", "cos", "tan"}:
