@@ -1,0 +1,288 @@
+"""Making tensors: from values, filled, in ranges, like others."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import ALL, FLOATS, INTEGERS, assert_close, assert_equal, name
+
+import mlx
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        (True, mlx.bool),
+        (3, mlx.int64),
+        (3.0, mlx.float32),
+        (3j, mlx.complex64),
+        ([True, False], mlx.bool),
+        ([1, 2], mlx.int64),
+        ([1, 2.5], mlx.float32),
+        ([True, 2], mlx.int64),
+        ([1.0, 2j], mlx.complex64),
+        ([], mlx.float32),
+    ],
+)
+def test_tensor_infers_the_dtype(value, dtype):
+    assert mlx.tensor(value).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("value", "shape"),
+    [(1, ()), ([], (0,)), ([[]], (1, 0)), ([[1, 2, 3], [4, 5, 6]], (2, 3)), (((1,),), (1, 1)), (range(4), (4,))],
+)
+def test_tensor_infers_the_shape(value, shape):
+    assert mlx.tensor(value).shape == shape
+
+
+def test_tensor_follows_the_default_dtype():
+    mlx.set_default_dtype(mlx.float64)
+    assert mlx.tensor([1.0]).dtype == mlx.float64
+    assert mlx.tensor([1j]).dtype == mlx.complex128
+
+
+@pytest.mark.parametrize("dtype", ALL, ids=name)
+def test_tensor_of_a_given_dtype(dtype):
+    t = mlx.tensor([0, 1, 1], dtype=dtype)
+    assert t.dtype == dtype
+    assert t.tolist() == [0, 1, 1]
+
+
+def test_tensor_keeps_all_digits_of_int64():
+    assert mlx.tensor(2**63 - 1).item() == 2**63 - 1
+
+
+def test_tensor_of_an_integer_too_large_is_an_error():
+    with pytest.raises((RuntimeError, OverflowError, ValueError)):
+        mlx.tensor(2**64)
+
+
+def test_tensor_of_ragged_lists_is_an_error():
+    with pytest.raises(ValueError, match="2"):
+        mlx.tensor([[1, 2], [3]])
+
+
+def test_tensor_of_text_is_an_error():
+    with pytest.raises((TypeError, ValueError)):
+        mlx.tensor("abc")
+
+
+def test_tensor_of_scalar_tensors():
+    assert mlx.tensor([mlx.tensor(1.5), mlx.tensor(2.5)]).tolist() == [1.5, 2.5]
+
+
+def test_tensor_copies_its_argument():
+    array = np.array([1.0, 2.0])
+    t = mlx.tensor(array)
+    array[0] = 9
+    assert t.tolist() == [1.0, 2.0]
+
+
+def test_as_tensor_shares_a_tensor():
+    t = mlx.ones(2)
+    assert mlx.as_tensor(t) is t
+
+
+def test_as_tensor_shares_an_array():
+    array = np.array([1.0, 2.0])
+    t = mlx.as_tensor(array)
+    array[0] = 9
+    assert t.tolist() == [9.0, 2.0]
+
+
+def test_as_tensor_converts_to_a_dtype():
+    assert mlx.as_tensor([1, 2], dtype=mlx.float16).dtype == mlx.float16
+
+
+@pytest.mark.parametrize("dtype", ALL, ids=name)
+@pytest.mark.parametrize(("make", "value"), [("zeros", 0), ("ones", 1)])
+def test_filled(make, value, dtype):
+    assert getattr(mlx, make)(2, 3, dtype=dtype).tolist() == [[value] * 3] * 2
+
+
+@pytest.mark.parametrize("make", ["zeros", "ones", "empty", "rand", "randn"])
+def test_shape_as_arguments_tuple_list_or_size(make):
+    function = getattr(mlx, make)
+    for given_shape in [(2, 3), ((2, 3),), ([2, 3],), (mlx.Size([2, 3]),)]:
+        assert function(*given_shape).shape == (2, 3)
+
+
+@pytest.mark.parametrize("make", ["zeros", "ones", "empty", "rand", "randn"])
+def test_no_dimensions(make):
+    assert getattr(mlx, make)(()).shape == ()
+
+
+@pytest.mark.parametrize("make", ["zeros", "ones", "empty", "rand", "randn"])
+def test_negative_size_is_an_error(make):
+    with pytest.raises(RuntimeError, match="-3"):
+        getattr(mlx, make)(2, -3)
+
+
+def test_full_infers_the_dtype_of_its_value():
+    dtypes = [mlx.full((2,), v).dtype for v in (True, 1, 1.0, 1j)]
+    assert dtypes == [mlx.bool, mlx.int64, mlx.float32, mlx.complex64]
+
+
+def test_full_repeats_its_value():
+    assert mlx.full((2, 2), 7).tolist() == [[7, 7], [7, 7]]
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "value"),
+    [("zeros_like", (), 0), ("ones_like", (), 1), ("full_like", (5,), 5)],
+)
+def test_like_takes_shape_and_dtype(make, arguments, value):
+    t = getattr(mlx, make)(mlx.empty(2, 3, dtype=mlx.int16), *arguments)
+    assert (t.shape, t.dtype, t[1, 2].item()) == ((2, 3), mlx.int16, value)
+
+
+def test_like_keeps_dense_strides():
+    assert mlx.empty_like(mlx.empty(2, 3).t()).stride() == (1, 3)
+
+
+def test_like_another_dtype():
+    assert mlx.zeros_like(mlx.empty(2), dtype=mlx.bool).dtype == mlx.bool
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "expected"),
+    [
+        ("new_zeros", ((2,),), [0, 0]),
+        ("new_ones", ((2,),), [1, 1]),
+        ("new_full", ((2,), 3), [3, 3]),
+        ("new_tensor", ([4, 5],), [4, 5]),
+    ],
+)
+def test_new_takes_the_dtype(make, arguments, expected):
+    t = getattr(mlx.empty(0, dtype=mlx.int8), make)(*arguments)
+    assert (t.tolist(), t.dtype) == (expected, mlx.int8)
+
+
+@pytest.mark.parametrize("dtype", [*INTEGERS, *FLOATS], ids=name)
+def test_arange_in_a_dtype(dtype):
+    assert mlx.arange(2, 20, 3, dtype=dtype).tolist() == [2, 5, 8, 11, 14, 17]
+
+
+def test_arange_infers_the_dtype():
+    assert mlx.arange(3).dtype == mlx.int64
+    assert mlx.arange(3.0).dtype == mlx.float32
+
+
+def test_arange_downwards():
+    assert mlx.arange(5, 0, -2).tolist() == [5, 3, 1]
+
+
+def test_arange_empty():
+    assert mlx.arange(3, 3).tolist() == []
+
+
+def test_arange_zero_step_is_an_error():
+    with pytest.raises(RuntimeError, match="step"):
+        mlx.arange(0, 3, 0)
+
+
+def test_arange_against_its_direction_is_an_error():
+    with pytest.raises(RuntimeError):
+        mlx.arange(0, 3, -1)
+
+
+@given(st.integers(-50, 50), st.integers(0, 50), st.integers(1, 7))
+def test_arange_is_pythons_range(start, length, step):
+    assert mlx.arange(start, start + length, step).tolist() == list(range(start, start + length, step))
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 7, 1000])
+def test_linspace(steps):
+    assert_close(mlx.linspace(-1, 3, steps, dtype=mlx.float64), np.linspace(-1, 3, steps))
+
+
+def test_linspace_ends_exactly():
+    assert mlx.linspace(0.1, 0.7, 7)[-1] == mlx.tensor(0.7)
+
+
+def test_logspace():
+    assert_close(mlx.logspace(-2, 2, 5, dtype=mlx.float64), np.logspace(-2, 2, 5), rtol=1e-13)
+
+
+def test_logspace_in_another_base():
+    assert_close(mlx.logspace(0, 4, 5, base=2), [1, 2, 4, 8, 16])
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 4), (4, 2), (0, 3)])
+def test_eye(shape):
+    assert_equal(mlx.eye(*shape), np.eye(*shape, dtype=np.float32))
+
+
+def test_requires_grad_argument():
+    assert mlx.zeros(2, requires_grad=True).requires_grad
+
+
+def test_requires_grad_needs_a_float():
+    with pytest.raises(RuntimeError, match="floating"):
+        mlx.zeros(2, dtype=mlx.int64, requires_grad=True)
+
+
+def test_meshgrid():
+    rows, columns = mlx.meshgrid(mlx.arange(2), mlx.arange(3), indexing="ij")
+    assert (rows.tolist(), columns.tolist()) == ([[0, 0, 0], [1, 1, 1]], [[0, 1, 2], [0, 1, 2]])
+
+
+def test_clone_does_not_share():
+    a = mlx.zeros(2)
+    b = a.clone()
+    b.fill_(1)
+    assert a.tolist() == [0, 0]
+
+
+def test_to_returns_itself_when_nothing_changes():
+    t = mlx.ones(2)
+    assert t.to(mlx.float32) is t
+
+
+def test_to_follows_another_tensor():
+    assert mlx.ones(2).to(mlx.ones(1, dtype=mlx.int8)).dtype == mlx.int8
+
+
+@pytest.mark.parametrize(
+    ("method", "dtype"),
+    [
+        ("float", mlx.float32),
+        ("double", mlx.float64),
+        ("half", mlx.float16),
+        ("bfloat16", mlx.bfloat16),
+        ("int", mlx.int32),
+        ("long", mlx.int64),
+        ("short", mlx.int16),
+        ("char", mlx.int8),
+        ("byte", mlx.uint8),
+        ("bool", mlx.bool),
+    ],
+)
+def test_conversion_methods(method, dtype):
+    assert getattr(mlx.ones(2, dtype=mlx.int16), method)().dtype == dtype
+
+
+def test_float_to_int_truncates_towards_zero():
+    assert mlx.tensor([-1.9, -0.5, 0.5, 1.9]).to(mlx.int32).tolist() == [-1, 0, 0, 1]
+
+
+def test_int_conversion_wraps():
+    assert mlx.tensor([-1, 256, 300]).to(mlx.uint8).tolist() == [255, 0, 44]
+
+
+def test_float64_to_float16_rounds_to_nearest_even():
+    values = np.array([1 + 2**-11, 1 + 3 * 2**-11, 65504.0, 65520.0, 2**-24, 2**-25, 6.1e-5])
+    with np.errstate(over="ignore"):
+        expected = values.astype(np.float16)
+    assert_equal(mlx.tensor(values).to(mlx.float16), expected)
+
+
+def test_float32_to_bfloat16_rounds_to_nearest_even():
+    values = mlx.tensor([1 + 2**-8, 1 + 3 * 2**-8, 1 + 2**-9, 3.4e38, float("inf")])
+    expected = [1.0, 1 + 2**-6, 1.0, float("inf"), float("inf")]
+    assert values.bfloat16().float().tolist() == expected
+
+
+def test_nan_survives_every_float_conversion():
+    assert all(mlx.tensor(float("nan")).to(dtype).isnan().item() for dtype in FLOATS)
