@@ -4,23 +4,26 @@ set(MLX_GENERATED_DIR ${CMAKE_BINARY_DIR}/generated)
 file(MAKE_DIRECTORY ${MLX_GENERATED_DIR})
 add_library(mlx_generated INTERFACE)
 
-# mlx_generate(script output source...): runs cmake/<script> --out DIR source... to write DIR/<output>.
-function(mlx_generate script output)
+# mlx_generate(name script source... OUTPUTS file...): a target that runs cmake/<script> --out DIR source...
+# to write DIR/<file>....
+function(mlx_generate name script)
+  cmake_parse_arguments(arg "" "" "OUTPUTS" ${ARGN})
   set(path ${PROJECT_SOURCE_DIR}/cmake/${script})
-  if(NOT EXISTS ${path})
-    return()
-  endif()
+  list(TRANSFORM arg_OUTPUTS PREPEND ${MLX_GENERATED_DIR}/)
   add_custom_command(
-    OUTPUT ${MLX_GENERATED_DIR}/${output}
-    COMMAND ${Python_EXECUTABLE} ${path} --out ${MLX_GENERATED_DIR} ${ARGN}
-    DEPENDS ${path} ${ARGN}
-    COMMENT "Generating ${output}"
+    OUTPUT ${arg_OUTPUTS}
+    COMMAND ${Python_EXECUTABLE} ${path} --out ${MLX_GENERATED_DIR} ${arg_UNPARSED_ARGUMENTS}
+    DEPENDS ${path} ${arg_UNPARSED_ARGUMENTS}
+    COMMENT "Generating ${name}"
     VERBATIM)
-  add_custom_target(generate_${output} DEPENDS ${MLX_GENERATED_DIR}/${output})
-  add_dependencies(mlx_generated generate_${output})
+  add_custom_target(${name} DEPENDS ${arg_OUTPUTS})
+  add_dependencies(mlx_generated ${name})
 endfunction()
 
-file(GLOB formula_sources CONFIGURE_DEPENDS cpp/formulas/*.h)
-mlx_generate(generate_formulas.py formulas.inc ${formula_sources})
-file(GLOB op_sources CONFIGURE_DEPENDS cpp/ops/*.cpp)
-mlx_generate(generate_ops.py ops_generated.h ${op_sources})
+file(GLOB formula_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cpp/formulas/*.h)
+mlx_generate(mlx_formulas generate_formulas.py ${formula_sources} OUTPUTS formulas.inc)
+
+set(MLX_GENERATED_BINDINGS op_bindings_0.cpp op_bindings_1.cpp op_bindings_2.cpp op_bindings_3.cpp)
+file(GLOB op_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cpp/ops/*.cpp)
+mlx_generate(mlx_ops generate_ops.py ${op_sources} OUTPUTS ops.h ops.cpp ${MLX_GENERATED_BINDINGS})
+list(TRANSFORM MLX_GENERATED_BINDINGS PREPEND ${MLX_GENERATED_DIR}/)

@@ -43,24 +43,9 @@ function(mlx_add_vector_sources target)
       target_compile_options(${library} PRIVATE ${MLX_VECTOR_FLAGS} ${MLX_INSTRUCTION_SET_FLAGS_${isa}})
       # The target's own include folders, and the generated headers it waits for.
       target_include_directories(${library} PRIVATE $<TARGET_PROPERTY:${target},INCLUDE_DIRECTORIES>)
-      if(TARGET mlx_formulas)
-        add_dependencies(${library} mlx_formulas)
-      endif()
+      add_dependencies(${library} mlx_formulas)
       target_sources(${target} PRIVATE $<TARGET_OBJECTS:${library}>)
     endif()
     target_sources(${library} PRIVATE ${ARGN})
   endforeach()
-endfunction()
-
-# Generates formulas.inc into <folder>; the target mlx_formulas stands for it.
-function(mlx_generate_formulas folder)
-  find_package(Python3 REQUIRED COMPONENTS Interpreter)
-  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cpp/formulas/*.h)
-  set(script ${PROJECT_SOURCE_DIR}/cmake/generate_formulas.py)
-  add_custom_command(
-    OUTPUT ${folder}/formulas.inc
-    COMMAND ${Python3_EXECUTABLE} ${script} --out ${folder} ${headers}
-    DEPENDS ${script} ${headers}
-    COMMENT "Listing formulas")
-  add_custom_target(mlx_formulas DEPENDS ${folder}/formulas.inc)
 endfunction()

@@ -7,7 +7,6 @@
 
 #include "bindings/python.h"
 
-PYBIND11_DECLARE_HOLDER_TYPE(T, mlx::Ref<T>, true)
 #include "ops/generator.h"
 
 namespace mlx::bindings {

@@ -6,7 +6,10 @@
 
 #include <optional>
 
+#include "base/ref.h"
 #include "tensor/tensor.h"
+
+PYBIND11_DECLARE_HOLDER_TYPE(T, mlx::Ref<T>, true)
 
 namespace mlx::bindings {
 

@@ -59,6 +59,11 @@ PyObject* requires_grad_(PyObject* self, PyObject* args, PyObject* kwargs) {
 
 PyCFunction fast(PyObject* (*f)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*)) { return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)); }
 
+template <DType type>
+PyObject* cast(PyObject* self, PyObject* const*, Py_ssize_t, PyObject*) {
+  return guarded([&] { return wrap(to(tensor_of(self), type, false, false)); });
+}
+
 }  // namespace
 
 PyMethodDef tensor_methods[] = {
@@ -72,6 +77,18 @@ PyMethodDef tensor_methods[] = {
     {"_is_view", method([](const Tensor& t, PyObject*) { return wrap(bool(t.impl()->base)); }), METH_NOARGS, "Whether it is a differentiable view of another tensor."},
     {"retain_grad", method([](const Tensor& t, PyObject*) { retain_grad(t); return Py_NewRef(Py_None); }), METH_NOARGS, "Keep the gradient of a tensor that is not a leaf."},
     {"requires_grad_", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(requires_grad_)), METH_VARARGS | METH_KEYWORDS, "requires_grad_(requires_grad=True): ask for gradients."},
+    {"bool", fast(cast<DType::Bool>), METH_FASTCALL | METH_KEYWORDS, "The elements as bool."},
+    {"byte", fast(cast<DType::UInt8>), METH_FASTCALL | METH_KEYWORDS, "The elements as uint8."},
+    {"char", fast(cast<DType::Int8>), METH_FASTCALL | METH_KEYWORDS, "The elements as int8."},
+    {"short", fast(cast<DType::Int16>), METH_FASTCALL | METH_KEYWORDS, "The elements as int16."},
+    {"int", fast(cast<DType::Int32>), METH_FASTCALL | METH_KEYWORDS, "The elements as int32."},
+    {"long", fast(cast<DType::Int64>), METH_FASTCALL | METH_KEYWORDS, "The elements as int64."},
+    {"half", fast(cast<DType::Float16>), METH_FASTCALL | METH_KEYWORDS, "The elements as float16."},
+    {"bfloat16", fast(cast<DType::BFloat16>), METH_FASTCALL | METH_KEYWORDS, "The elements as bfloat16."},
+    {"float", fast(cast<DType::Float32>), METH_FASTCALL | METH_KEYWORDS, "The elements as float32."},
+    {"double", fast(cast<DType::Float64>), METH_FASTCALL | METH_KEYWORDS, "The elements as float64."},
+    {"cfloat", fast(cast<DType::Complex64>), METH_FASTCALL | METH_KEYWORDS, "The elements as complex64."},
+    {"cdouble", fast(cast<DType::Complex128>), METH_FASTCALL | METH_KEYWORDS, "The elements as complex128."},
     {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace mlx::bindings

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "backends/cpu/vec.h"
+#include "backends/cpu/vector/vec.h"
 
 namespace mlx::cpu::MLX_ISA {
 

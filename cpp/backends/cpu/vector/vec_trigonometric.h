@@ -1,7 +1,7 @@
 #pragma once
 // Circular functions of Vec<float> and their inverses, evaluated in double and rounded once.
 
-#include "backends/cpu/vec_exponential.h"
+#include "backends/cpu/vector/vec_exponential.h"
 
 namespace mlx::cpu::MLX_ISA {
 

@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "backends/cpu/vec_native.h"
+#include "backends/cpu/vector/vec_native.h"
 #include "formulas/concepts.h"
 
 namespace mlx::cpu::MLX_ISA {

@@ -1,10 +1,10 @@
-#include "backends/cpu/pointwise_kernels.h"
+#include "backends/cpu/vector/pointwise_kernels.h"
 
 namespace mlx::cpu::MLX_ISA {
 
 extern constexpr PointwiseEntry pointwise_float32[kFormulaCount] = {
 #define MLX_ROW_VECTOR Vec<float>
-#include "backends/cpu/pointwise_row.inc"
+#include "backends/cpu/vector/pointwise_row.inc"
 };
 
 }  // namespace mlx::cpu::MLX_ISA

@@ -5,7 +5,7 @@
 // in which range and cancellation need no care, and rounded once. Polynomials are minimax fits (Remez) of
 // the function named beside them, on the stated interval.
 
-#include "backends/cpu/vec_basic.h"
+#include "backends/cpu/vector/vec_basic.h"
 
 namespace mlx::cpu::MLX_ISA {
 

@@ -2,7 +2,7 @@
 // Elementary functions of Vec<double>: the C library's, a lane at a time. Networks seldom compute in double,
 // and the library's last-bit accuracy is what such callers want.
 
-#include "backends/cpu/vec_basic.h"
+#include "backends/cpu/vector/vec_basic.h"
 
 namespace mlx::cpu::MLX_ISA {
 

@@ -2,7 +2,7 @@
 // towards zero on the way to an integer, complex numbers lose their imaginary part, and anything but zero is
 // true. A float that an integer cannot hold gives the smallest integer, as x86 processors do.
 
-#include "backends/cpu/pointwise_kernels.h"
+#include "backends/cpu/vector/pointwise_kernels.h"
 #include "base/half.h"
 
 namespace mlx::cpu::MLX_ISA {

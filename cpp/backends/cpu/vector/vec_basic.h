@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "backends/cpu/vec.h"
+#include "backends/cpu/vector/vec.h"
 
 namespace mlx::cpu::MLX_ISA {
 

@@ -2,7 +2,7 @@
 // The rarer special functions, a lane at a time in double (see special_functions.h).
 
 #include "backends/cpu/special_functions.h"
-#include "backends/cpu/vec_basic.h"
+#include "backends/cpu/vector/vec_basic.h"
 
 namespace mlx::cpu::MLX_ISA {
 

@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "backends/cpu/vec_math.h"
+#include "backends/cpu/vector/vec_math.h"
 #include "backends/cpu/vector_kernels.h"
 #include "formulas/activation.h"
 #include "formulas/arithmetic.h"
