@@ -1,26 +1,27 @@
-# Headers written by Python scripts at build time from the sources that hold the facts. A script writes its
-# outputs only when their text changes, so an edit to a source rebuilds no more than it has to.
+# C++ written by Python scripts at build time, from the sources that hold the facts. A script rewrites an
+# output only when its text changes, so an edit to a source recompiles no more than it has to.
 set(MLX_GENERATED_DIR ${CMAKE_BINARY_DIR}/generated)
 file(MAKE_DIRECTORY ${MLX_GENERATED_DIR})
-add_library(mlx_generated INTERFACE)
 
-# mlx_generate(script output source...): runs cmake/<script> --out DIR source... to write DIR/<output>.
-function(mlx_generate script output)
+# mlx_generate(target script OUTPUTS name... SOURCES file...): runs cmake/<script> --out DIR file..., which
+# writes DIR/name... Who includes an output depends on the target.
+function(mlx_generate target script)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "OUTPUTS;SOURCES")
+  list(TRANSFORM arg_OUTPUTS PREPEND ${MLX_GENERATED_DIR}/)
   set(path ${PROJECT_SOURCE_DIR}/cmake/${script})
-  if(NOT EXISTS ${path})
-    return()
-  endif()
   add_custom_command(
-    OUTPUT ${MLX_GENERATED_DIR}/${output}
-    COMMAND ${Python_EXECUTABLE} ${path} --out ${MLX_GENERATED_DIR} ${ARGN}
-    DEPENDS ${path} ${ARGN}
-    COMMENT "Generating ${output}"
+    OUTPUT ${arg_OUTPUTS}
+    COMMAND ${Python_EXECUTABLE} ${path} --out ${MLX_GENERATED_DIR} ${arg_SOURCES}
+    DEPENDS ${path} ${arg_SOURCES}
+    COMMENT "Running ${script}"
     VERBATIM)
-  add_custom_target(generate_${output} DEPENDS ${MLX_GENERATED_DIR}/${output})
-  add_dependencies(mlx_generated generate_${output})
+  add_custom_target(${target} DEPENDS ${arg_OUTPUTS})
 endfunction()
 
-file(GLOB formula_sources CONFIGURE_DEPENDS cpp/formulas/*.h)
-mlx_generate(generate_formulas.py formulas.inc ${formula_sources})
+file(GLOB formula_headers CONFIGURE_DEPENDS cpp/formulas/*.h)
+mlx_generate(mlx_formulas generate_formulas.py OUTPUTS formulas.inc SOURCES ${formula_headers})
+
+set(op_bindings op_bindings_0.cpp op_bindings_1.cpp op_bindings_2.cpp op_bindings_3.cpp)
 file(GLOB op_sources CONFIGURE_DEPENDS cpp/ops/*.cpp)
-mlx_generate(generate_ops.py ops_generated.h ${op_sources})
+mlx_generate(mlx_ops generate_ops.py OUTPUTS ops.h ops.cpp ${op_bindings} SOURCES ${op_sources})
+list(TRANSFORM op_bindings PREPEND ${MLX_GENERATED_DIR}/)
