@@ -7,6 +7,7 @@
 #include <memory>
 #include <ostream>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace mlx {

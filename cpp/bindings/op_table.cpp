@@ -1,5 +1,7 @@
 #include "bindings/op_table.h"
 
+#include <structmember.h>
+
 #include <cstddef>
 #include <cstring>
 #include <map>
@@ -214,7 +216,7 @@ PyGetSetDef op_properties[] = {
     {"__doc__", op_doc, nullptr, nullptr, nullptr},       {"__module__", op_module, nullptr, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMethodDef op_methods[] = {{"__reduce__", op_reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
-PyMemberDef op_members[] = {{"__vectorcalloffset__", Py_T_PYSSIZET, offsetof(OpObject, vectorcall), Py_READONLY, nullptr},
+PyMemberDef op_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},
                             {nullptr, 0, 0, 0, nullptr}};
 
 PyTypeObject* make_op_type(const char* name, bool method) {
@@ -309,10 +311,11 @@ void add_ops(py::module_& module) {
       py::handle(reinterpret_cast<PyObject*>(tensor_type)).attr(group->name.c_str()) = make_op(method_type, group);
     } else {
       if (!namespaces.contains(space.c_str())) namespaces[space.c_str()] = py::dict();
-      py::dict(namespaces[space.c_str()])[group->name.c_str()] = make_op(function_type, group);
+      py::object ops = namespaces[space.c_str()];
+      ops[group->name.c_str()] = make_op(function_type, group);
     }
   }
-  for (auto [name, op] : py::dict(namespaces[""])) module.attr(name) = op;
+  for (auto [name, op] : py::dict(py::object(namespaces[""]))) module.attr(name) = op;
   module.attr("_op_namespaces") = namespaces;
   module.def("_find_op", [](const std::string& path) {
     auto at = groups().find(path);

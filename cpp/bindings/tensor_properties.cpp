@@ -93,7 +93,7 @@ PyObject* get_grad_fn(PyObject* o, void*) {
 }
 
 PyObject* get_layout(PyObject*, void*) {
-  return guarded([] { return py::module_::import("mlx").attr("strided").release().ptr(); });
+  return guarded([] { return py::object(py::module_::import("mlx").attr("strided")).release().ptr(); });
 }
 
 }  // namespace

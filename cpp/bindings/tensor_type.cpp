@@ -2,6 +2,8 @@
 
 #include "bindings/tensor_type.h"
 
+#include <structmember.h>
+
 #include <cstddef>
 
 #include "bindings/op_table.h"
@@ -209,8 +211,8 @@ PyObject* tensor_repr(PyObject* o) {
 }
 
 PyMemberDef members[] = {
-    {"__dictoffset__", Py_T_PYSSIZET, offsetof(PyTensor, dict), Py_READONLY, nullptr},
-    {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(PyTensor, weak_references), Py_READONLY, nullptr},
+    {"__dictoffset__", T_PYSSIZET, offsetof(PyTensor, dict), READONLY, nullptr},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(PyTensor, weak_references), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr}};
 
 template <class F>

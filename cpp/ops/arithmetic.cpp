@@ -117,7 +117,12 @@ OP("_pow(Operand input, Operand exponent) -> Tensor")
       return g * conj(where(logical_and(eq(x, 0), p.is_complex() ? eq(p, p) : ge(p, 0)), zeros_like(y), y * log(x)));
     });
 
-OP("pow(Tensor input, Operand exponent) -> Tensor");
+OP("pow(Operand input, Operand exponent) -> Tensor");
 Tensor pow(const Tensor& input, const Tensor& exponent) { return _pow(input, exponent); }
+OP("Tensor.pow_(Tensor input, Operand exponent) -> Tensor");
+Tensor pow_(const Tensor& input, const Tensor& exponent) {
+  check_writable(input, "pow_");
+  return assign_in_place(input, pow(readable_copy(input), exponent), "pow_");
+}
 
 }  // namespace mlx

@@ -90,7 +90,7 @@ void run_tiles(const Pointwise& k, const std::vector<Layout>& layouts, const Lay
 
 void pointwise(const Pointwise& k, const Launch& launch) {
   const Tensor& out = launch.out();
-  const PointwiseEntry& entry = vector_kernels().pointwise(k.formula, compute_type(k.compute));
+  const PointwiseEntry& entry = vector_kernels().pointwise(k.formula, compute_index(k.compute));
   if (!entry.kernel) throw NotImplementedError("\"", name(k.formula), "\" not implemented for '", short_name(launch.in(0).dtype()), "'");
   DType result = result_type(entry, k.compute);
   bool check_divisor = is_integral(k.compute) && divides(k.formula);

@@ -14,7 +14,7 @@ enum class ComputeType : uint8_t { UInt8, Int32, Int64, Float32, Float64, Comple
 
 inline constexpr int kComputeTypeCount = 7;
 
-constexpr ComputeType compute_type(DType dtype) {
+constexpr ComputeType compute_index(DType dtype) {
   constexpr ComputeType types[kDTypeCount] = {
       ComputeType::UInt8,   ComputeType::UInt8,   ComputeType::Int32,   ComputeType::Int32,
       ComputeType::Int32,   ComputeType::Int64,   ComputeType::Float32, ComputeType::Float32,

@@ -163,7 +163,7 @@ constexpr VectorKernels make_kernels() {
                            {}};
   fill_rows(kernels, StorageTypes{});
   for (int i = 0; i < kDTypeCount; ++i) {
-    const int wide = static_cast<int>(storage_type(compute_type(static_cast<DType>(i))));
+    const int wide = static_cast<int>(storage_type(compute_index(static_cast<DType>(i))));
     kernels.widen[i] = kernels.convert[i][wide];
     kernels.narrow[i] = kernels.convert[wide][i];
   }
