@@ -74,13 +74,6 @@ def test_decorated_generator_keeps_the_mode_inside_only():
     assert seen == [(False, True), (False, True)]
 
 
-def test_one_context_may_be_entered_twice():
-    mode = mlx.no_grad()
-    with mode, mode:
-        pass
-    assert mlx.is_grad_enabled()
-
-
 def test_set_grad_enabled_as_a_function():
     mlx.set_grad_enabled(False)
     assert not mlx.is_grad_enabled()

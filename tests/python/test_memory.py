@@ -1,7 +1,7 @@
 """The caching allocator: what it holds, gives back and refuses."""
 
 import gc
-import resource
+import os
 
 import pytest
 
@@ -72,13 +72,21 @@ def test_memory_is_aligned():
     assert all(mlx.empty(n).data_ptr() % 64 == 0 for n in (1, 3, 17, 1000, 100_000))
 
 
-def test_varying_sizes_do_not_pile_up():
+def test_cache_is_bounded_by_a_quarter_of_memory():
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    blocks = [mlx.empty(total * 15 // 100 + i, dtype=mlx.uint8) for i in range(3)]
+    del blocks
+    assert mlx.memory_stats()["cached_bytes"] <= total // 4
+
+
+def test_a_small_request_does_not_take_a_large_block():
     mlx.empty_cache()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for i in range(2000):
-        mlx.empty(1_000_000 + 1013 * i).fill_(1)
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    assert grown < 8 * 2**30
+    t = mlx.empty(10_000_000)
+    del t
+    before = allocated()
+    small = mlx.empty(1_000_000)
+    assert allocated() - before < 10_000_000
+    del small
 
 
 def test_training_does_not_leak():
