@@ -49,9 +49,12 @@ def test_mode_ends_with_an_exception():
 
 
 @pytest.mark.parametrize(
-    "decorate", [mlx.no_grad(), mlx.inference_mode(), mlx.no_grad, mlx.set_grad_enabled(False)]
+    "make_decorator",
+    # Made inside the test: set_grad_enabled acts as soon as it is called.
+    [mlx.no_grad, mlx.inference_mode, lambda: mlx.no_grad, lambda: mlx.set_grad_enabled(False)],
 )
-def test_decorator(decorate):
+def test_decorator(make_decorator):
+    decorate = make_decorator()
     mlx.set_grad_enabled(True)
 
     @decorate

@@ -436,7 +436,7 @@ def _component(x: Tensor, position: int) -> str:
 
 
 def _check_zero_cotangent(outputs: Sequence[Tensor], checked: list[Tensor]) -> None:
-    """A gradient is linear in the cotangents, so zeros give zeros, for all outputs together and one by one."""
+    """A gradient is linear in the cotangents, so zeros give zeros, for all outputs and for each alone."""
     groups = [list(outputs)] + ([[o] for o in outputs] if len(outputs) > 1 else [])
     for group in groups:
         zeros = [mlx.zeros_like(o.detach()) for o in group]
