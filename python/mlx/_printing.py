@@ -75,7 +75,7 @@ def set_printoptions(
 
 
 def tensor_repr(t: Tensor) -> str:
-    """Return `repr(t)`: its values, then dtype, device, size and autograd state where they are not obvious."""
+    """`repr(t)`: its values, then whatever of device, size, dtype and gradient they do not tell."""
     from mlx import Tensor
     from mlx.nn import Parameter
 

@@ -90,7 +90,10 @@ def test_broadcast_is_summed():
 
 
 def test_gradient_has_the_inputs_dtype():
-    x, y = mlx.ones(2, dtype=mlx.float16, requires_grad=True), mlx.ones(2, dtype=mlx.float64, requires_grad=True)
+    x, y = (
+        mlx.ones(2, dtype=mlx.float16, requires_grad=True),
+        mlx.ones(2, dtype=mlx.float64, requires_grad=True),
+    )
     (x * y).sum().backward()
     assert (x.grad.dtype, y.grad.dtype) == (mlx.float16, mlx.float64)
 
@@ -338,7 +341,12 @@ def test_set_detect_anomaly_is_off_by_default():
 @given(st.lists(st.sampled_from(["sin", "exp", "tanh", "square"]), min_size=1, max_size=5))
 def test_chain_rule(functions):
     x = mlx.tensor(0.3, dtype=mlx.float64, requires_grad=True)
-    derivative = {"sin": mlx.cos, "exp": mlx.exp, "tanh": lambda t: 1 - t.tanh() ** 2, "square": lambda t: 2 * t}
+    derivative = {
+        "sin": mlx.cos,
+        "exp": mlx.exp,
+        "tanh": lambda t: 1 - t.tanh() ** 2,
+        "square": lambda t: 2 * t,
+    }
     expected, y = mlx.tensor(1.0, dtype=mlx.float64), x
     for f in functions:
         expected = expected * derivative[f](y.detach())

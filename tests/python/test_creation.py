@@ -30,7 +30,14 @@ def test_tensor_infers_the_dtype(value, dtype):
 
 @pytest.mark.parametrize(
     ("value", "shape"),
-    [(1, ()), ([], (0,)), ([[]], (1, 0)), ([[1, 2, 3], [4, 5, 6]], (2, 3)), (((1,),), (1, 1)), (range(4), (4,))],
+    [
+        (1, ()),
+        ([], (0,)),
+        ([[]], (1, 0)),
+        ([[1, 2, 3], [4, 5, 6]], (2, 3)),
+        (((1,),), (1, 1)),
+        (range(4), (4,)),
+    ],
 )
 def test_tensor_infers_the_shape(value, shape):
     assert mlx.tensor(value).shape == shape

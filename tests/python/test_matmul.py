@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import FLOATS, INTEGERS, TOLERANCE, assert_close, assert_equal, double, from_numpy, name, sample, strided, to_numpy
+from support import (
+    FLOATS,
+    INTEGERS,
+    TOLERANCE,
+    assert_close,
+    assert_equal,
+    double,
+    from_numpy,
+    name,
+    sample,
+    strided,
+    to_numpy,
+)
 
 import mlx
 import mlx.nn.functional as F
@@ -25,7 +37,14 @@ SHAPES = [
     ((1, 2, 3), (5, 3, 4)),
     ((1, 1), (1, 1)),
 ]
-EMPTY = [((0, 3), (3, 4)), ((2, 0), (0, 4)), ((2, 3), (3, 0)), ((0,), (0,)), ((0, 2, 3), (3, 4)), ((5, 2, 0), (5, 0, 4))]
+EMPTY = [
+    ((0, 3), (3, 4)),
+    ((2, 0), (0, 4)),
+    ((2, 3), (3, 0)),
+    ((0,), (0,)),
+    ((0, 2, 3), (3, 4)),
+    ((5, 2, 0), (5, 0, 4)),
+]
 IDS = [f"{a}@{b}" for a, b in SHAPES]
 
 
@@ -80,7 +99,9 @@ def test_layouts(layout, side):
         "offset": lambda: mlx.cat([x, x], 1)[:, 3:9],
     }[layout]()
     y = from_numpy(sample(6, 6, seed=1))
-    actual, expected = (t @ y, to_numpy(t) @ to_numpy(y)) if side == "left" else (y @ t, to_numpy(y) @ to_numpy(t))
+    actual, expected = (
+        (t @ y, to_numpy(t) @ to_numpy(y)) if side == "left" else (y @ t, to_numpy(y) @ to_numpy(t))
+    )
     assert_close(actual, expected, rtol=1e-13, atol=1e-13)
 
 
@@ -164,10 +185,14 @@ def test_einsum_gradient(case):
     assert gradcheck(lambda *t: mlx.einsum(equation, *t), tensors)
 
 
-@pytest.mark.parametrize(("dims", "shapes"), [(1, ((2, 3), (3, 4))), (2, ((2, 3, 4), (3, 4, 5))), (0, ((2,), (3,)))])
+@pytest.mark.parametrize(
+    ("dims", "shapes"), [(1, ((2, 3), (3, 4))), (2, ((2, 3, 4), (3, 4, 5))), (0, ((2,), (3,)))]
+)
 def test_tensordot(dims, shapes):
     a, b = (sample(*shape, seed=i) for i, shape in enumerate(shapes))
-    assert_close(mlx.tensordot(mlx.tensor(a), mlx.tensor(b), dims), np.tensordot(a, b, dims), rtol=1e-13, atol=1e-13)
+    assert_close(
+        mlx.tensordot(mlx.tensor(a), mlx.tensor(b), dims), np.tensordot(a, b, dims), rtol=1e-13, atol=1e-13
+    )
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 3), (5, 2, 3), (0, 3)])

@@ -87,7 +87,9 @@ def test_cross_entropy_ignores_an_index():
 def test_cross_entropy_smooths_labels():
     logs = sp.log_softmax(LOGITS, axis=1)
     expected = -(0.9 * logs[np.arange(6), TARGET] + 0.1 * logs.mean(1)).mean()
-    assert_close(F.cross_entropy(mlx.tensor(LOGITS), mlx.tensor(TARGET), label_smoothing=0.1), expected, rtol=1e-13)
+    assert_close(
+        F.cross_entropy(mlx.tensor(LOGITS), mlx.tensor(TARGET), label_smoothing=0.1), expected, rtol=1e-13
+    )
 
 
 def test_cross_entropy_of_probabilities():
@@ -132,7 +134,9 @@ def test_layer_norm_over_two_dimensions():
 
 
 def test_layer_norm_gradient():
-    assert gradcheck(lambda x, w, b: F.layer_norm(x, (3,), w, b), (double(2, 3), double(3, seed=1), double(3, seed=2)))
+    assert gradcheck(
+        lambda x, w, b: F.layer_norm(x, (3,), w, b), (double(2, 3), double(3, seed=1), double(3, seed=2))
+    )
 
 
 def test_layer_norm_of_another_shape_is_an_error():
@@ -216,7 +220,10 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
     oh = (x.shape[2] - dh * (kh - 1) - 1) // sh + 1
     ow = (x.shape[3] - dw * (kw - 1) - 1) // sw + 1
     out = np.zeros((n, groups, o // groups, oh, ow))
-    x, w = x.reshape(n, groups, c // groups, *x.shape[2:]), w.reshape(groups, o // groups, c // groups, kh, kw)
+    x, w = (
+        x.reshape(n, groups, c // groups, *x.shape[2:]),
+        w.reshape(groups, o // groups, c // groups, kh, kw),
+    )
     for i in range(kh):
         for j in range(kw):
             window = x[..., i * dh : i * dh + sh * oh : sh, j * dw : j * dw + sw * ow : sw][..., :oh, :ow]
@@ -265,7 +272,12 @@ def test_conv2d_of_one_image():
 
 def test_conv2d_same_padding():
     x, w = sample(1, 1, 5, 5), sample(1, 1, 3, 3, seed=1)
-    assert_close(F.conv2d(mlx.tensor(x), mlx.tensor(w), padding="same"), conv2d(x, w, padding=1), rtol=1e-12, atol=1e-12)
+    assert_close(
+        F.conv2d(mlx.tensor(x), mlx.tensor(w), padding="same"),
+        conv2d(x, w, padding=1),
+        rtol=1e-12,
+        atol=1e-12,
+    )
 
 
 def test_conv2d_of_an_empty_batch():
@@ -295,7 +307,9 @@ def test_max_pool2d(pool):
 @pytest.mark.parametrize("pool", POOLS, ids=str)
 def test_avg_pool2d(pool):
     x = sample(2, 3, 7, 8)
-    assert_close(F.avg_pool2d(mlx.tensor(x), *pool), windows(x, *pool, 0).mean((-2, -1)), rtol=1e-13, atol=1e-14)
+    assert_close(
+        F.avg_pool2d(mlx.tensor(x), *pool), windows(x, *pool, 0).mean((-2, -1)), rtol=1e-13, atol=1e-14
+    )
 
 
 def test_avg_pool2d_without_counting_the_padding():

@@ -7,7 +7,19 @@ import pytest
 import scipy.special as sp
 from hypothesis import given
 from hypothesis import strategies as st
-from support import FLOATS, HALVES, INTEGERS, TOLERANCE, assert_close, double, from_numpy, name, sample, strided, to_numpy
+from support import (
+    FLOATS,
+    HALVES,
+    INTEGERS,
+    TOLERANCE,
+    assert_close,
+    double,
+    from_numpy,
+    name,
+    sample,
+    strided,
+    to_numpy,
+)
 
 import mlx
 import mlx.nn.functional as F
@@ -89,7 +101,8 @@ ACTIVATIONS = {
     "hardsigmoid": lambda x: np.clip(x / 6 + 0.5, 0, 1),
     "hardswish": lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
     "selu": lambda x: (
-        1.0507009873554804934193349852946 * np.where(x > 0, x, 1.6732632423543772848170429916717 * np.expm1(x))
+        1.0507009873554804934193349852946
+        * np.where(x > 0, x, 1.6732632423543772848170429916717 * np.expm1(x))
     ),
     "tanhshrink": lambda x: x - np.tanh(x),
     "softshrink": lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0),
@@ -174,7 +187,9 @@ def test_unary_keeps_any_shape(case, shape):
     assert getattr(mlx, case)(t).shape == shape
 
 
-@pytest.mark.parametrize("case", [c for c in UNARY if c not in {"lgamma", "digamma", "sinc", "erfinv", "frac"}])
+@pytest.mark.parametrize(
+    "case", [c for c in UNARY if c not in {"lgamma", "digamma", "sinc", "erfinv", "frac"}]
+)
 def test_unary_of_special_values(case):
     with np.errstate(all="ignore"):
         expected = UNARY[case].reference(SPECIAL)
@@ -183,7 +198,7 @@ def test_unary_of_special_values(case):
         if case == "sign":
             expected = np.nan_to_num(expected)  # PyTorch's sign of NaN is 0
     t = mlx.tensor(SPECIAL)
-    # Arguments of 1e30 need hundreds of bits of pi for the trigonometric functions: only their range is checked.
+    # Whether 1e30 is reduced by pi with enough bits is not the question here.
     if case in {"sin", "cos", "tan"}:
         t, expected = t[:8], expected[:8]
     assert_close(getattr(mlx, case)(t), expected, rtol=1e-13, atol=1e-300)
@@ -247,7 +262,9 @@ def test_gelu_tanh():
 
 def test_softplus_beta_and_threshold():
     x = np.array([-1.0, 0.5, 30.0])
-    assert_close(F.softplus(mlx.tensor(x), beta=2, threshold=20), [np.log1p(np.exp(-2)) / 2, np.log1p(np.e) / 2, 30])
+    assert_close(
+        F.softplus(mlx.tensor(x), beta=2, threshold=20), [np.log1p(np.exp(-2)) / 2, np.log1p(np.e) / 2, 30]
+    )
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=name)
@@ -267,7 +284,9 @@ def test_binary(case, dtype):
 @pytest.mark.parametrize("case", BINARY)
 def test_binary_of_strided_tensors(case):
     a, b = from_numpy(sample(6, 7)), from_numpy(sample(6, 7, seed=1))
-    assert_close(call_binary(case, strided(a), b.t().contiguous().t()), to_numpy(call_binary(case, a, b)), rtol=1e-13)
+    assert_close(
+        call_binary(case, strided(a), b.t().contiguous().t()), to_numpy(call_binary(case, a, b)), rtol=1e-13
+    )
 
 
 @pytest.mark.parametrize("case", [c for c in BINARY if c not in NO_GRADIENT])
@@ -278,7 +297,9 @@ def test_binary_gradient(case):
     assert gradcheck(function, (double(2, 3), double(3, seed=5)))
 
 
-@pytest.mark.parametrize("case", ["maximum", "minimum", "fmax", "fmin", "add", "mul", "div", "hypot", "logaddexp"])
+@pytest.mark.parametrize(
+    "case", ["maximum", "minimum", "fmax", "fmin", "add", "mul", "div", "hypot", "logaddexp"]
+)
 def test_binary_of_special_values(case):
     a, b = np.repeat(SPECIAL, SPECIAL.size), np.tile(SPECIAL, SPECIAL.size)
     with np.errstate(all="ignore"):
@@ -294,7 +315,9 @@ def test_tie_shares_the_gradient(case):
     assert (a.grad.item(), b.grad.item()) == (0.5, 0.5)
 
 
-@pytest.mark.parametrize(("mode", "reference"), [("trunc", np.trunc), ("floor", np.floor), (None, lambda x: x)])
+@pytest.mark.parametrize(
+    ("mode", "reference"), [("trunc", np.trunc), ("floor", np.floor), (None, lambda x: x)]
+)
 def test_div_rounding_mode(mode, reference):
     a, b = sample(50), sample(50, seed=1)
     assert_close(mlx.div(mlx.tensor(a), mlx.tensor(b), rounding_mode=mode), reference(a / b))
@@ -392,14 +415,18 @@ def test_round_decimals():
     assert_close(mlx.round(mlx.tensor([1.2345, 123.45], dtype=mlx.float64), decimals=2), [1.23, 123.45])
 
 
-@pytest.mark.parametrize("case", ["exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sqrt", "asin", "acos", "atan"])
+@pytest.mark.parametrize(
+    "case", ["exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sqrt", "asin", "acos", "atan"]
+)
 def test_complex_functions(case):
     z = sample(20) + 1j * sample(20, seed=1)
     reference = {"asin": "arcsin", "acos": "arccos", "atan": "arctan"}.get(case, case)
     assert_close(getattr(mlx, case)(mlx.tensor(z)), getattr(np, reference)(z), rtol=1e-12)
 
 
-@pytest.mark.parametrize("case", ["exp", "log", "sin", "tanh", "sqrt", "abs", "conj", "angle", "reciprocal", "sgn"])
+@pytest.mark.parametrize(
+    "case", ["exp", "log", "sin", "tanh", "sqrt", "abs", "conj", "angle", "reciprocal", "sgn"]
+)
 def test_complex_gradients(case):
     z = from_numpy(sample(4) + 1j * sample(4, seed=1), requires_grad=True)
     assert gradcheck(getattr(mlx, case), z)

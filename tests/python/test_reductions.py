@@ -190,7 +190,9 @@ def test_prod_gradient_with_zeros(zeros):
 
 @pytest.mark.parametrize("correction", [0, 1, 2])
 def test_var_correction(correction):
-    assert_close(mlx.var(mlx.tensor(X), 1, correction=correction), np.var(X, axis=1, ddof=correction), rtol=1e-13)
+    assert_close(
+        mlx.var(mlx.tensor(X), 1, correction=correction), np.var(X, axis=1, ddof=correction), rtol=1e-13
+    )
 
 
 def test_unbiased_is_a_correction_of_one():
@@ -264,7 +266,9 @@ def test_softmax_gradients(case):
     assert gradgradcheck(lambda x: getattr(mlx, case)(x, 1), double(2, 3))
 
 
-@pytest.mark.parametrize(("values", "expected"), [([-math.inf, -math.inf], -math.inf), ([math.inf, 1.0], math.inf)])
+@pytest.mark.parametrize(
+    ("values", "expected"), [([-math.inf, -math.inf], -math.inf), ([math.inf, 1.0], math.inf)]
+)
 def test_logsumexp_of_infinities(values, expected):
     assert mlx.tensor(values).logsumexp(0).item() == expected
 
@@ -272,7 +276,9 @@ def test_logsumexp_of_infinities(values, expected):
 @pytest.mark.parametrize("dim", [0, 1, -1])
 @pytest.mark.parametrize("case", ["cumsum", "cumprod"])
 def test_scan(case, dim):
-    assert_close(getattr(mlx, case)(mlx.tensor(X), dim), getattr(np, case)(X, axis=dim), rtol=1e-13, atol=1e-13)
+    assert_close(
+        getattr(mlx, case)(mlx.tensor(X), dim), getattr(np, case)(X, axis=dim), rtol=1e-13, atol=1e-13
+    )
 
 
 @pytest.mark.parametrize("case", ["cummax", "cummin"])

@@ -73,7 +73,13 @@ def test_scatter_in_place_returns_itself():
 
 @pytest.mark.parametrize(
     ("reduce", "expected"),
-    [("sum", [1, 7, 10]), ("prod", [1, 16, 10]), ("amax", [1, 4, 10]), ("amin", [1, 1, 10]), ("mean", [1, 7 / 3, 10])],
+    [
+        ("sum", [1, 7, 10]),
+        ("prod", [1, 16, 10]),
+        ("amax", [1, 4, 10]),
+        ("amin", [1, 1, 10]),
+        ("mean", [1, 7 / 3, 10]),
+    ],
 )
 def test_scatter_reduce(reduce, expected):
     start = mlx.tensor([1.0, 1.0, 10.0] if reduce != "prod" else [1.0, 4.0, 10.0], dtype=mlx.float64)
@@ -82,7 +88,9 @@ def test_scatter_reduce(reduce, expected):
 
 
 def test_scatter_reduce_without_the_start():
-    actual = mlx.tensor([9.0, 9.0]).scatter_reduce(0, mlx.tensor([0, 0]), mlx.tensor([1.0, 2.0]), "sum", include_self=False)
+    actual = mlx.tensor([9.0, 9.0]).scatter_reduce(
+        0, mlx.tensor([0, 0]), mlx.tensor([1.0, 2.0]), "sum", include_self=False
+    )
     assert actual.tolist() == [3, 9]
 
 

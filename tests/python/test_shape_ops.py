@@ -44,7 +44,10 @@ CASES = {
         lambda a: np.repeat(a, [1, 0, 2], 1),
     ),
     "pad": (lambda t: F.pad(t, (1, 2)), lambda a: np.pad(a, ((0, 0), (0, 0), (1, 2)))),
-    "pad_two": (lambda t: F.pad(t, (1, 0, 0, 2), value=7), lambda a: np.pad(a, ((0, 0), (0, 2), (1, 0)), constant_values=7)),
+    "pad_two": (
+        lambda t: F.pad(t, (1, 0, 0, 2), value=7),
+        lambda a: np.pad(a, ((0, 0), (0, 2), (1, 0)), constant_values=7),
+    ),
     "pad_negative": (lambda t: F.pad(t, (-1, 1)), lambda a: np.pad(a[..., 1:], ((0, 0), (0, 0), (0, 1)))),
     "diag_embed": (lambda t: t.diag_embed(), lambda a: a[..., None] * np.eye(4, dtype=int)),
     "diff": (lambda t: t.diff(), np.diff),
@@ -196,7 +199,12 @@ def test_tril_indices():
 
 
 def test_cartesian_product():
-    assert mlx.cartesian_prod(mlx.tensor([1, 2]), mlx.tensor([3, 4])).tolist() == [[1, 3], [1, 4], [2, 3], [2, 4]]
+    assert mlx.cartesian_prod(mlx.tensor([1, 2]), mlx.tensor([3, 4])).tolist() == [
+        [1, 3],
+        [1, 4],
+        [2, 3],
+        [2, 4],
+    ]
 
 
 @pytest.mark.parametrize("right", [False, True])

@@ -27,7 +27,11 @@ VIEWS = {
     "permute": ((2, 3, 4), lambda t: t.permute(2, 0, 1), lambda a: a.transpose(2, 0, 1)),
     "permute_tuple": ((2, 3, 4), lambda t: t.permute((2, 0, -2)), lambda a: a.transpose(2, 0, 1)),
     "movedim": ((2, 3, 4), lambda t: t.movedim(0, -1), lambda a: np.moveaxis(a, 0, -1)),
-    "movedim_pairs": ((2, 3, 4), lambda t: t.movedim((0, 1), (2, 0)), lambda a: np.moveaxis(a, (0, 1), (2, 0))),
+    "movedim_pairs": (
+        (2, 3, 4),
+        lambda t: t.movedim((0, 1), (2, 0)),
+        lambda a: np.moveaxis(a, (0, 1), (2, 0)),
+    ),
     "expand": ((3, 1), lambda t: t.expand(2, 3, 4), lambda a: np.broadcast_to(a, (2, 3, 4))),
     "expand_keep": ((3, 1), lambda t: t.expand(-1, 4), lambda a: np.broadcast_to(a, (3, 4))),
     "expand_as": ((3, 1), lambda t: t.expand_as(mlx.empty(3, 2)), lambda a: np.broadcast_to(a, (3, 2))),

@@ -2,8 +2,8 @@
 
 The convention that makes complex numbers no special case: a cotangent ``v`` of an output ``out`` stands for
 the real function ``L = Re(conj(v) * out)``, and the gradient of an input ``x = a + ib`` is
-``dL/da + i dL/db``. Taking ``v = 1`` and ``v = i`` for each output element covers its real and imaginary part,
-and stepping ``a`` and ``b`` apart covers the input's.
+``dL/da + i dL/db``. Taking ``v = 1`` and ``v = i`` for each output element covers its real and imaginary
+part, and stepping ``a`` and ``b`` apart covers the input's.
 """
 
 from __future__ import annotations
@@ -289,7 +289,8 @@ def _gradients(
     for i, (g, x) in enumerate(zip(gradients, checked, strict=True)):
         if g is not None and g.shape != x.shape:
             raise GradcheckError(
-                f"gradcheck(): the gradient of input {i} has shape {tuple(g.shape)}, the input {tuple(x.shape)}"
+                f"gradcheck(): the gradient of input {i} has shape {tuple(g.shape)}, "
+                f"the input {tuple(x.shape)}"
             )
     return [mlx.zeros_like(x) if g is None else g.detach() for g, x in zip(gradients, checked, strict=True)]
 
@@ -435,7 +436,7 @@ def _component(x: Tensor, position: int) -> str:
 
 
 def _check_zero_cotangent(outputs: Sequence[Tensor], checked: list[Tensor]) -> None:
-    """A gradient is linear in the cotangents, so zeros must give zeros, all outputs together and one by one."""
+    """A gradient is linear in the cotangents, so zeros give zeros, for all outputs and for each alone."""
     groups = [list(outputs)] + ([[o] for o in outputs] if len(outputs) > 1 else [])
     for group in groups:
         zeros = [mlx.zeros_like(o.detach()) for o in group]

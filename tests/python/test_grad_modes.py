@@ -1,0 +1,141 @@
+"""no_grad, enable_grad, inference_mode and set_grad_enabled."""
+
+import threading
+
+import pytest
+
+import mlx
+
+
+def leaf(*values):
+    return mlx.tensor(values, requires_grad=True)
+
+
+def test_grad_is_enabled_by_default():
+    assert mlx.is_grad_enabled()
+
+
+@pytest.mark.parametrize(
+    ("mode", "recorded"),
+    [
+        (mlx.no_grad, False),
+        (mlx.enable_grad, True),
+        (mlx.inference_mode, False),
+        (lambda: mlx.set_grad_enabled(False), False),
+        (lambda: mlx.set_grad_enabled(True), True),
+        (lambda: mlx.inference_mode(False), True),
+    ],
+)
+def test_context_manager(mode, recorded):
+    x = leaf(1.0)
+    with mode():
+        assert mlx.is_grad_enabled() == recorded
+        assert (x * 2).requires_grad == recorded
+    assert mlx.is_grad_enabled()
+
+
+def test_modes_nest():
+    x = leaf(1.0)
+    with mlx.no_grad():
+        with mlx.enable_grad():
+            assert (x * 2).requires_grad
+        assert not (x * 2).requires_grad
+
+
+def test_mode_ends_with_an_exception():
+    with pytest.raises(ZeroDivisionError), mlx.no_grad():
+        raise ZeroDivisionError
+    assert mlx.is_grad_enabled()
+
+
+@pytest.mark.parametrize(
+    "make_decorator",
+    # Made inside the test: set_grad_enabled acts as soon as it is called.
+    [mlx.no_grad, mlx.inference_mode, lambda: mlx.no_grad, lambda: mlx.set_grad_enabled(False)],
+)
+def test_decorator(make_decorator):
+    decorate = make_decorator()
+    mlx.set_grad_enabled(True)
+
+    @decorate
+    def double(x):
+        """Twice x."""
+        return x * 2
+
+    assert not double(leaf(1.0)).requires_grad
+    assert mlx.is_grad_enabled()
+    assert (double.__name__, double.__doc__) == ("double", "Twice x.")
+
+
+def test_decorated_generator_keeps_the_mode_inside_only():
+    @mlx.no_grad()
+    def numbers():
+        yield mlx.is_grad_enabled()
+        yield mlx.is_grad_enabled()
+
+    seen = []
+    for inside in numbers():
+        seen.append((inside, mlx.is_grad_enabled()))
+    assert seen == [(False, True), (False, True)]
+
+
+def test_set_grad_enabled_as_a_function():
+    mlx.set_grad_enabled(False)
+    assert not mlx.is_grad_enabled()
+
+
+def test_mode_belongs_to_a_thread():
+    seen = []
+    with mlx.no_grad():
+        thread = threading.Thread(target=lambda: seen.append(mlx.is_grad_enabled()))
+        thread.start()
+        thread.join()
+    assert seen == [True]
+
+
+def test_created_without_grad_mode_may_require_grad():
+    with mlx.no_grad():
+        assert mlx.ones(1, requires_grad=True).requires_grad
+
+
+def test_backward_inside_no_grad():
+    x = leaf(2.0)
+    y = x * x
+    with mlx.no_grad():
+        y.backward()
+    assert x.grad.item() == 4
+
+
+def test_inference_tensor():
+    with mlx.inference_mode():
+        assert mlx.is_inference_mode_enabled()
+        t = mlx.ones(1)
+    assert t.is_inference()
+    assert not mlx.ones(1).is_inference()
+
+
+def test_inference_tensor_cannot_be_saved_for_backward():
+    with mlx.inference_mode():
+        t = mlx.ones(1)
+    with pytest.raises(RuntimeError, match="(?i)inference"):
+        leaf(1.0) * t
+
+
+def test_inference_tensor_cannot_change_outside():
+    with mlx.inference_mode():
+        t = mlx.ones(1)
+    with pytest.raises(RuntimeError, match="(?i)inference"):
+        t.add_(1)
+
+
+def test_clone_of_an_inference_tensor_is_normal():
+    with mlx.inference_mode():
+        t = mlx.ones(1)
+    assert not t.clone().is_inference()
+
+
+def test_normal_tensor_may_change_inside_inference_mode():
+    t = mlx.ones(1)
+    with mlx.inference_mode():
+        t.add_(1)
+    assert t.item() == 2
