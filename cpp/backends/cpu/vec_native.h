@@ -52,7 +52,9 @@ using NativeInt = Native<int64_t>;
 
 #if defined(__AVX512F__)
 
-MLX_INLINE NativeFloat native_fma(NativeFloat a, NativeFloat b, NativeFloat c) { return _mm512_fmadd_ps(a, b, c); }
+MLX_INLINE NativeFloat native_fma(NativeFloat a, NativeFloat b, NativeFloat c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
 MLX_INLINE NativeDouble native_fma(NativeDouble a, NativeDouble b, NativeDouble c) {
   return _mm512_fmadd_pd(a, b, c);
 }
@@ -70,7 +72,9 @@ MLX_INLINE bool native_any(NativeInt a) { return _mm512_test_epi64_mask((__m512i
 
 #elif defined(__AVX2__)
 
-MLX_INLINE NativeFloat native_fma(NativeFloat a, NativeFloat b, NativeFloat c) { return _mm256_fmadd_ps(a, b, c); }
+MLX_INLINE NativeFloat native_fma(NativeFloat a, NativeFloat b, NativeFloat c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
 MLX_INLINE NativeDouble native_fma(NativeDouble a, NativeDouble b, NativeDouble c) {
   return _mm256_fmadd_pd(a, b, c);
 }
