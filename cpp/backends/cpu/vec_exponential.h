@@ -24,11 +24,9 @@ inline constexpr double kLog2E = 0x1.71547652b82fep+0;
 inline constexpr double kLn2High = 0x1.62e42fefap-1, kLn2Low = 0x1.cf79abc9e3b39p-40;
 
 // (e^r - 1 - r) / r^2 on |r| <= ln(2) / 2
-inline constexpr float kExpF[] = {0.5000000096f, 0.1666651831f, 0.04166620389f, 0.008368953341f,
-                                  0.001395061596f};
-inline constexpr double kExp[] = {0.499999999995159642,    0.166666667872965585,   0.0416666670560553492,
-                                  0.00833328107786617931,  0.00138887961420905444, 0.000199093696554112084,
-                                  0.0000248877400051396518};
+template <class E>
+inline constexpr E kExp[] = {0.500000009580319583, 0.166665183086589284, 0.0416662038893195417,
+                             0.00836895334120093632, 0.00139506159564918348};
 
 namespace core {
 
@@ -53,7 +51,7 @@ MLX_INLINE Exponential exp_parts(Vec<double> x) {
   const Rounded n = nearest(x * kLog2E);
   Vec<double> r = fma(n.value, Vec<double>(-kLn2High), x);
   r = fma(n.value, Vec<double>(-kLn2Low), r);
-  return {power_of_two(n), fma(r * r, polynomial(r, kExp), r)};
+  return {power_of_two(n), fma(r * r, polynomial(r, kExp<double>), r)};
 }
 // Beyond 200 everything is 0 or infinity as a float; NaN stays.
 MLX_INLINE Vec<double> clamp_exponent(Vec<double> x) {
@@ -72,8 +70,8 @@ MLX_INLINE Vec<double> expm1(Vec<double> x) {
 // Natural logarithm of a positive, finite number between 2^-500 and 2^500.
 MLX_INLINE Vec<double> log(Vec<double> x) {
   // (log((1 + s) / (1 - s)) - 2 s) / s^3 in terms of s^2, for (1 + s) / (1 - s) in [sqrt(1/2), sqrt(2)]
-  static constexpr double kLog[] = {0.666666666665872091, 0.400000000522735067, 0.285714171297969358,
-                                    0.222233716854711965, 0.181236424209829148, 0.168198244014984305};
+  static constexpr double kLog[] = {0.666666666757996779, 0.39999995622588522, 0.285721090482695885,
+                                    0.221761944189146552, 0.195840546299960641};
   constexpr uint64_t bias = uint64_t{512} << 52;
   const Vec<uint64_t> bits = bit_cast<uint64_t>(x);
   const Vec<uint64_t> biased = (bits - Vec<uint64_t>(0x3fe6a09e667f3bcdu - bias)) >> Vec<uint64_t>(52);
@@ -112,7 +110,7 @@ MLX_INLINE Vec<float> exp(Vec<float> x) {
   const Vec<float> n = round_small(x * 0x1.715476p+0f);
   Vec<float> r = fma(n, Vec<float>(-0x1.63p-1f), x);
   r = fma(n, Vec<float>(0x1.bd0106p-13f), r);
-  const Vec<float> p = 1 + fma(r * r, polynomial(r, kExpF), r);
+  const Vec<float> p = 1 + fma(r * r, polynomial(r, kExp<float>), r);
   return scale_by_power(p, n);
 }
 
@@ -121,7 +119,7 @@ MLX_INLINE Vec<float> exp2(Vec<float> x) {
   x = select(x < -151, Vec<float>(-151), x);
   const Vec<float> n = round_small(x);
   const Vec<float> r = (x - n) * 0x1.62e43p-1f;
-  return scale_by_power(1 + fma(r * r, polynomial(r, kExpF), r), n);
+  return scale_by_power(1 + fma(r * r, polynomial(r, kExp<float>), r), n);
 }
 
 MLX_INLINE Vec<float> expm1(Vec<float> x) {
@@ -166,12 +164,14 @@ MLX_INLINE Vec<float> log1p(Vec<float> x) {
 MLX_INLINE Vec<float> pow(Vec<float> x, Vec<float> y) {
   const Vec<float> magnitude = abs(x);
   const auto power = [](Vec<double> base, Vec<double> exponent) {
-    Vec<double> logarithm = core::log(base);
-    logarithm = select(base == 0, Vec<double>(-__builtin_inf()), logarithm);
-    logarithm = select(base < 0x1p200, logarithm, base);  // infinity and NaN
-    return core::exp(exponent * logarithm);
+    return core::exp(exponent * core::log(base));
   };
   Vec<float> result = in_double(power, magnitude, y);
+  // The logarithm above is for positive, finite numbers: the rest follow from which way the power goes.
+  const Mask<float> zero = x == 0;
+  const Vec<float> limit = select((y > 0) ^ zero, Vec<float>(kInfinityF), Vec<float>(0));
+  result = select(zero | (magnitude == kInfinityF), limit, result);
+  result = select((x != x) | (y != y), Vec<float>(kNanF), result);
   result = select((y == 0) | (x == 1) | ((magnitude == 1) & (abs(y) == kInfinityF)), Vec<float>(1), result);
   const Vec<float> half = y * 0.5f;
   const Mask<float> whole = trunc(y) == y;
