@@ -25,25 +25,39 @@ T sigmoid(T x) {
 }
 
 template <Floating T>
-T log_sigmoid(T x) { return minimum(x, T(0)) - log1p(exp(T(0) - abs(x))); }
+T log_sigmoid(T x) {
+  return minimum(x, T(0)) - log1p(exp(T(0) - abs(x)));
+}
 
 template <Real T>
-T relu(T x) { return select(x < T(0), T(0), x); }
+T relu(T x) {
+  return select(x < T(0), T(0), x);
+}
 
 template <Floating T>
-T leaky_relu(T x, T negative_slope) { return select(x > T(0), x, x * negative_slope); }
+T leaky_relu(T x, T negative_slope) {
+  return select(x > T(0), x, x * negative_slope);
+}
 
 template <Real T>
-T threshold(T x, T limit, T value) { return select(x <= limit, value, x); }
+T threshold(T x, T limit, T value) {
+  return select(x <= limit, value, x);
+}
 
 template <Real T>
-T hardtanh(T x, T low, T high) { return clamp(x, low, high); }
+T hardtanh(T x, T low, T high) {
+  return clamp(x, low, high);
+}
 
 template <Floating T>
-T hardsigmoid(T x) { return clamp(x + T(3), T(0), T(6)) / T(6); }
+T hardsigmoid(T x) {
+  return clamp(x + T(3), T(0), T(6)) / T(6);
+}
 
 template <Floating T>
-T hardswish(T x) { return x * clamp(x + T(3), T(0), T(6)) / T(6); }
+T hardswish(T x) {
+  return x * clamp(x + T(3), T(0), T(6)) / T(6);
+}
 
 template <Floating T>
 T elu(T x, T alpha, T scale, T input_scale) {
@@ -51,7 +65,9 @@ T elu(T x, T alpha, T scale, T input_scale) {
 }
 
 template <Floating T>
-T celu(T x, T alpha) { return select(x > T(0), x, alpha * expm1(x / alpha)); }
+T celu(T x, T alpha) {
+  return select(x > T(0), x, alpha * expm1(x / alpha));
+}
 
 template <Floating T>
 T selu(T x) {
@@ -59,7 +75,9 @@ T selu(T x) {
 }
 
 template <Floating T>
-T silu(T x) { return x * sigmoid(x); }
+T silu(T x) {
+  return x * sigmoid(x);
+}
 
 template <Floating T>
 T softplus(T x, T beta, T threshold) {
@@ -76,10 +94,14 @@ T mish(T x) {
 }
 
 template <Floating T>
-T softsign(T x) { return x / (T(1) + abs(x)); }
+T softsign(T x) {
+  return x / (T(1) + abs(x));
+}
 
 template <Floating T>
-T tanhshrink(T x) { return x - tanh(x); }
+T tanhshrink(T x) {
+  return x - tanh(x);
+}
 
 template <Floating T>
 T softshrink(T x, T lambda) {
@@ -87,10 +109,14 @@ T softshrink(T x, T lambda) {
 }
 
 template <Floating T>
-T hardshrink(T x, T lambda) { return select((x >= -lambda) & (x <= lambda), T(0), x); }
+T hardshrink(T x, T lambda) {
+  return select((x >= -lambda) & (x <= lambda), T(0), x);
+}
 
 template <Floating T>
-T gelu(T x) { return T(0.5) * x * (T(1) + erf(x * T(0.7071067811865476))); }
+T gelu(T x) {
+  return T(0.5) * x * (T(1) + erf(x * T(0.7071067811865476)));
+}
 
 template <Floating T>
 T gelu_tanh(T x) {
@@ -131,10 +157,14 @@ T binary_cross_entropy_with_logits(T x, T target) {
 }
 
 template <Inexact T>
-T sigmoid_backward(T grad, T result) { return grad * conj(result * (T(1) - result)); }
+T sigmoid_backward(T grad, T result) {
+  return grad * conj(result * (T(1) - result));
+}
 
 template <Inexact T>
-T tanh_backward(T grad, T result) { return grad * conj(T(1) - result * result); }
+T tanh_backward(T grad, T result) {
+  return grad * conj(T(1) - result * result);
+}
 
 template <Floating T>
 T silu_backward(T grad, T x) {
@@ -151,7 +181,9 @@ T mish_backward(T grad, T x) {
 }
 
 template <Real T>
-T threshold_backward(T grad, T x, T limit) { return select(x <= limit, T(0), grad); }
+T threshold_backward(T grad, T x, T limit) {
+  return select(x <= limit, T(0), grad);
+}
 
 template <Floating T>
 T leaky_relu_backward(T grad, T x, T negative_slope) {
@@ -193,7 +225,9 @@ T elu_backward(T grad, T x, T alpha, T scale, T input_scale) {
 }
 
 template <Floating T>
-T log_sigmoid_backward(T grad, T x) { return grad * sigmoid(-x); }
+T log_sigmoid_backward(T grad, T x) {
+  return grad * sigmoid(-x);
+}
 
 template <Floating T>
 T gelu_backward(T grad, T x) {

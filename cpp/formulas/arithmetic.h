@@ -6,19 +6,29 @@
 namespace mlx::formulas {
 
 template <Numeric T>
-T add(T x, T y) { return x + y; }
+T add(T x, T y) {
+  return x + y;
+}
 
 template <Numeric T>
-T sub(T x, T y) { return x - y; }
+T sub(T x, T y) {
+  return x - y;
+}
 
 template <Numeric T>
-T mul(T x, T y) { return x * y; }
+T mul(T x, T y) {
+  return x * y;
+}
 
 template <Inexact T>
-T div(T x, T y) { return x / y; }
+T div(T x, T y) {
+  return x / y;
+}
 
 template <Real T>
-T div_trunc(T x, T y) { return trunc(x / y); }
+T div_trunc(T x, T y) {
+  return trunc(x / y);
+}
 
 // Python's floor division. For floats the quotient is found from the exact remainder, as a rounded quotient
 // can land on the wrong side of an integer.
@@ -38,7 +48,9 @@ T div_floor(T x, T y) {
 }
 
 template <Real T>
-T fmod(T x, T y) { return fmod(x, y); }
+T fmod(T x, T y) {
+  return fmod(x, y);
+}
 
 // Python's remainder: it has the sign of the divisor.
 template <Real T>
@@ -48,34 +60,54 @@ T remainder(T x, T y) {
 }
 
 template <Numeric T>
-T neg(T x) { return -x; }
+T neg(T x) {
+  return -x;
+}
 
 template <Numeric T>
-auto abs(T x) { return abs(x); }
+auto abs(T x) {
+  return abs(x);
+}
 
 template <Real T>
-T sign(T x) { return select(x > T(0), T(1), select(x < T(0), T(0) - T(1), T(0))); }
+T sign(T x) {
+  return select(x > T(0), T(1), select(x < T(0), T(0) - T(1), T(0)));
+}
 
 template <Numeric T>
-T square(T x) { return x * x; }
+T square(T x) {
+  return x * x;
+}
 
 template <Inexact T>
-T reciprocal(T x) { return T(1) / x; }
+T reciprocal(T x) {
+  return T(1) / x;
+}
 
 template <Numeric T>
-T pow(T x, T y) { return pow(x, y); }
+T pow(T x, T y) {
+  return pow(x, y);
+}
 
 template <Floating T>
-T hypot(T x, T y) { return hypot(x, y); }
+T hypot(T x, T y) {
+  return hypot(x, y);
+}
 
 template <Floating T>
-T copysign(T x, T y) { return copysign(x, y); }
+T copysign(T x, T y) {
+  return copysign(x, y);
+}
 
 template <Floating T>
-T nextafter(T x, T y) { return nextafter(x, y); }
+T nextafter(T x, T y) {
+  return nextafter(x, y);
+}
 
 template <Integral T>
-T gcd(T x, T y) { return gcd(x, y); }
+T gcd(T x, T y) {
+  return gcd(x, y);
+}
 
 template <Integral T>
 T lcm(T x, T y) {
@@ -85,24 +117,36 @@ T lcm(T x, T y) {
 
 // NaN wins, whichever side it is on.
 template <Real T>
-T maximum(T x, T y) { return select((x != x) | (x > y), x, y); }
+T maximum(T x, T y) {
+  return select((x != x) | (x > y), x, y);
+}
 
 template <Real T>
-T minimum(T x, T y) { return select((x != x) | (x < y), x, y); }
+T minimum(T x, T y) {
+  return select((x != x) | (x < y), x, y);
+}
 
 // The other side wins over NaN.
 template <Real T>
-T fmax(T x, T y) { return select((y != y) | (x > y), x, y); }
+T fmax(T x, T y) {
+  return select((y != y) | (x > y), x, y);
+}
 
 template <Real T>
-T fmin(T x, T y) { return select((y != y) | (x < y), x, y); }
+T fmin(T x, T y) {
+  return select((y != y) | (x < y), x, y);
+}
 
 // NaN in any argument wins; where the bounds cross, the upper one holds.
 template <Real T>
-T clamp(T x, T low, T high) { return minimum(maximum(x, low), high); }
+T clamp(T x, T low, T high) {
+  return minimum(maximum(x, low), high);
+}
 
 template <Any T>
-T where(T condition, T x, T y) { return select(condition != T(0), x, y); }
+T where(T condition, T x, T y) {
+  return select(condition != T(0), x, y);
+}
 
 template <Inexact T>
 T lerp(T x, T end, T weight) {
@@ -115,16 +159,24 @@ T lerp(T x, T end, T weight) {
 }
 
 template <Numeric T>
-T addcmul(T x, T a, T b, T value) { return x + value * a * b; }
+T addcmul(T x, T a, T b, T value) {
+  return x + value * a * b;
+}
 
 template <Inexact T>
-T addcdiv(T x, T a, T b, T value) { return x + value * (a / b); }
+T addcdiv(T x, T a, T b, T value) {
+  return x + value * (a / b);
+}
 
 template <Numeric T>
-T squared_difference(T x, T y) { return (x - y) * (x - y); }
+T squared_difference(T x, T y) {
+  return (x - y) * (x - y);
+}
 
 template <Floating T>
-T heaviside(T x, T at_zero) { return select(x == T(0), at_zero, select(x > T(0), T(1), T(0))); }
+T heaviside(T x, T at_zero) {
+  return select(x == T(0), at_zero, select(x > T(0), T(1), T(0)));
+}
 
 template <Floating T>
 T nan_to_num(T x, T nan, T positive_infinity, T negative_infinity) {
@@ -134,9 +186,13 @@ T nan_to_num(T x, T nan, T positive_infinity, T negative_infinity) {
 }
 
 template <Floating T>
-T deg2rad(T x) { return x * T(0.017453292519943295); }
+T deg2rad(T x) {
+  return x * T(0.017453292519943295);
+}
 
 template <Floating T>
-T rad2deg(T x) { return x * T(57.29577951308232); }
+T rad2deg(T x) {
+  return x * T(57.29577951308232);
+}
 
 }  // namespace mlx::formulas

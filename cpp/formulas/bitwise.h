@@ -6,16 +6,24 @@
 namespace mlx::formulas {
 
 template <Integral T>
-T bitwise_and(T x, T y) { return x & y; }
+T bitwise_and(T x, T y) {
+  return x & y;
+}
 
 template <Integral T>
-T bitwise_or(T x, T y) { return x | y; }
+T bitwise_or(T x, T y) {
+  return x | y;
+}
 
 template <Integral T>
-T bitwise_xor(T x, T y) { return x ^ y; }
+T bitwise_xor(T x, T y) {
+  return x ^ y;
+}
 
 template <Integral T>
-T bitwise_not(T x) { return ~x; }
+T bitwise_not(T x) {
+  return ~x;
+}
 
 namespace detail {
 
@@ -23,7 +31,9 @@ template <class V>
 inline constexpr int kBits = 8 * static_cast<int>(sizeof(typename V::Element));
 
 template <class V>
-auto valid_shift(V count) { return (count >= V(0)) & (count < V(kBits<V>)); }
+auto valid_shift(V count) {
+  return (count >= V(0)) & (count < V(kBits<V>));
+}
 
 }  // namespace detail
 

@@ -6,13 +6,19 @@
 namespace mlx::formulas {
 
 template <ComplexNumber T>
-auto real(T z) { return real(z); }
+auto real(T z) {
+  return real(z);
+}
 
 template <ComplexNumber T>
-auto imag(T z) { return imag(z); }
+auto imag(T z) {
+  return imag(z);
+}
 
 template <ComplexNumber T>
-T conj(T z) { return conj(z); }
+T conj(T z) {
+  return conj(z);
+}
 
 // Of a real number: 0, or pi where it is negative.
 template <Inexact T>
@@ -32,9 +38,13 @@ T sgn(T z) {
 }
 
 template <Floating T>
-auto complex(T re, T im) { return make_complex(re, im); }
+auto complex(T re, T im) {
+  return make_complex(re, im);
+}
 
 template <Floating T>
-auto polar(T modulus, T angle) { return make_complex(modulus * cos(angle), modulus * sin(angle)); }
+auto polar(T modulus, T angle) {
+  return make_complex(modulus * cos(angle), modulus * sin(angle));
+}
 
 }  // namespace mlx::formulas

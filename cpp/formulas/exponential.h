@@ -7,31 +7,49 @@
 namespace mlx::formulas {
 
 template <Inexact T>
-T exp(T x) { return exp(x); }
+T exp(T x) {
+  return exp(x);
+}
 
 template <Inexact T>
-T exp2(T x) { return exp2(x); }
+T exp2(T x) {
+  return exp2(x);
+}
 
 template <Inexact T>
-T expm1(T x) { return expm1(x); }
+T expm1(T x) {
+  return expm1(x);
+}
 
 template <Inexact T>
-T log(T x) { return log(x); }
+T log(T x) {
+  return log(x);
+}
 
 template <Inexact T>
-T log2(T x) { return log2(x); }
+T log2(T x) {
+  return log2(x);
+}
 
 template <Inexact T>
-T log10(T x) { return log10(x); }
+T log10(T x) {
+  return log10(x);
+}
 
 template <Inexact T>
-T log1p(T x) { return log1p(x); }
+T log1p(T x) {
+  return log1p(x);
+}
 
 template <Inexact T>
-T sqrt(T x) { return sqrt(x); }
+T sqrt(T x) {
+  return sqrt(x);
+}
 
 template <Inexact T>
-T rsqrt(T x) { return rsqrt(x); }
+T rsqrt(T x) {
+  return rsqrt(x);
+}
 
 // log(e^x + e^y), from the larger of the two.
 template <Floating T>
@@ -52,10 +70,14 @@ T logaddexp2(T x, T y) {
 
 // x log(y), which is 0 at x = 0 unless y is NaN.
 template <Floating T>
-T xlogy(T x, T y) { return select(y != y, y, select(x == T(0), T(0), x * log(y))); }
+T xlogy(T x, T y) {
+  return select(y != y, y, select(x == T(0), T(0), x * log(y)));
+}
 
 template <Floating T>
-T xlog1py(T x, T y) { return select(y != y, y, select(x == T(0), T(0), x * log1p(y))); }
+T xlog1py(T x, T y) {
+  return select(y != y, y, select(x == T(0), T(0), x * log1p(y)));
+}
 
 // -x log(x); 0 at 0, and minus infinity below.
 template <Floating T>

@@ -6,19 +6,29 @@
 namespace mlx::formulas {
 
 template <Real T>
-T floor(T x) { return floor(x); }
+T floor(T x) {
+  return floor(x);
+}
 
 template <Real T>
-T ceil(T x) { return ceil(x); }
+T ceil(T x) {
+  return ceil(x);
+}
 
 // Halves go to the even neighbour.
 template <Real T>
-T round(T x) { return round(x); }
+T round(T x) {
+  return round(x);
+}
 
 template <Real T>
-T trunc(T x) { return trunc(x); }
+T trunc(T x) {
+  return trunc(x);
+}
 
 template <Floating T>
-T frac(T x) { return x - trunc(x); }
+T frac(T x) {
+  return x - trunc(x);
+}
 
 }  // namespace mlx::formulas

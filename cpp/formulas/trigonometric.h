@@ -6,43 +6,69 @@
 namespace mlx::formulas {
 
 template <Inexact T>
-T sin(T x) { return sin(x); }
+T sin(T x) {
+  return sin(x);
+}
 
 template <Inexact T>
-T cos(T x) { return cos(x); }
+T cos(T x) {
+  return cos(x);
+}
 
 template <Inexact T>
-T tan(T x) { return tan(x); }
+T tan(T x) {
+  return tan(x);
+}
 
 template <Inexact T>
-T asin(T x) { return asin(x); }
+T asin(T x) {
+  return asin(x);
+}
 
 template <Inexact T>
-T acos(T x) { return acos(x); }
+T acos(T x) {
+  return acos(x);
+}
 
 template <Inexact T>
-T atan(T x) { return atan(x); }
+T atan(T x) {
+  return atan(x);
+}
 
 template <Floating T>
-T atan2(T y, T x) { return atan2(y, x); }
+T atan2(T y, T x) {
+  return atan2(y, x);
+}
 
 template <Inexact T>
-T sinh(T x) { return sinh(x); }
+T sinh(T x) {
+  return sinh(x);
+}
 
 template <Inexact T>
-T cosh(T x) { return cosh(x); }
+T cosh(T x) {
+  return cosh(x);
+}
 
 template <Inexact T>
-T tanh(T x) { return tanh(x); }
+T tanh(T x) {
+  return tanh(x);
+}
 
 template <Inexact T>
-T asinh(T x) { return asinh(x); }
+T asinh(T x) {
+  return asinh(x);
+}
 
 template <Inexact T>
-T acosh(T x) { return acosh(x); }
+T acosh(T x) {
+  return acosh(x);
+}
 
 template <Inexact T>
-T atanh(T x) { return atanh(x); }
+T atanh(T x) {
+  return atanh(x);
+}
 
 // sin(pi x) / (pi x)
 template <Inexact T>

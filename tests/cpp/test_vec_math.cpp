@@ -21,11 +21,13 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 // Every 997th float, both signs, denormals, infinities and NaNs among them, and the values where functions
 // change their ways.
 std::vector<float> sweep(uint32_t stride = 997) {
-  std::vector<float> xs = {0.0f,    -0.0f,   1.0f,     -1.0f,    0.5f,     -0.5f,   2.0f,   -2.0f,   kInf,
-                           -kInf,   kNan,    1e-45f,   -1e-45f,  0x1p-126f, -0x1p-126f, 88.72284f, 88.72283f,
-                           89.0f,   -87.33f, -103.97f, -104.0f,  128.0f,   -149.0f, -150.0f, 0.99999994f,
-                           1.0000001f, -0.99999994f, 3.4028235e38f, -3.4028235e38f, 0.625f, 4.0f, 10.05f, 0x1p26f,
-                           1.5707964f, 3.1415927f, 0x1.921fb6p+1f, 16777216.0f, 16777217.0f, 0.70710677f};
+  std::vector<float> xs = {
+      0.0f,           -0.0f,       1.0f,        -1.0f,       0.5f,       -0.5f,        2.0f,
+      -2.0f,          kInf,        -kInf,       kNan,        1e-45f,     -1e-45f,      0x1p-126f,
+      -0x1p-126f,     88.72284f,   88.72283f,   89.0f,       -87.33f,    -103.97f,     -104.0f,
+      128.0f,         -149.0f,     -150.0f,     0.99999994f, 1.0000001f, -0.99999994f, 3.4028235e38f,
+      -3.4028235e38f, 0.625f,      4.0f,        10.05f,      0x1p26f,    1.5707964f,   3.1415927f,
+      0x1.921fb6p+1f, 16777216.0f, 16777217.0f, 0.70710677f};
   for (uint64_t bits = 0; bits <= 0xffffffffu; bits += stride) {
     xs.push_back(std::bit_cast<float>(static_cast<uint32_t>(bits)));
   }
@@ -146,8 +148,9 @@ TEST_P(Binary, IsWithinTwoUlpEverywhere) {
     xs.push_back(std::fabs(static_cast<float>(state >> 48)) * 0x1p-12f);
     ys.push_back(ys.back());
   }
-  const float specials[] = {0.0f, -0.0f, 1.0f, -1.0f, 2.0f, -2.0f, 3.0f, -3.0f, 0.5f, -0.5f, kInf, -kInf, kNan,
-                            1e-45f, -1e-45f, 3.4028235e38f, -3.4028235e38f, 16777215.0f, -16777216.0f};
+  const float specials[] = {0.0f,    -0.0f,         1.0f,           -1.0f,       2.0f,        -2.0f, 3.0f,
+                            -3.0f,   0.5f,          -0.5f,          kInf,        -kInf,       kNan,  1e-45f,
+                            -1e-45f, 3.4028235e38f, -3.4028235e38f, 16777215.0f, -16777216.0f};
   for (float x : specials) {
     for (float y : specials) xs.push_back(x), ys.push_back(y);
   }
@@ -170,7 +173,9 @@ const BinaryCase kBinaryCases[] = {
     {Formula::fmod, [](double x, double y) -> long double { return std::fmod(x, y); }, 0},
     {Formula::copysign, [](double x, double y) -> long double { return std::copysign(x, y); }, 0},
     {Formula::nextafter,
-     [](double x, double y) -> long double { return std::nextafterf(static_cast<float>(x), static_cast<float>(y)); },
+     [](double x, double y) -> long double {
+       return std::nextafterf(static_cast<float>(x), static_cast<float>(y));
+     },
      0},
 };
 

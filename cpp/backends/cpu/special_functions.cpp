@@ -13,8 +13,8 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 
 // Bernoulli numbers B_2, B_4, ... B_20.
-constexpr double kBernoulli[] = {1.0 / 6,      -1.0 / 30,   1.0 / 42,          -1.0 / 30,        5.0 / 66,
-                                 -691.0 / 2730, 7.0 / 6,    -3617.0 / 510,     43867.0 / 798,    -174611.0 / 330};
+constexpr double kBernoulli[] = {1.0 / 6,       -1.0 / 30, 1.0 / 42,      -1.0 / 30,     5.0 / 66,
+                                 -691.0 / 2730, 7.0 / 6,   -3617.0 / 510, 43867.0 / 798, -174611.0 / 330};
 
 // exp(-|x|) I_n(x) for n = 0 or 1, |x| <= 30: the defining power series (DLMF 10.25.2), all terms positive.
 double bessel_series(int order, double x) {
@@ -239,7 +239,8 @@ double erfinv(double y) {
   if (a == 1) return std::copysign(kInfinity, y);
   // A start from the normal quantile in the tail or the first terms of the series in the centre, then
   // Halley's method, which uses erf where y is small and erfc where 1 - y is.
-  double x = a < 0.5 ? a * (0.886226925452758 + 0.232013666534654 * a * a) : -lower_quantile(0.5 * (1 - a)) * std::sqrt(0.5);
+  double x = a < 0.5 ? a * (0.886226925452758 + 0.232013666534654 * a * a)
+                     : -lower_quantile(0.5 * (1 - a)) * std::sqrt(0.5);
   for (int i = 0; i < 4; ++i) {
     const double error = a < 0.5 ? std::erf(x) - a : (1 - a) - std::erfc(x);
     const double step = error / (2 / std::sqrt(kPi) * std::exp(-x * x));

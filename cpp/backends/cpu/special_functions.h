@@ -5,19 +5,19 @@
 
 namespace mlx::cpu::special {
 
-double erfinv(double x);              // the y with erf(y) = x
-double lgamma(double x);              // log |Gamma(x)|
-double digamma(double x);             // d/dx log Gamma(x)
-double trigamma(double x);            // d/dx digamma(x)
-double zeta(double x, double q);      // Hurwitz: the sum of (n + q)^-x over n >= 0
-double erfcx(double x);               // exp(x^2) erfc(x)
-double ndtri(double p);               // quantile of the normal distribution
-double log_ndtr(double x);            // log of its distribution function
-double i0(double x);                  // modified Bessel functions of the first kind, orders 0 and 1,
-double i0e(double x);                 // and the same times exp(-|x|)
+double erfinv(double x);          // the y with erf(y) = x
+double lgamma(double x);          // log |Gamma(x)|
+double digamma(double x);         // d/dx log Gamma(x)
+double trigamma(double x);        // d/dx digamma(x)
+double zeta(double x, double q);  // Hurwitz: the sum of (n + q)^-x over n >= 0
+double erfcx(double x);           // exp(x^2) erfc(x)
+double ndtri(double p);           // quantile of the normal distribution
+double log_ndtr(double x);        // log of its distribution function
+double i0(double x);              // modified Bessel functions of the first kind, orders 0 and 1,
+double i0e(double x);             // and the same times exp(-|x|)
 double i1(double x);
 double i1e(double x);
-double igamma(double a, double x);    // regularised lower incomplete gamma function
-double igammac(double a, double x);   // regularised upper incomplete gamma function
+double igamma(double a, double x);   // regularised lower incomplete gamma function
+double igammac(double a, double x);  // regularised upper incomplete gamma function
 
 }  // namespace mlx::cpu::special

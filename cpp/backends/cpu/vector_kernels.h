@@ -16,16 +16,17 @@ inline constexpr int kComputeTypeCount = 7;
 
 constexpr ComputeType compute_index(DType dtype) {
   constexpr ComputeType types[kDTypeCount] = {
-      ComputeType::UInt8,   ComputeType::UInt8,   ComputeType::Int32,   ComputeType::Int32,
-      ComputeType::Int32,   ComputeType::Int64,   ComputeType::Float32, ComputeType::Float32,
+      ComputeType::UInt8,   ComputeType::UInt8,   ComputeType::Int32,     ComputeType::Int32,
+      ComputeType::Int32,   ComputeType::Int64,   ComputeType::Float32,   ComputeType::Float32,
       ComputeType::Float32, ComputeType::Float64, ComputeType::Complex64, ComputeType::Complex128};
   return types[static_cast<int>(dtype)];
 }
 
 // The dtype that stores a compute type as it is.
 constexpr DType storage_type(ComputeType type) {
-  constexpr DType types[kComputeTypeCount] = {DType::UInt8,   DType::Int32,     DType::Int64,     DType::Float32,
-                                              DType::Float64, DType::Complex64, DType::Complex128};
+  constexpr DType types[kComputeTypeCount] = {DType::UInt8,     DType::Int32,   DType::Int64,
+                                              DType::Float32,   DType::Float64, DType::Complex64,
+                                              DType::Complex128};
   return types[static_cast<int>(type)];
 }
 

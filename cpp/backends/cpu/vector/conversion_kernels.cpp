@@ -19,8 +19,8 @@ template <class... E>
 struct TypeList {
   static constexpr int kCount = sizeof...(E);
 };
-using StorageTypes = TypeList<BoolByte, uint8_t, int8_t, int16_t, int32_t, int64_t, Half, BFloat16, float, double,
-                              Complex<float>, Complex<double>>;
+using StorageTypes = TypeList<BoolByte, uint8_t, int8_t, int16_t, int32_t, int64_t, Half, BFloat16, float,
+                              double, Complex<float>, Complex<double>>;
 static_assert(StorageTypes::kCount == kDTypeCount);
 
 template <class E>
@@ -156,8 +156,8 @@ constexpr void fill_rows(VectorKernels& kernels, TypeList<From...> types) {
 
 constexpr VectorKernels make_kernels() {
   VectorKernels kernels = {MLX_QUOTE(MLX_ISA),
-                           {pointwise_uint8, pointwise_int32, pointwise_int64, pointwise_float32, pointwise_float64,
-                            pointwise_complex64, pointwise_complex128},
+                           {pointwise_uint8, pointwise_int32, pointwise_int64, pointwise_float32,
+                            pointwise_float64, pointwise_complex64, pointwise_complex128},
                            {},
                            {},
                            {}};

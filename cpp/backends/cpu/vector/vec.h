@@ -174,8 +174,7 @@ MLX_INLINE DoublePair widen_lanes(Vec<E> a, std::integer_sequence<int, kLane...>
   constexpr int half = sizeof...(kLane);
   const auto low = __builtin_shufflevector(a.v, a.v, kLane...);
   const auto high = __builtin_shufflevector(a.v, a.v, (kLane + half)...);
-  return {Vec<double>(__builtin_convertvector(low, Native<double>)),
-          Vec<double>(__builtin_convertvector(high, Native<double>))};
+  return {Vec<double>(native_widen(low)), Vec<double>(native_widen(high))};
 }
 template <class E>
 MLX_INLINE DoublePair to_doubles(Vec<E> a) {

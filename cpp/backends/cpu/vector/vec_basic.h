@@ -136,7 +136,8 @@ MLX_INLINE Vec<E> hypot(Vec<E> x, Vec<E> y) {
     return map_lanes([](double p, double q) { return ::hypot(p, q); }, x, y);
   } else {
     const Vec<float> infinity(__builtin_inff());
-    const Vec<float> length = in_double([](Vec<double> p, Vec<double> q) { return sqrt(p * p + q * q); }, x, y);
+    const Vec<float> length =
+        in_double([](Vec<double> p, Vec<double> q) { return sqrt(p * p + q * q); }, x, y);
     return select((abs(x) == infinity) | (abs(y) == infinity), infinity, length);
   }
 }

@@ -63,7 +63,9 @@ struct Complex {
   }
   MLX_INLINE friend ComplexMask operator==(Complex a, Complex b) { return a.re == b.re && a.im == b.im; }
   MLX_INLINE friend ComplexMask operator!=(Complex a, Complex b) { return a.re != b.re || a.im != b.im; }
-  MLX_INLINE friend Complex select(ComplexMask condition, Complex a, Complex b) { return condition.value ? a : b; }
+  MLX_INLINE friend Complex select(ComplexMask condition, Complex a, Complex b) {
+    return condition.value ? a : b;
+  }
 };
 
 // Two registers of reals that are stored as complex numbers, interleaved.

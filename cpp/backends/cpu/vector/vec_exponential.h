@@ -24,11 +24,9 @@ inline constexpr double kLog2E = 0x1.71547652b82fep+0;
 inline constexpr double kLn2High = 0x1.62e42fefap-1, kLn2Low = 0x1.cf79abc9e3b39p-40;
 
 // (e^r - 1 - r) / r^2 on |r| <= ln(2) / 2
-inline constexpr float kExpF[] = {0.5000000096f, 0.1666651831f, 0.04166620389f, 0.008368953341f,
-                                  0.001395061596f};
-inline constexpr double kExp[] = {0.499999999995159642,    0.166666667872965585,    0.0416666670560553492,
-                                  0.00833328107786617931,  0.00138887961420905444, 0.000199093696554112084,
-                                  0.0000248877400051396518};
+template <class E>
+inline constexpr E kExp[] = {0.500000009580319583, 0.166665183086589284, 0.0416662038893195417,
+                             0.00836895334120093632, 0.00139506159564918348};
 
 namespace core {
 
@@ -53,7 +51,7 @@ MLX_INLINE Exponential exp_parts(Vec<double> x) {
   const Rounded n = nearest(x * kLog2E);
   Vec<double> r = fma(n.value, Vec<double>(-kLn2High), x);
   r = fma(n.value, Vec<double>(-kLn2Low), r);
-  return {power_of_two(n), fma(r * r, polynomial(r, kExp), r)};
+  return {power_of_two(n), fma(r * r, polynomial(r, kExp<double>), r)};
 }
 // Beyond 200 everything is 0 or infinity as a float; NaN stays.
 MLX_INLINE Vec<double> clamp_exponent(Vec<double> x) {
@@ -72,8 +70,8 @@ MLX_INLINE Vec<double> expm1(Vec<double> x) {
 // Natural logarithm of a positive, finite number between 2^-500 and 2^500.
 MLX_INLINE Vec<double> log(Vec<double> x) {
   // (log((1 + s) / (1 - s)) - 2 s) / s^3 in terms of s^2, for (1 + s) / (1 - s) in [sqrt(1/2), sqrt(2)]
-  static constexpr double kLog[] = {0.666666666665872091, 0.400000000522735067, 0.285714171297969358,
-                                    0.222233716854711965, 0.181236424209829148, 0.168198244014984305};
+  static constexpr double kLog[] = {0.666666666757996779, 0.39999995622588522, 0.285721090482695885,
+                                    0.221761944189146552, 0.195840546299960641};
   constexpr uint64_t bias = uint64_t{512} << 52;
   const Vec<uint64_t> bits = bit_cast<uint64_t>(x);
   const Vec<uint64_t> biased = (bits - Vec<uint64_t>(0x3fe6a09e667f3bcdu - bias)) >> Vec<uint64_t>(52);
@@ -112,7 +110,7 @@ MLX_INLINE Vec<float> exp(Vec<float> x) {
   const Vec<float> n = round_small(x * 0x1.715476p+0f);
   Vec<float> r = fma(n, Vec<float>(-0x1.63p-1f), x);
   r = fma(n, Vec<float>(0x1.bd0106p-13f), r);
-  const Vec<float> p = 1 + fma(r * r, polynomial(r, kExpF), r);
+  const Vec<float> p = 1 + fma(r * r, polynomial(r, kExp<float>), r);
   return scale_by_power(p, n);
 }
 
@@ -121,7 +119,7 @@ MLX_INLINE Vec<float> exp2(Vec<float> x) {
   x = select(x < -151, Vec<float>(-151), x);
   const Vec<float> n = round_small(x);
   const Vec<float> r = (x - n) * 0x1.62e43p-1f;
-  return scale_by_power(1 + fma(r * r, polynomial(r, kExpF), r), n);
+  return scale_by_power(1 + fma(r * r, polynomial(r, kExp<float>), r), n);
 }
 
 MLX_INLINE Vec<float> expm1(Vec<float> x) {
@@ -136,8 +134,9 @@ MLX_INLINE Vec<float> logarithm_limits(Vec<float> x, Vec<float> inside) {
 
 MLX_INLINE Vec<float> log(Vec<float> x) {
   // (log(1 + f) - f + f^2 / 2) / f^3 on 1 + f in [sqrt(1/2), sqrt(2)]
-  static constexpr float kLogF[] = {0.333333126f,  -0.2500000959f, 0.2000211859f,  -0.1666799605f, 0.1421955402f,
-                                    -0.1240558984f, 0.1188815317f, -0.1167563159f, 0.06746625544f};
+  static constexpr float kLogF[] = {0.333333126f,   -0.2500000959f, 0.2000211859f,
+                                    -0.1666799605f, 0.1421955402f,  -0.1240558984f,
+                                    0.1188815317f,  -0.1167563159f, 0.06746625544f};
   const Mask<float> denormal = x < 0x1p-126f;
   const Vec<int32_t> bits = bit_cast<int32_t>(select(denormal, x * 0x1p23f, x));
   const Vec<int32_t> exponent = (bits - 0x3f3504f3) >> Vec<int32_t>(23);
@@ -165,12 +164,14 @@ MLX_INLINE Vec<float> log1p(Vec<float> x) {
 MLX_INLINE Vec<float> pow(Vec<float> x, Vec<float> y) {
   const Vec<float> magnitude = abs(x);
   const auto power = [](Vec<double> base, Vec<double> exponent) {
-    Vec<double> logarithm = core::log(base);
-    logarithm = select(base == 0, Vec<double>(-__builtin_inf()), logarithm);
-    logarithm = select(base < 0x1p200, logarithm, base);  // infinity and NaN
-    return core::exp(exponent * logarithm);
+    return core::exp(exponent * core::log(base));
   };
   Vec<float> result = in_double(power, magnitude, y);
+  // The logarithm above is for positive, finite numbers: the rest follow from which way the power goes.
+  const Mask<float> zero = x == 0;
+  const Vec<float> limit = select((y > 0) ^ zero, Vec<float>(kInfinityF), Vec<float>(0));
+  result = select(zero | (magnitude == kInfinityF), limit, result);
+  result = select((x != x) | (y != y), Vec<float>(kNanF), result);
   result = select((y == 0) | (x == 1) | ((magnitude == 1) & (abs(y) == kInfinityF)), Vec<float>(1), result);
   const Vec<float> half = y * 0.5f;
   const Mask<float> whole = trunc(y) == y;
@@ -230,11 +231,12 @@ MLX_INLINE Vec<float> atanh(Vec<float> x) {
 
 MLX_INLINE Vec<float> erf(Vec<float> x) {
   // erf(x) / x - 1 in terms of x^2, on |x| <= 1
-  static constexpr float kErfF[] = {0.1283791659f,  -0.3761262714f,    0.1128360018f, -0.02685444467f,
+  static constexpr float kErfF[] = {0.1283791659f,   -0.3761262714f,    0.1128360018f,  -0.02685444467f,
                                     0.005189535348f, -0.0008020840496f, 7.889115011e-5f};
   // log(erfc(x)) on [1, 4]
-  static constexpr float kLogErfcF[] = {0.0001880310599f, -1.129578382f,    -0.6332199735f,   -0.1084184929f,
-                                        0.02520820455f,   -0.004204542894f, 0.0004413326195f, -2.168653787e-5f};
+  static constexpr float kLogErfcF[] = {0.0001880310599f, -1.129578382f,   -0.6332199735f,
+                                        -0.1084184929f,   0.02520820455f,  -0.004204542894f,
+                                        0.0004413326195f, -2.168653787e-5f};
   const Vec<float> a = abs(x), z = x * x;
   const Vec<float> small = fma(a, polynomial(z, kErfF), a);
   const Vec<float> t = select(a > 4, Vec<float>(4), a);
@@ -244,15 +246,16 @@ MLX_INLINE Vec<float> erf(Vec<float> x) {
 
 MLX_INLINE Vec<float> erfc(Vec<float> x) {
   // exp(x^2) erfc(x) in terms of 1 / (1 + x / 2), on x in [0, 11]
-  static constexpr double kErfcx[] = {
-      -1.29228908213722964e-7, 0.282099571364188236, 0.282016922118872062,  0.247564957084676943,
-      0.171970422711125379,    0.100073535266011099, -0.0389209163739550404, -0.0496552673066541945,
-      0.151081624081559055,    -0.708782388169407795, 1.30890077136439935,   -1.24994352816583619,
-      0.681694814922791278,    -0.204620328123519592, 0.0265199384666082018};
+  static constexpr double kErfcx[] = {-1.29228908213722964e-7, 0.282099571364188236,   0.282016922118872062,
+                                      0.247564957084676943,    0.171970422711125379,   0.100073535266011099,
+                                      -0.0389209163739550404,  -0.0496552673066541945, 0.151081624081559055,
+                                      -0.708782388169407795,   1.30890077136439935,    -1.24994352816583619,
+                                      0.681694814922791278,    -0.204620328123519592,  0.0265199384666082018};
   const auto complement = [](Vec<double> d) {
     Vec<double> a = abs(d);
     a = select(a > 11, Vec<double>(11), a);
-    const Vec<double> tail = core::exp(-a * a) * polynomial(1 / fma(a, Vec<double>(0.5), Vec<double>(1)), kErfcx);
+    const Vec<double> tail =
+        core::exp(-a * a) * polynomial(1 / fma(a, Vec<double>(0.5), Vec<double>(1)), kErfcx);
     return select(d < 0, 2 - tail, tail);
   };
   return in_double(complement, x);
@@ -260,15 +263,15 @@ MLX_INLINE Vec<float> erfc(Vec<float> x) {
 
 MLX_INLINE Vec<float> erfinv(Vec<float> x) {
   // erfinv(x) / x in terms of w = -log(1 - x^2), on w <= 5, and of sqrt(w) beyond
-  static constexpr double kCentre[] = {0.886226925439981341,     0.232013667621693898,     0.0115493268838929648,
-                                       -0.00233501926222038753,  -0.000128274747117671881, 0.0000469970549641905498,
-                                       1.6088093771718901e-6,    -7.19923216317599171e-7,  -1.78609083313722979e-7,
-                                       6.85916200519320382e-8,   -8.63071609668388238e-9,  4.51001718254160087e-10,
-                                       -4.26858807653139997e-13, -6.20826336706381559e-13};
-  static constexpr double kTail[] = {-3.06478313226788234,    12.8558936775530416,     -17.9472395418149985,
-                                     14.5496453522221489,     -7.17027659033096935,    2.2248258484031176,
-                                     -0.414795761201378309,   0.0343533723863981046,   0.00277725521864962169,
-                                     -0.00102619917834963652, 0.000103086590601539998, -3.83995056608594353e-6};
+  static constexpr double kCentre[] = {
+      0.886226925439981341,     0.232013667621693898,     0.0115493268838929648,   -0.00233501926222038753,
+      -0.000128274747117671881, 0.0000469970549641905498, 1.6088093771718901e-6,   -7.19923216317599171e-7,
+      -1.78609083313722979e-7,  6.85916200519320382e-8,   -8.63071609668388238e-9, 4.51001718254160087e-10,
+      -4.26858807653139997e-13, -6.20826336706381559e-13};
+  static constexpr double kTail[] = {
+      -3.06478313226788234,   12.8558936775530416,     -17.9472395418149985,    14.5496453522221489,
+      -7.17027659033096935,   2.2248258484031176,      -0.414795761201378309,   0.0343533723863981046,
+      0.00277725521864962169, -0.00102619917834963652, 0.000103086590601539998, -3.83995056608594353e-6};
   const auto odd = [](Vec<double> d) {
     const Vec<double> w = -core::log((1 - d) * (1 + d));
     return d * select(w < 5, polynomial(w, kCentre), polynomial(sqrt(w), kTail));

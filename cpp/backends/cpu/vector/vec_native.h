@@ -10,6 +10,7 @@
 #endif
 
 #include <cstdint>
+#include <type_traits>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -50,9 +51,25 @@ using NativeFloat = Native<float>;
 using NativeDouble = Native<double>;
 using NativeInt = Native<int64_t>;
 
+// Half a register of floats or int32s as a register of doubles. (GCC 12 converts quarters and joins them.)
+template <class Half>
+MLX_INLINE NativeDouble native_widen(Half half) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<Half, Native<float, 8>>) return _mm512_cvtps_pd(half);
+  if constexpr (std::is_same_v<Half, Native<int32_t, 8>>) return _mm512_cvtepi32_pd((__m256i)half);
+#elif defined(__AVX2__)
+  if constexpr (std::is_same_v<Half, Native<float, 4>>) return _mm256_cvtps_pd(half);
+  if constexpr (std::is_same_v<Half, Native<int32_t, 4>>) return _mm256_cvtepi32_pd((__m128i)half);
+#else
+  return __builtin_convertvector(half, NativeDouble);
+#endif
+}
+
 #if defined(__AVX512F__)
 
-MLX_INLINE NativeFloat native_fma(NativeFloat a, NativeFloat b, NativeFloat c) { return _mm512_fmadd_ps(a, b, c); }
+MLX_INLINE NativeFloat native_fma(NativeFloat a, NativeFloat b, NativeFloat c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
 MLX_INLINE NativeDouble native_fma(NativeDouble a, NativeDouble b, NativeDouble c) {
   return _mm512_fmadd_pd(a, b, c);
 }
@@ -70,7 +87,9 @@ MLX_INLINE bool native_any(NativeInt a) { return _mm512_test_epi64_mask((__m512i
 
 #elif defined(__AVX2__)
 
-MLX_INLINE NativeFloat native_fma(NativeFloat a, NativeFloat b, NativeFloat c) { return _mm256_fmadd_ps(a, b, c); }
+MLX_INLINE NativeFloat native_fma(NativeFloat a, NativeFloat b, NativeFloat c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
 MLX_INLINE NativeDouble native_fma(NativeDouble a, NativeDouble b, NativeDouble c) {
   return _mm256_fmadd_pd(a, b, c);
 }
