@@ -126,7 +126,7 @@ class Op:
     def has_inplace(self) -> bool:
         first = self.arguments[0] if self.arguments else None
         derived = self.is_pointwise or ".inplace()" in self.chain
-        return derived and first is not None and first.type == "Tensor" and not self.name.startswith("__")
+        return derived and first is not None and first.type in ("Tensor", "Operand") and not self.name.startswith("__")
 
     def cpp_result(self) -> str:
         if self.result_names:

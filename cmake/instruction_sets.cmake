@@ -44,7 +44,7 @@ function(mlx_add_vector_sources target)
       # The target's own include folders, and the generated headers it waits for.
       target_include_directories(${library} PRIVATE $<TARGET_PROPERTY:${target},INCLUDE_DIRECTORIES>)
       add_dependencies(${library} mlx_formulas)
-      target_sources(${target} PRIVATE $<TARGET_OBJECTS:${library}>)
+      target_sources(${target} INTERFACE $<TARGET_OBJECTS:${library}>)
     endif()
     target_sources(${library} PRIVATE ${ARGN})
   endforeach()

@@ -270,7 +270,7 @@ OpGroup& group_at(const std::string& path) {
   return *g;
 }
 
-bool takes_input(const OpEntry& e) { return e.count && e.arguments[0].kind == Kind::Tensor && !strcmp(e.arguments[0].name, "input"); }
+bool takes_input(const OpEntry& e) { return e.count && e.arguments[0].kind <= Kind::Operand && !strcmp(e.arguments[0].name, "input"); }
 
 }  // namespace
 

@@ -45,7 +45,6 @@ PyObject* stride(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* 
   return guarded([&] { return shape_or_size(self, args, n + (kwnames ? 1 : 0), &Tensor::strides, &Tensor::stride, false); });
 }
 
-PyObject* tolist(const Tensor& t, PyObject*) { return to_list(t, 0, t.offset()); }
 
 PyObject* requires_grad_(PyObject* self, PyObject* args, PyObject* kwargs) {
   return guarded([&] {
@@ -69,7 +68,13 @@ PyObject* cast(PyObject* self, PyObject* const*, Py_ssize_t, PyObject*) {
 PyMethodDef tensor_methods[] = {
     {"size", fast(size), METH_FASTCALL | METH_KEYWORDS, "size(dim=None): the shape, or the size of one dimension."},
     {"stride", fast(stride), METH_FASTCALL | METH_KEYWORDS, "stride(dim=None): the strides in elements, or one of them."},
-    {"tolist", method(tolist), METH_NOARGS, "The elements as nested lists of Python numbers."},
+    {"numel", method([](const Tensor& t, PyObject*) { return wrap(t.numel()); }), METH_NOARGS, "The number of elements."},
+    {"nelement", method([](const Tensor& t, PyObject*) { return wrap(t.numel()); }), METH_NOARGS, "The number of elements."},
+    {"dim", method([](const Tensor& t, PyObject*) { return wrap(t.dim()); }), METH_NOARGS, "The number of dimensions."},
+    {"ndimension", method([](const Tensor& t, PyObject*) { return wrap(t.dim()); }), METH_NOARGS, "The number of dimensions."},
+    {"is_floating_point", method([](const Tensor& t, PyObject*) { return wrap(t.is_floating()); }), METH_NOARGS, "Whether the elements are floating-point numbers."},
+    {"is_complex", method([](const Tensor& t, PyObject*) { return wrap(t.is_complex()); }), METH_NOARGS, "Whether the elements are complex numbers."},
+    {"tolist", method([](const Tensor& t, PyObject*) { return to_list(t, 0, t.offset()); }), METH_NOARGS, "The elements as nested lists of Python numbers."},
     {"data_ptr", method([](const Tensor& t, PyObject*) { return PyLong_FromVoidPtr(t.numel() ? t.raw() : nullptr); }), METH_NOARGS, "The address of the first element."},
     {"storage_offset", method([](const Tensor& t, PyObject*) { return wrap(t.offset()); }), METH_NOARGS, "The first element's position in the storage."},
     {"element_size", method([](const Tensor& t, PyObject*) { return wrap(static_cast<int64_t>(t.item_size())); }), METH_NOARGS, "Bytes an element."},

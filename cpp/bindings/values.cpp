@@ -158,7 +158,7 @@ bool is_number(PyObject* o) {
   auto* slots = Py_TYPE(o)->tp_as_number;
   auto* sequence = Py_TYPE(o)->tp_as_sequence;
   if (!slots || !(slots->nb_index || slots->nb_float) || (sequence && sequence->sq_length)) return false;
-  static PyObject* generic = py::module_::import("numpy").attr("generic").inc_ref().ptr();
+  static PyObject* generic = py::object(py::module_::import("numpy").attr("generic")).release().ptr();
   return PyObject_IsInstance(o, generic) == 1;
 }
 

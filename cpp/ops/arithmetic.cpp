@@ -109,20 +109,15 @@ OP("conj(Tensor input) -> Tensor").alias("conj_physical").alias("resolve_conj");
 Tensor conj(const Tensor& input) { return input.is_complex() ? _conj(input) : input; }
 
 // input ** exponent.
-OP("_pow(Operand input, Operand exponent) -> Tensor")
+OP("pow(Operand input, Operand exponent) -> Tensor")
     .pointwise(Formula::pow)
-    .gradient<0>([](const Tensor& g, In<0> x, In<1> p) { return g * conj(where(eq(p, 0), zeros_like(x), p * _pow(x, p - 1))); })
+    .gradient<0>([](const Tensor& g, In<0> x, In<1> p) {
+      return g * conj(where(eq(p, 0), zeros_like(x), p * pow(x, p - 1)));
+    })
     .gradient<1>([](const Tensor& g, In<0> x, In<1> p, Out y) {
       // 0 ** p is constant for p >= 0.
-      return g * conj(where(logical_and(eq(x, 0), p.is_complex() ? eq(p, p) : ge(p, 0)), zeros_like(y), y * log(x)));
+      Tensor constant = logical_and(eq(x, 0), p.is_complex() ? eq(p, p) : ge(p, 0));
+      return g * conj(where(constant, zeros_like(y), y * log(x)));
     });
-
-OP("pow(Operand input, Operand exponent) -> Tensor");
-Tensor pow(const Tensor& input, const Tensor& exponent) { return _pow(input, exponent); }
-OP("Tensor.pow_(Tensor input, Operand exponent) -> Tensor");
-Tensor pow_(const Tensor& input, const Tensor& exponent) {
-  check_writable(input, "pow_");
-  return assign_in_place(input, pow(readable_copy(input), exponent), "pow_");
-}
 
 }  // namespace mlx

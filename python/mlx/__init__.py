@@ -1,0 +1,40 @@
+"""mlx: tensors with automatic differentiation, PyTorch's API and meaning, on a small C++ core.
+
+>>> import mlx
+>>> x = mlx.tensor([2.0, 3.0], requires_grad=True)
+>>> (x**2 + 3 * x).backward()
+>>> x.grad
+tensor([7., 9.])
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlx import _C
+from mlx._C import *  # noqa: F403 - the ops: one name a row of the op table
+from mlx._C import Size, Tensor, device, dtype
+from mlx import _tensor  # noqa: F401 - adds the methods of Tensor that are written in Python
+from mlx._constants import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    e,
+    inf,
+    layout,
+    memory_format,
+    nan,
+    newaxis,
+    pi,
+    preserve_format,
+    strided,
+)
+from mlx._functions import *  # noqa: F403
+from mlx._numbers import finfo, iinfo
+from mlx._printing import set_printoptions
+from mlx._random import default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from mlx.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from mlx import autograd, nn  # isort: skip
+from mlx import linalg, special
+
+__version__ = "0.1.0"

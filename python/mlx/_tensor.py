@@ -1,0 +1,83 @@
+"""The methods of Tensor that are written in Python: interchange, gradients, copying."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mlx import _C
+from mlx._C import Tensor
+
+__all__: list[str] = []
+
+
+class RemovableHandle:
+    """Takes a hook away again, by remove() or as a context manager."""
+
+    def __init__(self, remove: Callable[[], None]) -> None:
+        self._remove: Callable[[], None] | None = remove
+
+    def remove(self) -> None:
+        if self._remove is not None:
+            self._remove()
+            self._remove = None
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+def backward(
+    self: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add the gradients of this tensor to the `.grad` of the leaves it was made from; see
+    `mlx.autograd.backward`. Without `gradient`, that of the sum of all elements."""
+    from mlx import autograd
+
+    autograd.backward(self, None if gradient is None else [gradient], retain_graph, create_graph, inputs)
+
+
+def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+    """Call `hook` with the gradient of this tensor whenever it is computed; a tensor that it returns
+    takes the gradient's place."""
+    hook_id = _C._register_hook(self, hook)
+    return RemovableHandle(lambda: _C._remove_hook(self, hook_id))
+
+
+def register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle:
+    """Call `hook` with this leaf whenever its `.grad` was added to."""
+    hook_id = _C._register_accumulate_hook(self, hook)
+    return RemovableHandle(lambda: _C._remove_hook(self, hook_id))
+
+
+def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
+    """The elements as a NumPy array that shares this tensor's memory.
+
+    Args:
+        force: also for tensors that require grad or lie on a GPU (through `.detach().cpu()`).
+
+    Raises:
+        RuntimeError: for a tensor that requires grad. TypeError: for bfloat16, which NumPy lacks.
+    """
+    return _C._to_numpy(self.detach().cpu() if force else self, force)
+
+
+def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    array = self.numpy()
+    if dtype is not None and array.dtype != dtype:
+        if copy is False:
+            raise ValueError(f"cannot see a tensor of {self.dtype} as {dtype} without copying")
+        return array.astype(dtype)
+    return array.copy() if copy else array
+
+
+for _method in (backward, register_hook, register_post_accumulate_grad_hook, numpy, __array__):
+    setattr(Tensor, _method.__name__, _method)

@@ -1,0 +1,5 @@
+"""Special functions."""
+
+from mlx._C import _op_namespaces
+
+globals().update(_op_namespaces.get("special", {}))
