@@ -9,6 +9,7 @@ namespace {
 
 template <class F>
 constexpr PyCFunction method(F) {
+  static_assert(!std::is_pointer_v<F>, "a lambda: its type is all that is kept");
   return [](PyObject* o, PyObject* arg) { return guarded([&] { return F{}(tensor_of(o), arg); }); };
 }
 

@@ -15,11 +15,13 @@ const Tensor& self_of(PyObject* o) { return tensor_of(o); }
 
 template <class F>
 constexpr getter get(F) {
+  static_assert(!std::is_pointer_v<F>, "a lambda: its type is all that is kept");
   return [](PyObject* o, void*) { return guarded([&] { return wrap(F{}(self_of(o))); }); };
 }
 
 template <class F>
 constexpr setter set(F) {
+  static_assert(!std::is_pointer_v<F>, "a lambda: its type is all that is kept");
   return [](PyObject* o, PyObject* value, void*) {
     return guarded_int([&] {
       F{}(self_of(o), value ? value : Py_None);
@@ -106,8 +108,8 @@ PyGetSetDef tensor_properties[] = {
     {"itemsize", get([](const Tensor& t) { return static_cast<int64_t>(t.item_size()); }), nullptr, "Bytes an element.", nullptr},
     {"nbytes", get([](const Tensor& t) { return static_cast<int64_t>(t.item_size()) * t.numel(); }), nullptr, "Bytes of all elements.", nullptr},
     {"layout", get_layout, nullptr, "Always mlx.strided.", nullptr},
-    {"grad", get(grad_of), set(set_grad), "The accumulated gradient, or None.", nullptr},
-    {"data", get(data_of), set(set_data), "The same memory, without history and unseen by the tape.", nullptr},
+    {"grad", get([](const Tensor& t) { return grad_of(t); }), set([](const Tensor& t, PyObject* v) { set_grad(t, v); }), "The accumulated gradient, or None.", nullptr},
+    {"data", get([](const Tensor& t) { return data_of(t); }), set([](const Tensor& t, PyObject* v) { set_data(t, v); }), "The same memory, without history and unseen by the tape.", nullptr},
     {"requires_grad", get([](const Tensor& t) { return t.requires_grad(); }),
      set([](const Tensor& t, PyObject* v) { set_requires_grad(t, boolean(v, "requires_grad")); }), "Whether gradients flow to this tensor.", nullptr},
     {"is_leaf", get([](const Tensor& t) { return is_leaf(t); }), nullptr, "Whether no recorded op made this tensor.", nullptr},
@@ -116,9 +118,9 @@ PyGetSetDef tensor_properties[] = {
     {"output_nr", get([](const Tensor& t) { auto* m = autograd_meta_if_any(t); return static_cast<int64_t>(m ? m->output : 0); }), nullptr, "Which output of grad_fn this is.", nullptr},
     {"_version", get([](const Tensor& t) { return static_cast<int64_t>(t.version()); }), nullptr, "Counts the writes to the memory.", nullptr},
     {"_base", get([](const Tensor& t) { return Tensor(t.impl()->base); }), nullptr, "The tensor that this one is a view of, or None.", nullptr},
-    {"T", get(reversed_dims), nullptr, "All dimensions reversed.", nullptr},
-    {"mT", get(matrix_transpose), nullptr, "The last two dimensions swapped.", nullptr},
-    {"H", get(hermitian), nullptr, "The conjugate transpose of a matrix.", nullptr},
+    {"T", get([](const Tensor& t) { return reversed_dims(t); }), nullptr, "All dimensions reversed.", nullptr},
+    {"mT", get([](const Tensor& t) { return matrix_transpose(t); }), nullptr, "The last two dimensions swapped.", nullptr},
+    {"H", get([](const Tensor& t) { return hermitian(t); }), nullptr, "The conjugate transpose of a matrix.", nullptr},
     {"mH", get([](const Tensor& t) { return conj(matrix_transpose(t)); }), nullptr, "The last two dimensions swapped and conjugated.", nullptr},
     {"real", get([](const Tensor& t) { return real(t); }), set([](const Tensor& t, PyObject* v) { copy_(real(t), tensor_from_data(v, t.dtype(), false), false); }), "The real part, a view.", nullptr},
     {"imag", get([](const Tensor& t) { return imag(t); }), set([](const Tensor& t, PyObject* v) { copy_(imag(t), tensor_from_data(v, to_real(t.dtype()), false), false); }), "The imaginary part, a view.", nullptr},

@@ -121,6 +121,7 @@ Tensor pointwise_in_place(const Row& row, Operands operands, Params params) {
 
 std::string PointwiseNode::name() const {
   std::string name = row_.name();
+  if (name[0] == '_') name.erase(0, 1);  // _add is the primitive under add
   name[0] = static_cast<char>(std::toupper(name[0]));
   return name + "Backward0";
 }
