@@ -237,7 +237,7 @@ def bodies(index: int, op: Op) -> list[str]:
     lines = []
     operands = [a for a in op.passed if a.type in ("Tensor", "Operand")]
     numbers = [a for a in op.passed if a not in operands]
-    row = f"rows()[{index}]"
+    row = f"entries[{index}].row"
     args = "{" + ", ".join(f"&{a.name}" for a in operands) + "}"
     if numbers:
         args += ", {" + ", ".join(a.name for a in numbers) + "}"
@@ -286,14 +286,12 @@ def ops_source(ops: list[Op]) -> str:
         '#include "ops.h"\n#include <stdexcept>\n#include <string_view>\n#include <unordered_map>\n'
         '#include "ops/pointwise.h"\n'
         "namespace mlx {\nnamespace {\nstruct Entry { const char* schema; Row row; };\n"
-        "Entry* table() {\n  static Entry entries[] = {\n" + table + "};\n  return entries;\n}\n"
-        "struct Rows { Row& operator[](size_t i) const { return table()[i].row; } };\n"
-        "Rows rows() { return {}; }\n}  // namespace\n"
+        "constinit Entry entries[] = {\n" + table + "};\n}  // namespace\n"
         "Row& Row::of(const char* schema) {\n"
         "  static const auto* index = [] {\n"
         "    auto* map = new std::unordered_map<std::string_view, size_t>;\n"
-        f"    for (size_t i = 0; i < {len(ops)}; ++i) map->emplace(table()[i].schema, i);\n"
-        "    return map;\n  }();\n  return table()[index->at(schema)].row;\n}\n" + "\n".join(lines) + "\n}  // namespace mlx\n"
+        f"    for (size_t i = 0; i < {len(ops)}; ++i) map->emplace(entries[i].schema, i);\n"
+        "    return map;\n  }();\n  return entries[index->at(schema)].row;\n}\n" + "\n".join(lines) + "\n}  // namespace mlx\n"
     )
 
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <initializer_list>
+#include <iterator>
 #include <memory>
 #include <ostream>
 #include <span>
@@ -82,8 +83,11 @@ class SmallVector {
   void clear() { resize(0); }
   template <class It>
   void assign(It first, It last) {
-    clear();
-    for (; first != last; ++first) push_back(*first);
+    size_t n = static_cast<size_t>(std::distance(first, last));
+    if (n < size_) resize(n);
+    reserve(n);
+    std::copy(first, last, data());
+    size_ = static_cast<uint32_t>(n);
   }
   void insert(size_t at, T value) {
     push_back(std::move(value));
@@ -96,7 +100,11 @@ class SmallVector {
 
   operator std::span<const T>() const { return {data(), size_}; }
   friend bool operator==(const SmallVector& a, const SmallVector& b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+    if (a.size_ != b.size_) return false;
+    const T *x = a.data(), *y = b.data();
+    for (size_t i = 0; i < a.size_; ++i)  // a loop: most shapes are shorter than a call of memcmp
+      if (!(x[i] == y[i])) return false;
+    return true;
   }
 
  private:

@@ -101,7 +101,7 @@ PyObject* unary(PyObject* a) {
   return guarded([&] { return wrap(F(tensor_of(a))); });
 }
 
-Tensor slot_add(const Tensor& a, const Tensor& b) { return add(a, b); }
+Tensor slot_add(const Tensor& a, const Tensor& b) { return _add(a, b); }
 Tensor slot_sub(const Tensor& a, const Tensor& b) { return sub(a, b); }
 Tensor slot_add_(const Tensor& a, const Tensor& b) { return add_(a, b); }
 Tensor slot_sub_(const Tensor& a, const Tensor& b) { return sub_(a, b); }

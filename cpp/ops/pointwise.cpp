@@ -29,11 +29,15 @@ DType result_dtype(const Row& row, DType common) {
   return to_complex(common);
 }
 
-Shape common_shape(const Row& row, Operands operands) {
-  Shape shape = (*operands.begin())->shape();
-  for (const Tensor* t : operands)
-    if (t->shape() != shape) shape = broadcast_shapes(shape, t->shape(), row.name());
-  return shape;
+// The shape that all operands broadcast to; `room` holds it when it is none of theirs.
+const Shape& common_shape(const Row& row, Operands operands, Shape& room) {
+  const Shape* shape = &(*operands.begin())->shape();
+  for (const Tensor* t : operands) {
+    if (t->shape() == *shape) continue;
+    room = broadcast_shapes(*shape, t->shape(), row.name());
+    shape = &room;
+  }
+  return *shape;
 }
 
 // The device of the operands; zero-dimensional CPU tensors may join any device.
@@ -75,7 +79,8 @@ bool reads_operand(const Row& row, size_t i) {
 
 Tensor pointwise(const Row& row, Operands operands, Params params) {
   DType common = common_dtype(row, operands);
-  Tensor out = allocate(common_shape(row, operands), result_dtype(row, common), common_device(row, operands));
+  Shape room;
+  Tensor out = allocate(common_shape(row, operands, room), result_dtype(row, common), common_device(row, operands));
   compute(row, common, out, operands, params);
   if (recording(operands)) record_node(row, out, operands, params);
   return out;
@@ -88,7 +93,8 @@ Tensor pointwise_in_place(const Row& row, Operands operands, Params params) {
   DType result = result_dtype(row, common);
   if (!can_cast(result, self.dtype()) && result != DType::Bool)
     throw RuntimeError(row.name(), "_(): result type ", short_name(result), " can't be cast to the desired output type ", short_name(self.dtype()));
-  Shape shape = common_shape(row, operands);
+  Shape room;
+  const Shape& shape = common_shape(row, operands, room);
   if (shape != self.shape())
     throw RuntimeError(row.name(), "_(): output with shape ", self.shape(), " doesn't match the broadcast shape ", shape);
 

@@ -39,7 +39,7 @@ enum class Promote : uint8_t { None, Float };               // Float: integers b
 
 class Row {
  public:
-  explicit Row(const char* name) : name_(name) {}
+  constexpr explicit Row(const char* name) : name_(name) {}
   // The row that was declared with this schema.
   static Row& of(const char* schema);
 

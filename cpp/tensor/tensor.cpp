@@ -46,7 +46,11 @@ Tensor allocate(const Shape& shape, DType dtype, Device device) {
     throw OutOfMemoryError("cannot allocate a tensor of shape ", shape, ": its size in bytes exceeds 63 bits");
   impl->storage = Storage::allocate(static_cast<size_t>(bytes), device);
   impl->shape = shape;
-  impl->strides = contiguous_strides(shape);
+  impl->strides.resize(shape.size());
+  for (int64_t step = 1, d = static_cast<int64_t>(shape.size()) - 1; d >= 0; --d) {
+    impl->strides[d] = step;
+    step *= std::max<int64_t>(shape[d], 1);
+  }
   impl->dtype = dtype;
   return Tensor(std::move(impl));
 }

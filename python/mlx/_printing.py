@@ -96,7 +96,7 @@ def _suffixes(t: Tensor) -> list[str]:
     if not _dtype_is_obvious(t):
         suffixes.append(f"dtype={t.dtype}")
     if t.grad_fn is not None:
-        suffixes.append(f"grad_fn=<{_node_name(t.grad_fn)}>")
+        suffixes.append(f"grad_fn=<{t.grad_fn.name()}>")
     elif t.requires_grad:
         suffixes.append("requires_grad=True")
     return suffixes
@@ -111,12 +111,6 @@ def _dtype_is_obvious(t: Tensor) -> bool:
         return t.dtype == default
     default_complex = mlx.complex128 if default == mlx.float64 else mlx.complex64
     return t.dtype in (default, default_complex, mlx.int64, mlx.bool)
-
-
-def _node_name(node: Any) -> str:
-    """The node's class; a node without a class of its own knows its name."""
-    name = type(node).__name__
-    return node.name().rsplit("::", 1)[-1] if name == "CppFunction" else name
 
 
 def _append_suffixes(text: str, suffixes: list[str], indent: int) -> str:
