@@ -1,5 +1,6 @@
 #include "backends/backend.h"
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -7,6 +8,14 @@ namespace mlx {
 namespace {
 
 std::array<Backend*, 3> g_backends{};
+LongWork g_long_work;
+// From this many elements on a launch outlasts handing a lock over and back.
+constexpr int64_t kLongWork = 1 << 16;
+
+struct Away {
+  void* state = g_long_work.leave();
+  ~Away() { g_long_work.enter(state); }
+};
 
 std::vector<const char*>& kernel_names() {
   static std::vector<const char*> names;
@@ -34,9 +43,16 @@ int next_kernel_number(const char* name) {
 const char* kernel_name(int kernel) { return kernel_names()[static_cast<size_t>(kernel)]; }
 int kernel_count() { return static_cast<int>(kernel_names().size()); }
 
+void set_long_work(LongWork hooks) { g_long_work = hooks; }
+
 void launch(const Launch& l) {
   const Tensor& home = *(l.outputs.empty() ? l.inputs : l.outputs)[0];
-  backend(home.device().type).run(l);
+  Backend& b = backend(home.device().type);
+  int64_t elements = home.numel();
+  for (const Tensor* t : l.inputs) elements = std::max(elements, t->defined() ? t->numel() : 0);
+  if (elements < kLongWork || !g_long_work.leave) return b.run(l);
+  Away away;
+  b.run(l);
 }
 
 }  // namespace mlx

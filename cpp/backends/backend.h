@@ -50,6 +50,14 @@ int kernel_number() {
 
 void launch(const Launch& launch);
 
+// Called around launches on large tensors, so that other threads of the host language may run
+// meanwhile: `leave` returns what `enter` takes. Set by the bindings.
+struct LongWork {
+  void* (*leave)() = nullptr;
+  void (*enter)(void* state) = nullptr;
+};
+void set_long_work(LongWork hooks);
+
 template <class K>
 void launch(const K& kernel, std::initializer_list<const Tensor*> outputs, std::initializer_list<const Tensor*> inputs) {
   static_assert(std::is_trivially_copyable_v<K>);

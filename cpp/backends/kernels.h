@@ -46,9 +46,54 @@ struct Reduce {
   Reduction kind;
 };
 
-// out = a @ b for matrices (m, k) and (k, n), or for stacks of them with equal leading dimensions.
+// out = a @ b for matrices (m, k) and (k, n), or for stacks of them with equal leading dimensions;
+// with `accumulate`, out += a @ b.
 struct MatMul {
   static constexpr const char* name = "matmul";
+  bool accumulate = false;
+};
+
+// The geometry of a convolution or pooling over three dimensions (fewer are padded with ones in front).
+struct Window {
+  int64_t kernel[3], stride[3], padding[3], dilation[3];
+};
+
+// Convolutions of x (batch, channels, D, H, W) with w (out channels, channels / groups, kernel). All
+// three are contiguous. Forward: out = y from (x, w). InputGrad: out = the gradient of x from
+// (the gradient of y, w). WeightGrad: out = the gradient of w from (x, the gradient of y).
+struct Convolution {
+  static constexpr const char* name = "convolution";
+  enum Kind : uint8_t { Forward, InputGrad, WeightGrad } kind;
+  Window window;
+  int64_t groups;
+};
+
+// Pooling of contiguous x (batch * channels, D, H, W). Outputs: the maxima, and their places in the
+// input's D * H * W as int64.
+struct MaxPool {
+  static constexpr const char* name = "max_pool";
+  Window window;
+};
+
+// The mean of each window: out from x; with `backward`, the gradient of x (out) from that of the
+// result. `divisor` 0: the number of elements, with or without those of the padding.
+struct AvgPool {
+  static constexpr const char* name = "avg_pool";
+  Window window;
+  bool backward;
+  bool count_include_pad;
+  int64_t divisor;
+};
+
+// The mean of each of out's cells, of nearly equal size, as AvgPool otherwise.
+struct AdaptiveAvgPool {
+  static constexpr const char* name = "adaptive_avg_pool";
+  bool backward;
+};
+
+// The maximum of each cell and its place, as MaxPool.
+struct AdaptiveMaxPool {
+  static constexpr const char* name = "adaptive_max_pool";
 };
 
 }  // namespace mlx

@@ -76,7 +76,8 @@ class PythonNode : public Node {
   Grads backward(const Grads& grads) override {
     py::gil_scoped_acquire gil;
     if (released_) throw_released(*this);
-    py::tuple results = py::tuple(context_.attr("_run_backward")(*grads_tuple(grads)));
+    py::object self = py::cast(Ref<Node>(this));  // what saved tensors are read with
+    py::tuple results = py::tuple(context_.attr("_run_backward")(self, *grads_tuple(grads)));
     Grads out;
     for (py::handle r : results) out.push_back(py::cast<Tensor>(r));
     return out;
@@ -140,6 +141,13 @@ void add_nodes(py::module_& m) {
       });
 }
 
+// A tensor that the context of a Python function keeps; see tape/saved_tensor.h.
+void add_saved_tensors(py::module_& m) {
+  py::class_<SavedTensor>(m, "_SavedTensor")
+      .def(py::init([](const Tensor& t, int64_t output) { return output < 0 ? save(t) : save_output(t, static_cast<uint32_t>(output)); }))
+      .def("get", [](const SavedTensor& saved, const Node& node) { return saved.get(node); });
+}
+
 void add_modes(py::module_& m) {
   m.def("is_grad_enabled", &GradMode::enabled);
   m.def("_set_grad_enabled", &GradMode::set);
@@ -182,6 +190,7 @@ PyObject* wrap_node(const Ref<Node>& node) {
 
 void add_autograd(py::module_& m) {
   add_nodes(m);
+  add_saved_tensors(m);
   add_modes(m);
   m.def("_run_backward", [](py::handle roots, py::handle grads, py::handle inputs, bool retain_graph, bool create_graph) {
     run_backward(tensor_list(roots), tensor_list(grads), tensor_list(inputs), {retain_graph, create_graph, false});
@@ -198,11 +207,7 @@ void add_autograd(py::module_& m) {
   });
   m.def("_remove_hook", &remove_hook);
   m.def("_set_python_history", &set_python_history);
-  m.def("_rewrite_history", [](const Tensor& self, const Tensor& value) { return assign_in_place(self, value, "copy_"); });
-  m.def("_mark_changed", [](const Tensor& t) { t.changed(); });
   m.def("_alias", [](const Tensor& t) { return alias(t); });
-  m.def("_version_of", [](const Tensor& t) { return t.version(); });
-  m.def("_set_inference", [](const Tensor& t, bool on) { t.impl()->inference = on; });
   m.def("_make_subclass", [](py::type cls, const Tensor& t, bool requires_grad) {
     Tensor own = alias(t);
     py::object out = steal(wrap_as(reinterpret_cast<PyTypeObject*>(cls.ptr()), own));

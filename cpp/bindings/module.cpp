@@ -1,11 +1,17 @@
 // The extension module mlx._C: everything that the package `mlx` is made of.
 
+#include "backends/backend.h"
 #include "bindings/op_table.h"
 #include "bindings/tensor_type.h"
 
 PYBIND11_MODULE(_C, m) {
   using namespace mlx::bindings;
   m.doc() = "The C++ core of mlx.";
+  // Kernels on large tensors run without the interpreter's lock (a thread that does not hold it keeps none).
+  mlx::set_long_work({[]() -> void* { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; },
+                      [](void* state) {
+                        if (state) PyEval_RestoreThread(static_cast<PyThreadState*>(state));
+                      }});
   make_tensor_type(m);
   add_values(m);
   add_ops(m);

@@ -1,4 +1,4 @@
-// Matrix products.
+// Matrix products and what is made of them.
 
 #include "backends/backend.h"
 #include "ops.h"
@@ -7,27 +7,62 @@
 namespace mlx {
 namespace {
 
+Tensor adjoint(const Tensor& t) { return transpose(conj(t), -2, -1); }
+
+Shape leading(const Tensor& t) { return Shape(t.shape().begin(), t.shape().end() - 2); }
+
+Shape joined(Shape lead, int64_t rows, int64_t columns) {
+  lead.push_back(rows);
+  lead.push_back(columns);
+  return lead;
+}
+
+void check_product(const char* op, const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype()) throw RuntimeError(op, "(): expected both tensors to have the same dtype, but got ", a.dtype(), " and ", b.dtype());
+  if (a.dtype() == DType::Bool) throw RuntimeError(op, "(): not implemented for 'Bool'");
+}
+
+void check_dims(const char* op, const char* what, const Tensor& t, int64_t dims) {
+  if (t.dim() != dims) throw RuntimeError(op, "(): ", what, " must be ", dims, "-dimensional, but has shape ", t.shape());
+}
+
+void check_inner(const char* op, const Tensor& a, const Tensor& b, int64_t inner, int64_t theirs) {
+  if (inner != theirs)
+    throw RuntimeError(op, "(): inner sizes differ: ", a.shape(), " @ ", b.shape(), "; ", inner, " is not ", theirs);
+}
+
 // The product of stacks of matrices with equal leading dimensions.
 Tensor product(const Tensor& a, const Tensor& b) {
-  Shape shape = a.shape();
-  shape.back() = b.size(-1);
-  Tensor out = allocate(shape, a.dtype(), a.device());
-  launch(MatMul{}, {&out}, {&a, &b});
-  return record("Matmul", out, {&a, &b}, [a = save(a), b = save(b)](Backward& back) -> Grads {
+  Tensor out = allocate(joined(leading(a), a.size(-2), b.size(-1)), a.dtype(), a.device());
+  if (a.size(-1) == 0) zero_(out);
+  else launch(MatMul{}, {&out}, {&a, &b});
+  return record("Mm", out, {&a, &b}, [a = save(a), b = save(b)](Backward& back) -> Grads {
     Grads grads(2);
-    if (back.needs(0)) grads[0] = product(back.grad(), transpose(conj(back.get(b)), -2, -1));
-    if (back.needs(1)) grads[1] = product(transpose(conj(back.get(a)), -2, -1), back.grad());
+    if (back.needs(0)) grads[0] = product(back.grad(), adjoint(back.get(b)));
+    if (back.needs(1)) grads[1] = product(adjoint(back.get(a)), back.grad());
     return grads;
   });
 }
 
-Shape leading(const Tensor& t) { return Shape(t.shape().begin(), t.shape().end() - 2); }
+// beta * input + alpha * value, without reading the input when beta is zero.
+Tensor combined(const Tensor& input, const Tensor& value, const Scalar& beta, const Scalar& alpha) {
+  Tensor scaled = alpha.equals(1) ? value : value * alpha;
+  if (beta.equals(0)) return scaled + mul(expand(zeros_like(input), scaled.shape()), 0);
+  return add(beta.equals(1) ? input : input * beta, scaled);
+}
 
-Shape joined(const Shape& lead, int64_t rows, int64_t columns) {
-  Shape out = lead;
-  out.push_back(rows);
-  out.push_back(columns);
-  return out;
+// `beta` and `alpha` of integer products must be integers.
+void check_factors(const char* op, const Tensor& t, const Scalar& beta, const Scalar& alpha) {
+  for (const Scalar* s : {&beta, &alpha})
+    if (!t.is_inexact() && !s->is_integral()) throw RuntimeError(op, "(): for integral input tensors, argument ", s == &beta ? "beta" : "alpha", " must not be a floating point number.");
+}
+
+Tensor checked_combination(const char* op, const Tensor& input, const Tensor& value, const Scalar& beta, const Scalar& alpha) {
+  check_factors(op, value, beta, alpha);
+  if (input.dtype() != value.dtype()) throw RuntimeError(op, "(): expected input of dtype ", value.dtype(), " like the product, but got ", input.dtype());
+  if (broadcast_shapes(input.shape(), value.shape(), op) != value.shape())
+    throw RuntimeError(op, "(): input of shape ", input.shape(), " does not broadcast to the product's shape ", value.shape());
+  return combined(input, value, beta, alpha);
 }
 
 }  // namespace
@@ -41,19 +76,18 @@ OP("matmul(Tensor input, Tensor other) -> Tensor").alias("linalg.matmul").alias(
 Tensor matmul(const Tensor& input, const Tensor& other) {
   if (input.dim() == 0 || other.dim() == 0)
     throw RuntimeError("matmul(): both arguments to matmul need to be at least 1D, but they are ", input.dim(), "D and ", other.dim(), "D");
-  if (input.dtype() != other.dtype())
-    throw RuntimeError("matmul(): expected both tensors to have the same dtype, but got ", input.dtype(), " and ", other.dtype());
-  int64_t inner = input.size(-1), theirs = other.dim() == 1 ? other.size(0) : other.size(-2);
-  if (inner != theirs)
-    throw RuntimeError("matmul(): inner sizes differ: ", input.shape(), " @ ", other.shape(), "; ", inner, " is not ", theirs);
+  check_product("matmul", input, other);
+  int64_t inner = input.size(-1);
+  check_inner("matmul", input, other, inner, other.dim() == 1 ? other.size(0) : other.size(-2));
   Tensor a = input.dim() == 1 ? unsqueeze(input, 0) : input;
   Tensor b = other.dim() == 1 ? unsqueeze(other, 1) : other;
   Tensor out;
-  if (b.dim() == 2 && a.dim() > 2) {
+  if (a.dim() == 2 && b.dim() == 2) {
+    out = product(a, b);
+  } else if (b.dim() == 2) {
     // One matrix for the whole stack: one tall product instead of many small ones.
-    Shape shape = a.shape();
-    shape.back() = b.size(1);
-    out = reshape(product(reshape(a, {numel(leading(a)) * a.size(-2), inner}), b), shape);
+    Shape lead = leading(a);
+    out = view(product(reshape(a, {numel(lead) * a.size(-2), inner}), b), joined(lead, a.size(-2), b.size(1)));
   } else {
     Shape lead = broadcast_shapes(leading(a), leading(b), "matmul");
     out = product(expand(a, joined(lead, a.size(-2), inner)), expand(b, joined(lead, inner, b.size(-1))));
@@ -61,6 +95,168 @@ Tensor matmul(const Tensor& input, const Tensor& other) {
   if (input.dim() == 1) out = squeeze(out, -2);
   if (other.dim() == 1) out = squeeze(out, -1);
   return out;
+}
+
+OP("Tensor.__rmatmul__(Tensor input, Tensor other) -> Tensor");
+Tensor __rmatmul__(const Tensor& input, const Tensor& other) { return matmul(other, input); }
+
+// The product of two matrices.
+OP("mm(Tensor input, Tensor mat2) -> Tensor");
+Tensor mm(const Tensor& input, const Tensor& mat2) {
+  check_dims("mm", "input", input, 2);
+  check_dims("mm", "mat2", mat2, 2);
+  check_product("mm", input, mat2);
+  check_inner("mm", input, mat2, input.size(1), mat2.size(0));
+  return product(input, mat2);
+}
+
+// The products of two stacks of matrices.
+OP("bmm(Tensor input, Tensor mat2) -> Tensor");
+Tensor bmm(const Tensor& input, const Tensor& mat2) {
+  check_dims("bmm", "input", input, 3);
+  check_dims("bmm", "mat2", mat2, 3);
+  check_product("bmm", input, mat2);
+  if (input.size(0) != mat2.size(0)) throw RuntimeError("bmm(): the stacks differ in length: ", input.size(0), " is not ", mat2.size(0));
+  check_inner("bmm", input, mat2, input.size(2), mat2.size(1));
+  return product(input, mat2);
+}
+
+// A matrix times a vector.
+OP("mv(Tensor input, Tensor vec) -> Tensor");
+Tensor mv(const Tensor& input, const Tensor& vec) {
+  check_dims("mv", "input", input, 2);
+  check_dims("mv", "vec", vec, 1);
+  return matmul(input, vec);
+}
+
+// The sum of the products of two vectors' elements.
+OP("dot(Tensor input, Tensor tensor) -> Tensor");
+Tensor dot(const Tensor& input, const Tensor& tensor) {
+  check_dims("dot", "input", input, 1);
+  check_dims("dot", "tensor", tensor, 1);
+  return matmul(input, tensor);
+}
+
+// The same with the first vector conjugated.
+OP("vdot(Tensor input, Tensor other) -> Tensor");
+Tensor vdot(const Tensor& input, const Tensor& other) { return dot(conj(input), other); }
+
+// Products of the last dimensions: all pairs of rows.
+OP("inner(Tensor input, Tensor other) -> Tensor");
+Tensor inner(const Tensor& input, const Tensor& other) {
+  if (input.dim() == 0 || other.dim() == 0) return input * other;
+  check_inner("inner", input, other, input.size(-1), other.size(-1));
+  return _tensordot(input, other, {-1}, {-1});
+}
+
+// The matrix of all products of two vectors' elements.
+OP("outer(Tensor input, Tensor vec2) -> Tensor").alias("ger");
+Tensor outer(const Tensor& input, const Tensor& vec2) {
+  check_dims("outer", "input", input, 1);
+  check_dims("outer", "vec2", vec2, 1);
+  return unsqueeze(input, 1) * vec2;
+}
+
+// beta * input + alpha * (mat1 @ mat2).
+OP("addmm(Tensor input, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor").inplace();
+Tensor addmm(const Tensor& input, const Tensor& mat1, const Tensor& mat2, const Scalar& beta, const Scalar& alpha) {
+  check_dims("addmm", "mat1", mat1, 2);
+  check_dims("addmm", "mat2", mat2, 2);
+  return checked_combination("addmm", input, mm(mat1, mat2), beta, alpha);
+}
+
+// beta * input + alpha * (mat @ vec).
+OP("addmv(Tensor input, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor").inplace();
+Tensor addmv(const Tensor& input, const Tensor& mat, const Tensor& vec, const Scalar& beta, const Scalar& alpha) {
+  return checked_combination("addmv", input, mv(mat, vec), beta, alpha);
+}
+
+// beta * input + alpha * outer(vec1, vec2).
+OP("addr(Tensor input, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor").inplace();
+Tensor addr(const Tensor& input, const Tensor& vec1, const Tensor& vec2, const Scalar& beta, const Scalar& alpha) {
+  Tensor value = outer(vec1, vec2);
+  if (broadcast_shapes(input.shape(), value.shape(), "addr") != value.shape())
+    throw RuntimeError("addr(): input of shape ", input.shape(), " does not broadcast to ", value.shape());
+  if (input.dtype() == DType::Bool && value.dtype() == DType::Bool)
+    return logical_or(beta.to_bool() ? expand(input, value.shape()) : zeros_like(value), alpha.to_bool() ? value : zeros_like(value));
+  return combined(input, value, beta, alpha);
+}
+
+// beta * input + alpha * bmm(batch1, batch2).
+OP("baddbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor").inplace();
+Tensor baddbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, const Scalar& beta, const Scalar& alpha) {
+  return checked_combination("baddbmm", input, bmm(batch1, batch2), beta, alpha);
+}
+
+// beta * input + alpha * the sum of the products in bmm(batch1, batch2).
+OP("addbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor").inplace();
+Tensor addbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, const Scalar& beta, const Scalar& alpha) {
+  Tensor product = bmm(batch1, batch2);
+  return checked_combination("addbmm", input, sum(product, Shape{0}, false, product.dtype()), beta, alpha);
+}
+
+// x @ weight.T + bias, for weight (out features, in features).
+//
+// >>> mlx.nn.functional.linear(mlx.ones(3), mlx.ones(2, 3), mlx.tensor([0., 1.]))
+// tensor([3., 4.])
+OP("nn.functional.linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor");
+Tensor functional::linear(const Tensor& input, const Tensor& weight, const Tensor& bias) {
+  if (weight.dim() != 1 && weight.dim() != 2) throw RuntimeError("linear(): weight must be 1- or 2-dimensional, but has shape ", weight.shape());
+  check_product("linear", input, weight);
+  if (weight.dim() == 1 || !bias.defined() || bias.dim() != 1 || input.dim() == 0 || recording({&input, &weight, &bias})) {
+    Tensor out = matmul(input, t(weight));
+    return bias.defined() ? add(out, bias) : out;
+  }
+  // Nothing is recorded: the product is added onto rows of the bias, one pass less over the result.
+  check_inner("linear", input, weight, input.size(-1), weight.size(1));
+  if (bias.dtype() != input.dtype() || bias.size(0) != weight.size(0)) return add(matmul(input, t(weight)), bias);
+  Tensor rows = reshape(input, {input.numel() / std::max<int64_t>(input.size(-1), 1), input.size(-1)});
+  Tensor out = clone(expand(bias, {rows.size(0), weight.size(0)}));
+  Tensor columns = t(weight);
+  if (rows.numel() && columns.numel()) launch(MatMul{true}, {&out}, {&rows, &columns});
+  Shape shape = input.shape();
+  shape.back() = weight.size(0);
+  return view(out, shape);
+}
+
+// x1^T A x2 + bias for each of A's matrices: weight is (out, in1, in2).
+OP("nn.functional.bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor");
+Tensor functional::bilinear(const Tensor& input1, const Tensor& input2, const Tensor& weight, const Tensor& bias) {
+  check_inner("bilinear", input1, weight, input1.size(-1), weight.size(1));
+  check_inner("bilinear", input2, weight, input2.size(-1), weight.size(2));
+  Tensor out = _einsum("...i,oij,...j->...o", {input1, weight, input2});
+  return bias.defined() ? add(out, bias) : out;
+}
+
+// Sums of products over chosen dimensions: those of `dims_self` pair with those of `dims_other`.
+OP("_tensordot(Tensor input, Tensor other, int[] dims_self, int[] dims_other) -> Tensor");
+Tensor _tensordot(const Tensor& input, const Tensor& other, const Shape& dims_self, const Shape& dims_other) {
+  if (dims_self.size() != dims_other.size()) throw RuntimeError("tensordot(): both dimension lists should have the same length, but are ", dims_self, " and ", dims_other);
+  check_product("tensordot", input, other);
+  auto mask_a = dim_mask(dims_self, input.dim(), false), mask_b = dim_mask(dims_other, other.dim(), false);
+  Shape order_a, order_b, shape;
+  int64_t inner = 1, rows = 1, columns = 1;
+  for (int64_t d = 0; d < input.dim(); ++d)
+    if (!mask_a[d]) {
+      order_a.push_back(d);
+      shape.push_back(input.size(d));
+      rows *= input.size(d);
+    }
+  for (size_t i = 0; i < dims_self.size(); ++i) {
+    int64_t a = wrap_dim(dims_self[i], input.dim()), b = wrap_dim(dims_other[i], other.dim());
+    if (input.size(a) != other.size(b))
+      throw RuntimeError("tensordot(): contracted dimensions need to match, but first has size ", input.size(a), " in dim ", a, " and second has size ", other.size(b), " in dim ", b);
+    order_a.push_back(a);
+    order_b.push_back(b);
+    inner *= input.size(a);
+  }
+  for (int64_t d = 0; d < other.dim(); ++d)
+    if (!mask_b[d]) {
+      order_b.push_back(d);
+      shape.push_back(other.size(d));
+      columns *= other.size(d);
+    }
+  return reshape(product(reshape(permute(input, order_a), {rows, inner}), reshape(permute(other, order_b), {inner, columns})), shape);
 }
 
 }  // namespace mlx

@@ -44,42 +44,43 @@ int64_t offset_of(const Tensor& t, int64_t i) {
 }
 
 template <class T>
-void blas_product(const Matrices& a, const Matrices& b, const Tensor& out, int64_t m, int64_t n, int64_t k) {
+void blas_product(const Matrices& a, const Matrices& b, const Tensor& out, int64_t m, int64_t n, int64_t k, T beta) {
   int64_t count = out.numel() / (m * n);
   std::vector<GemmOperands<T>> items;
   items.reserve(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i)
     items.push_back({a.tensor.data<T>() + offset_of(a.tensor, i), b.tensor.data<T>() + offset_of(b.tensor, i), out.data<T>() + i * m * n});
-  if (count == 1) gemm<T>(a.transposed, b.transposed, m, n, k, T(1), items[0].a, a.leading, items[0].b, b.leading, T(0), items[0].c, n);
-  else gemm_batch<T>(a.transposed, b.transposed, m, n, k, T(1), a.leading, b.leading, T(0), n, items);
+  if (count == 1) gemm<T>(a.transposed, b.transposed, m, n, k, T(1), items[0].a, a.leading, items[0].b, b.leading, beta, items[0].c, n);
+  else gemm_batch<T>(a.transposed, b.transposed, m, n, k, T(1), a.leading, b.leading, beta, n, items);
 }
 
 // Integers wrap around, so they are multiplied as unsigned numbers.
 template <class T>
-void integer_product(const Tensor& a, const Tensor& b, const Tensor& out, int64_t m, int64_t n, int64_t k) {
+void integer_product(const Tensor& a, const Tensor& b, const Tensor& out, int64_t m, int64_t n, int64_t k, bool accumulate) {
   using U = std::make_unsigned_t<T>;
   parallel_for(0, out.numel() / n, std::max<int64_t>(1, 32768 / std::max<int64_t>(n * k, 1)), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       U* c = out.data<U>() + row * n;
       const U* x = a.data<U>() + row * k;
       const U* y = b.data<U>() + row / m * k * n;
-      std::fill_n(c, n, U(0));
+      if (!accumulate) std::fill_n(c, n, U(0));
       for (int64_t p = 0; p < k; ++p)
         for (int64_t j = 0; j < n; ++j) c[j] = static_cast<U>(c[j] + x[p] * y[p * n + j]);
     }
   });
 }
 
-void matmul(const MatMul&, const Launch& launch) {
+void matmul(const MatMul& kernel, const Launch& launch) {
   const Tensor &out = launch.out(), &a = launch.in(0), &b = launch.in(1);
   if (out.numel() == 0) return;
   int64_t m = a.size(-2), k = a.size(-1), n = b.size(-1);
   DType compute = compute_type(out.dtype());
   Tensor target = compute == out.dtype() ? out : allocate(out.shape(), compute);
+  if (kernel.accumulate && !target.is(out)) mlx::launch(Copy{}, {&target}, {&out});
   visit_compute(compute, [&](auto zero) {
     using T = decltype(zero);
-    if constexpr (std::is_integral_v<T>) integer_product<T>(packed(a, compute), packed(b, compute), target, m, n, k);
-    else blas_product<T>(as_matrices(a, compute), as_matrices(b, compute), target, m, n, k);
+    if constexpr (std::is_integral_v<T>) integer_product<T>(packed(a, compute), packed(b, compute), target, m, n, k, kernel.accumulate);
+    else blas_product<T>(as_matrices(a, compute), as_matrices(b, compute), target, m, n, k, T(kernel.accumulate ? 1 : 0));
   });
   if (!target.is(out)) mlx::launch(Copy{}, {&out}, {&target});
 }

@@ -17,8 +17,9 @@ class FunctionContext:
         self._function = function
         self.needs_input_grad = needs_input_grad
         self.materialize_grads = True
-        self._saved: tuple = ()
-        self._versions: tuple = ()
+        self._to_save: tuple = ()
+        self._saved: tuple | None = None  # once recorded: what the tape keeps
+        self._node: Any = None  # while backward runs
         self._released = False
         self._dirty: tuple = ()
         self._non_differentiable: tuple = ()
@@ -29,7 +30,7 @@ class FunctionContext:
         for t in tensors:
             if t is not None and not isinstance(t, Tensor):
                 raise TypeError(f"save_for_backward can only save variables, but argument is {type(t).__name__}")
-        self._saved = tensors
+        self._to_save = tensors
 
     def save_for_forward(self, *tensors: Tensor | None) -> None:
         """Accepted for compatibility; forward mode is not there."""
@@ -41,14 +42,9 @@ class FunctionContext:
                 "trying to backward through the graph a second time (or to read saved tensors after they "
                 "have been freed); specify retain_graph=True in the first call of backward() or autograd.grad()"
             )
-        for t, version in zip(self._saved, self._versions, strict=False):
-            if t is not None and _C._version_of(t) != version:
-                raise RuntimeError(
-                    "one of the variables needed for gradient computation has been modified by an inplace "
-                    f"operation: a {t.dtype} tensor of shape {tuple(t.shape)}, saved by "
-                    f"{self._function.__name__}, is at version {_C._version_of(t)}; expected version {version} instead"
-                )
-        return self._saved
+        if self._saved is None:  # not recorded, or still in forward
+            return self._to_save
+        return tuple(None if s is None else s.get(self._node) for s in self._saved)
 
     def mark_dirty(self, *tensors: Tensor) -> None:
         """Say that forward changed these inputs in place; they must be returned."""
@@ -72,8 +68,20 @@ class FunctionContext:
         self._released = True
         self._saved = ()
 
-    def _run_backward(self, *grads: Tensor | None) -> tuple:
-        results = self._function.backward(self, *grads)
+    def _keep(self, outputs: list) -> None:
+        """Hand the saved tensors to the tape: outputs without their history, which would be a cycle."""
+        numbers = {id(out): i for i, out in enumerate(outputs)}
+        self._saved = tuple(
+            None if t is None else _C._SavedTensor(t, numbers.get(id(t), -1)) for t in self._to_save
+        )
+        self._to_save = ()
+
+    def _run_backward(self, node: Any, *grads: Tensor | None) -> tuple:
+        self._node = node
+        try:
+            results = self._function.backward(self, *grads)
+        finally:
+            self._node = None
         if not isinstance(results, tuple):
             results = (results,)
         count = len(self.needs_input_grad)
@@ -177,11 +185,9 @@ class Function:
             else:
                 results.append(out)
         recorded = [r if isinstance(r, Tensor) and id(r) not in plain else None for r in results]
+        ctx._keep(outputs)
+        ctx._output_count = len(outputs)
         _C._set_python_history(ctx, f"{cls.__name__}Backward", inputs, recorded)
-        ctx._saved = tuple(
-            results[[id(o) for o in outputs].index(id(t))] if any(t is o for o in outputs) else t for t in ctx._saved
-        )
-        ctx._versions = tuple(None if t is None else _C._version_of(t) for t in ctx._saved)
         return results
 
 

@@ -1,0 +1,229 @@
+// Convolutions as matrix products: the elements under the kernel become columns (im2col), in blocks
+// of places that stay in the second-level cache.
+
+#include <cstring>
+
+#include "backends/cpu/blas.h"
+#include "backends/cpu/cpu_backend.h"
+#include "backends/cpu/thread_pool.h"
+
+namespace mlx::cpu {
+namespace {
+
+// The geometry of one launch. x is (batch, groups * cin, D, H, W), y (batch, groups * cout, d, h, w).
+struct Shapes {
+  int64_t batch, groups, cin, cout, in[3], out[3];
+  Window window;
+  int64_t in_size() const { return in[0] * in[1] * in[2]; }
+  int64_t places() const { return out[0] * out[1] * out[2]; }
+  int64_t taps() const { return window.kernel[0] * window.kernel[1] * window.kernel[2]; }
+  int64_t rows() const { return cin * taps(); }  // of the column matrix
+  // The input itself is the column matrix.
+  bool is_pointwise() const {
+    bool one = true;
+    for (int i = 0; i < 3; ++i) one &= window.kernel[i] == 1 && window.stride[i] == 1 && window.padding[i] == 0;
+    return one;
+  }
+  // How many places a block of columns holds: about half a megabyte.
+  template <class T>
+  int64_t block() const {
+    int64_t fit = (int64_t{1} << 19) / static_cast<int64_t>(sizeof(T)) / std::max<int64_t>(rows(), 1);
+    return std::clamp<int64_t>(fit / out[2] * out[2], out[2], std::max<int64_t>(places(), 1));
+  }
+};
+
+Shapes shapes_of(const Convolution& k, const Tensor& x, const Tensor& y) {
+  Shapes s;
+  s.batch = x.size(0);
+  s.groups = k.groups;
+  s.cin = x.size(1) / k.groups;
+  s.cout = y.size(1) / k.groups;
+  for (int i = 0; i < 3; ++i) {
+    s.in[i] = x.size(i + 2);
+    s.out[i] = y.size(i + 2);
+  }
+  s.window = k.window;
+  return s;
+}
+
+// Calls visit(tap row of the column matrix, output place, input offset, run length) for every run of
+// output places in one row of the output whose inputs lie inside. Places [begin, end) are whole rows.
+template <class Visit>
+void for_taps(const Shapes& s, int64_t begin, int64_t end, Visit&& visit) {
+  const Window& w = s.window;
+  int64_t row = 0;
+  for (int64_t c = 0; c < s.cin; ++c)
+    for (int64_t kd = 0; kd < w.kernel[0]; ++kd)
+      for (int64_t kh = 0; kh < w.kernel[1]; ++kh)
+        for (int64_t kw = 0; kw < w.kernel[2]; ++kw, ++row) {
+          // Output columns whose input column lies inside: first <= j < last.
+          int64_t shift = kw * w.dilation[2] - w.padding[2];
+          int64_t first = shift >= 0 ? 0 : (-shift + w.stride[2] - 1) / w.stride[2];
+          int64_t last = s.in[2] - shift <= 0 ? 0 : std::min(s.out[2], (s.in[2] - shift + w.stride[2] - 1) / w.stride[2]);
+          for (int64_t place = begin; place < end; place += s.out[2]) {
+            int64_t line = place / s.out[2];
+            int64_t d = line / s.out[1] * w.stride[0] + kd * w.dilation[0] - w.padding[0];
+            int64_t h = line % s.out[1] * w.stride[1] + kh * w.dilation[1] - w.padding[1];
+            bool inside = d >= 0 && d < s.in[0] && h >= 0 && h < s.in[1] && first < last;
+            int64_t source = ((c * s.in[0] + d) * s.in[1] + h) * s.in[2] + first * w.stride[2] + shift;
+            visit(row, place - begin, inside ? first : 0, inside ? last : 0, source);
+          }
+        }
+}
+
+// columns[row][place] = the input under tap `row` of the kernel at `place`, zero in the padding.
+template <class T>
+void im2col(const Shapes& s, const T* x, int64_t begin, int64_t end, T* columns) {
+  const int64_t step = s.window.stride[2], width = end - begin;
+  for_taps(s, begin, end, [&](int64_t row, int64_t place, int64_t first, int64_t last, int64_t source) {
+    T* to = columns + row * width + place;
+    std::fill(to, to + first, T(0));
+    if (step == 1 && last > first) std::memcpy(static_cast<void*>(to + first), x + source, static_cast<size_t>(last - first) * sizeof(T));
+    else for (int64_t j = first; j < last; ++j) to[j] = x[source + (j - first) * step];
+    std::fill(to + last, to + s.out[2], T(0));
+  });
+}
+
+// The reverse: adds each column element to the input element it came from.
+template <class T>
+void col2im(const Shapes& s, const T* columns, int64_t begin, int64_t end, T* x) {
+  const int64_t step = s.window.stride[2], width = end - begin;
+  for_taps(s, begin, end, [&](int64_t row, int64_t place, int64_t first, int64_t last, int64_t source) {
+    const T* from = columns + row * width + place;
+    for (int64_t j = first; j < last; ++j) x[source + (j - first) * step] += from[j];
+  });
+}
+
+// c = op(a) @ op(b) + beta * c for any element type; integers wrap.
+template <class T>
+void multiply(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb, bool add, T* c, int64_t ldc) {
+  if constexpr (std::is_integral_v<T>) {
+    using U = std::make_unsigned_t<T>;
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < n; ++j) {
+        U total = add ? static_cast<U>(c[i * ldc + j]) : U(0);
+        for (int64_t p = 0; p < k; ++p) total += static_cast<U>(ta ? a[p * lda + i] : a[i * lda + p]) * static_cast<U>(tb ? b[j * ldb + p] : b[p * ldb + j]);
+        c[i * ldc + j] = static_cast<T>(total);
+      }
+  } else {
+    gemm<T>(ta, tb, m, n, k, T(1), a, lda, b, ldb, T(add ? 1 : 0), c, ldc);
+  }
+}
+
+// One input channel and one output channel a group: a sum of shifted rows, without columns.
+template <class T>
+void depthwise(const Shapes& s, const T* x, const T* w, T* y) {
+  const int64_t step = s.window.stride[2], taps = s.taps();
+  parallel_for(0, s.batch * s.groups, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      T* out = y + i * s.places();
+      const T *in = x + i * s.in_size(), *weights = w + i % s.groups * taps;
+      std::fill(out, out + s.places(), T(0));
+      for_taps(s, 0, s.places(), [&](int64_t tap, int64_t place, int64_t first, int64_t last, int64_t source) {
+        T* to = out + place;
+        const T factor = weights[tap];
+        if (step == 1) for (int64_t j = first; j < last; ++j) to[j] += factor * in[source + j - first];
+        else for (int64_t j = first; j < last; ++j) to[j] += factor * in[source + (j - first) * step];
+      });
+    }
+  });
+}
+
+template <class T>
+void forward(const Shapes& s, const T* x, const T* w, T* y) {
+  if (s.cin == 1 && s.cout == 1) return depthwise(s, x, w, y);
+  const int64_t block = s.is_pointwise() ? s.places() : s.block<T>(), blocks = (s.places() + block - 1) / block;
+  parallel_for(0, s.batch * s.groups * blocks, 1, [&](int64_t begin, int64_t end) {
+    std::vector<T> columns(static_cast<size_t>(s.is_pointwise() ? 0 : s.rows() * block));
+    for (int64_t i = begin; i < end; ++i) {
+      int64_t image = i / blocks, from = i % blocks * block, to = std::min(from + block, s.places()), group = image % s.groups;
+      const T* in = x + image * s.cin * s.in_size();
+      if (!s.is_pointwise()) im2col(s, in, from, to, columns.data());
+      multiply<T>(false, false, s.cout, to - from, s.rows(), w + group * s.cout * s.rows(), s.rows(), s.is_pointwise() ? in : columns.data(),
+                  s.is_pointwise() ? s.places() : to - from, false, y + image * s.cout * s.places() + from, s.places());
+    }
+  });
+}
+
+template <class T>
+void input_grad(const Shapes& s, const T* gy, const T* w, T* gx) {
+  parallel_for(0, s.batch * s.groups, 1, [&](int64_t begin, int64_t end) {
+    const int64_t block = s.block<T>();
+    std::vector<T> columns(static_cast<size_t>(s.is_pointwise() ? 0 : s.rows() * block));
+    for (int64_t image = begin; image < end; ++image) {
+      T* out = gx + image * s.cin * s.in_size();
+      const T *grad = gy + image * s.cout * s.places(), *weights = w + image % s.groups * s.cout * s.rows();
+      if (s.is_pointwise()) {
+        multiply<T>(true, false, s.rows(), s.places(), s.cout, weights, s.rows(), grad, s.places(), false, out, s.places());
+        continue;
+      }
+      std::fill(out, out + s.cin * s.in_size(), T(0));
+      for (int64_t from = 0; from < s.places(); from += block) {
+        int64_t to = std::min(from + block, s.places());
+        multiply<T>(true, false, s.rows(), to - from, s.cout, weights, s.rows(), grad + from, s.places(), false, columns.data(), to - from);
+        col2im(s, columns.data(), from, to, out);
+      }
+    }
+  });
+}
+
+template <class T>
+void weight_grad(const Shapes& s, const T* x, const T* gy, T* gw) {
+  // A fixed number of partial sums over the batch, whatever the number of threads: the result is the
+  // same with any.
+  const int64_t parts = std::min<int64_t>(s.batch, 8), size = s.groups * s.cout * s.rows();
+  std::vector<T> partial(static_cast<size_t>(parts * size), T(0));
+  parallel_for(0, parts * s.groups, 1, [&](int64_t begin, int64_t end) {
+    const int64_t block = s.block<T>();
+    std::vector<T> columns(static_cast<size_t>(s.is_pointwise() ? 0 : s.rows() * block));
+    for (int64_t i = begin; i < end; ++i) {
+      int64_t part = i / s.groups, group = i % s.groups;
+      T* sum = partial.data() + part * size + group * s.cout * s.rows();
+      for (int64_t n = part * s.batch / parts; n < (part + 1) * s.batch / parts; ++n) {
+        const T *in = x + (n * s.groups + group) * s.cin * s.in_size(), *grad = gy + (n * s.groups + group) * s.cout * s.places();
+        if (s.is_pointwise()) {
+          multiply<T>(false, true, s.cout, s.rows(), s.places(), grad, s.places(), in, s.places(), true, sum, s.rows());
+          continue;
+        }
+        for (int64_t from = 0; from < s.places(); from += block) {
+          int64_t to = std::min(from + block, s.places());
+          im2col(s, in, from, to, columns.data());
+          multiply<T>(false, true, s.cout, s.rows(), to - from, grad + from, s.places(), columns.data(), to - from, true, sum, s.rows());
+        }
+      }
+    }
+  });
+  for (int64_t i = 0; i < size; ++i) {
+    T total(0);
+    for (int64_t p = 0; p < parts; ++p) total += partial[static_cast<size_t>(p * size + i)];
+    gw[i] = total;
+  }
+}
+
+// The tensor in the compute type.
+Tensor widened(const Tensor& t, DType compute) {
+  if (t.dtype() == compute) return t;
+  Tensor out = allocate(t.shape(), compute);
+  mlx::launch(Copy{}, {&out}, {&t});
+  return out;
+}
+
+void convolution(const Convolution& k, const Launch& launch) {
+  DType compute = compute_type(launch.out().dtype());
+  Tensor a = widened(launch.in(0), compute), b = widened(launch.in(1), compute);
+  Tensor out = launch.out().dtype() == compute ? launch.out() : allocate(launch.out().shape(), compute);
+  visit_compute(compute, [&](auto zero) {
+    using T = decltype(zero);
+    const T *p = a.data<T>(), *q = b.data<T>();
+    T* r = out.data<T>();
+    if (k.kind == Convolution::Forward) forward(shapes_of(k, a, out), p, q, r);
+    else if (k.kind == Convolution::InputGrad) input_grad(shapes_of(k, out, a), p, q, r);
+    else weight_grad(shapes_of(k, a, b), p, q, r);
+  });
+  if (!out.is(launch.out())) mlx::launch(Copy{}, {&launch.out()}, {&out});
+}
+
+CPU_KERNEL(Convolution, convolution);
+
+}  // namespace
+}  // namespace mlx::cpu
