@@ -96,4 +96,61 @@ struct AdaptiveMaxPool {
   static constexpr const char* name = "adaptive_max_pool";
 };
 
+// ---- elements by index (ops/indexing.cpp). Index values are checked: IndexError names the op, `dim` and `size`.
+
+// How a written element joins the one that is there. Max and Min pass NaN on.
+enum class Update : uint8_t { Set, Add, Mul, Max, Min };
+
+// offsets += stride * index, where negative indices count from the end of the dimension: where the rows lie
+// that index tensors name, in elements. `offsets` is int64 and contiguous; the index broadcasts to it.
+struct IndexOffsets {
+  static constexpr const char* name = "index_offsets";
+  const char* op;
+  int64_t dim, size, stride;
+};
+
+// out[b, n, a] = in[b, a] moved by offsets[n] elements. `b` are out's first `before` dimensions, `n` is one
+// dimension, `a` are the others; in has the dimensions b and a. Inputs: in, offsets.
+struct GatherRows {
+  static constexpr const char* name = "gather_rows";
+  int before;
+};
+
+// out[b, a] moved by offsets[n] elements joins values[b, n, a], in the order of n. Inputs: offsets, values (of
+// out's dtype).
+struct ScatterRows {
+  static constexpr const char* name = "scatter_rows";
+  int before;
+  Update update;
+};
+
+// out[.., i, ..] = in[.., index[.., i, ..], ..] along `dim`. The index is int64, of out's shape.
+struct Gather {
+  static constexpr const char* name = "gather";
+  const char* op;
+  int64_t dim;
+};
+
+// out[.., index[.., i, ..], ..] along `dim` joins source[.., i, ..], in the order of i. Inputs: index (int64),
+// source (of the index's shape, of out's dtype).
+struct Scatter {
+  static constexpr const char* name = "scatter";
+  const char* op;
+  int64_t dim;
+  Update update;
+};
+
+// counts[c] = how many of in's elements c * piece ... (c + 1) * piece - 1, in row-major order, are nonzero.
+struct CountNonzero {
+  static constexpr const char* name = "count_nonzero_pieces";
+  int64_t piece;
+};
+
+// The coordinates of in's nonzero elements, a row each: out is (count, ndim), int64. Inputs: in, and the counts
+// of CountNonzero with the same `piece`.
+struct Nonzero {
+  static constexpr const char* name = "nonzero";
+  int64_t piece;
+};
+
 }  // namespace mlx
