@@ -37,13 +37,56 @@ struct Sequence {
   Scalar start, step;
 };
 
-enum class Reduction : uint8_t { Sum, Prod, Max, Min, Any, All };
+enum class Reduction : uint8_t { Sum, Prod, Max, Min, SquaredDeviation, Any, All };
 
-// out = in reduced over the dimensions in which out has size 1 (and in has not). Sum and Prod run in
-// out's dtype, which is in's; Any and All write 0 and 1. Max and Min pass NaN on.
+// out = in reduced over the dimensions in which out has size 1 (and in has not), then divided by `divisor`, then
+// its square root if asked. Elements are converted to the compute type `compute` (ignored by Any and All, which
+// write 0 and 1); totals of floats are kept in double. Max and Min pass NaN on. SquaredDeviation sums
+// (in - mean) ** 2, where the second input, float64 of out's shape, is the mean (missing: zero).
 struct Reduce {
   static constexpr const char* name = "reduce";
   Reduction kind;
+  DType compute;
+  double divisor = 1;
+  bool root = false;
+};
+
+// (values, indices): the largest (or smallest) element over the one dimension in which out has size 1, and the first
+// place it is at. NaN counts as larger and as smaller than everything.
+struct ArgReduce {
+  static constexpr const char* name = "arg_reduce";
+  bool largest;
+};
+
+// out[r, k] = in[r, index[r, k]] for matrices without gaps; int64 indices, known to be in range.
+struct TakeAlong {
+  static constexpr const char* name = "take_along";
+};
+
+// out[r, index[r, k]] += in[r, k] for matrices without gaps; int64 indices, known to be in range.
+struct AddAlong {
+  static constexpr const char* name = "add_along";
+};
+
+enum class Scanning : uint8_t { Sum, Prod, Max, Min, LogSumExp };
+
+// Running totals over the middle dimension of a tensor (outer, n, inner) without gaps, of a compute type; outputs
+// have the same shape. Max and Min have a second output, the int64 place of the last extreme so far.
+struct Scan {
+  static constexpr const char* name = "scan";
+  Scanning kind;
+  bool reverse;
+};
+
+// Over the rows of a matrix without gaps, float32 or float64: softmax or its logarithm.
+struct Softmax {
+  static constexpr const char* name = "softmax";
+  bool log;
+};
+// The gradient of the logits from (gradient of the result, result).
+struct SoftmaxGradient {
+  static constexpr const char* name = "softmax_gradient";
+  bool log;
 };
 
 // out = a @ b for matrices (m, k) and (k, n), or for stacks of them with equal leading dimensions;

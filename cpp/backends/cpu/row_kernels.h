@@ -1,0 +1,72 @@
+#pragma once
+// The table of kernels over rows and columns of numbers (folds, softmax, normalisations) that are compiled once
+// per instruction set, beside the pointwise ones of vector_kernels.h.
+
+#include <cstdint>
+
+#include "backends/cpu/vector_kernels.h"
+#include "backends/kernels.h"
+
+namespace mlx::cpu {
+
+// Totals are kept in a wider type: double for float, complex128 for complex64, else the type itself.
+struct FoldEntry {
+  // *total = *total (+) x[0] (+) ... (+) x[n - 1]; `mean` is read by SquaredDeviation.
+  void (*row)(const void* x, int64_t n, const double* mean, void* total) = nullptr;
+  // The same for `columns` columns at once: rows lie `stride` elements apart.
+  void (*columns)(const void* x, int64_t rows, int64_t columns, int64_t stride, const double* mean,
+                  void* totals) = nullptr;
+};
+
+inline constexpr int kFoldKinds = 5;           // Sum, Prod, Max, Min, SquaredDeviation
+inline constexpr int64_t kFoldColumns = 4096;  // the most columns that a call may name
+
+// What a row of logits is turned into.
+struct SoftmaxEntry {
+  // out = softmax(x) or, with `log`, its logarithm. `out` may be `x`.
+  void (*forward)(const void* x, void* out, int64_t n, bool log);
+  // The gradient of the logits from that of the result and the result itself.
+  void (*backward)(const void* grad, const void* out, void* result, int64_t n, bool log);
+  // log(sum(exp(x))).
+  double (*logsumexp)(const void* x, int64_t n);
+  // out = scale * exp(x - shift).
+  void (*scaled_exp)(const void* x, void* out, int64_t n, double shift, double scale);
+};
+
+// Sums over a row that normalisations need, in double.
+struct RowSums {
+  double first, second;
+};
+
+struct NormEntry {
+  // Sum of x; sum of (x - mean)^2.
+  double (*sum)(const void* x, int64_t n);
+  double (*squared_deviation)(const void* x, int64_t n, double mean);
+  // out = (x - mean) * rstd * weight + bias, element by element; weight and bias may be null.
+  void (*affine_row)(const void* x, void* out, int64_t n, double mean, double rstd, const void* weight,
+                     const void* bias);
+  // Sums of g * weight and of g * weight * (x - mean) * rstd; weight may be null.
+  RowSums (*gradient_sums)(const void* grad, const void* x, int64_t n, double mean, double rstd,
+                           const void* weight);
+  // out = rstd * (g * weight - a - (x - mean) * rstd * b); weight may be null.
+  void (*gradient_row)(const void* grad, const void* x, void* out, int64_t n, double mean, double rstd,
+                       const void* weight, double a, double b);
+  // d_weight += g * (x - mean) * rstd; d_bias += g; both of n elements of the row's type.
+  void (*add_parameter_gradients)(const void* grad, const void* x, int64_t n, double mean, double rstd,
+                                  void* d_weight, void* d_bias);
+};
+
+struct RowKernels {
+  const FoldEntry* folds[kComputeTypeCount];
+  SoftmaxEntry softmax[2];  // float, double
+  NormEntry norm[2];        // float, double
+
+  const FoldEntry& fold(Reduction kind, ComputeType type) const {
+    return folds[static_cast<int>(type)][static_cast<int>(kind)];
+  }
+};
+
+// The table for the instruction set that vector_kernels() chose.
+const RowKernels& row_kernels();
+
+}  // namespace mlx::cpu
