@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <new>
 
+#include "base/fast_thread_local.h"
+
 namespace mlx {
 
 template <size_t Bytes>
@@ -30,8 +32,11 @@ class FreeList {
   static constexpr size_t kLimit = 4096;
 
   static FreeList& local() {
-    thread_local FreeList list;
-    return list;
+    if (!at_) [[unlikely]] {
+      thread_local FreeList list;
+      at_ = &list;
+    }
+    return *at_;
   }
   // Objects may still die after this thread's list has (statics, at exit): they then go straight back.
   ~FreeList() {
@@ -43,6 +48,7 @@ class FreeList {
     }
   }
 
+  static inline constinit MLX_FAST_THREAD_LOCAL FreeList* at_ = nullptr;
   Link* head_ = nullptr;
   size_t count_ = 0;
   bool closed_ = false;

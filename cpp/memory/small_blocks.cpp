@@ -1,4 +1,5 @@
 #include "memory/small_blocks.h"
+#include "base/fast_thread_local.h"
 
 #include <array>
 #include <atomic>
@@ -55,6 +56,12 @@ struct ThreadCache {
 // Constant-initialised and trivially destroyed: no guard on the fast path, and still usable by statics that
 // free tensors after the thread has closed its lists.
 constinit thread_local ThreadCache t_cache;
+constinit MLX_FAST_THREAD_LOCAL ThreadCache* t_cache_at = nullptr;
+
+ThreadCache& local_cache() {
+  if (!t_cache_at) [[unlikely]] t_cache_at = &t_cache;
+  return *t_cache_at;
+}
 
 // All open threads, and the totals of finished ones.
 constinit std::mutex g_registry_mutex;
@@ -106,7 +113,7 @@ size_t class_of(size_t bytes) { return (bytes - 1) / kStep; }
 }  // namespace
 
 void* allocate(size_t bytes, MemoryCounter& counter) noexcept {
-  ThreadCache& cache = t_cache;
+  ThreadCache& cache = local_cache();
   const size_t which = class_of(bytes);
   const size_t size = (which + 1) * kStep;
   void* p = cache.lists[which];
@@ -125,7 +132,7 @@ void* allocate(size_t bytes, MemoryCounter& counter) noexcept {
 }
 
 void deallocate(void* p, size_t bytes, MemoryCounter& counter) noexcept {
-  ThreadCache& cache = t_cache;
+  ThreadCache& cache = local_cache();
   const size_t which = class_of(bytes);
   const size_t size = (which + 1) * kStep;
   if (cache.state == ThreadCache::kNew) open(cache, counter);

@@ -1,6 +1,8 @@
 #pragma once
 // Whether ops are recorded: a flag a thread.
 
+#include "base/fast_thread_local.h"
+
 namespace mlx {
 
 struct GradMode {
@@ -14,8 +16,8 @@ struct GradMode {
   static void set_anomaly(bool on, bool check_nan) { anomaly_ = on; anomaly_check_nan_ = check_nan; }
 
  private:
-  static inline thread_local bool enabled_ = true;
-  static inline thread_local bool inference_ = false;
+  static inline constinit MLX_FAST_THREAD_LOCAL bool enabled_ = true;
+  static inline constinit MLX_FAST_THREAD_LOCAL bool inference_ = false;
   static inline bool anomaly_ = false;
   static inline bool anomaly_check_nan_ = true;
 };

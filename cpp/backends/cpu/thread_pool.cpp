@@ -16,6 +16,7 @@
 
 #include "backends/cpu/cores.h"
 #include "base/error.h"
+#include "base/fast_thread_local.h"
 
 namespace mlx::cpu {
 namespace {
@@ -28,7 +29,7 @@ constexpr int64_t kPiecesPerThread = 4;
 constexpr auto kSpinTime = std::chrono::microseconds(50);
 constexpr int kPausesPerYield = 64;
 
-constinit thread_local bool t_in_parallel_region = false;
+constinit MLX_FAST_THREAD_LOCAL bool t_in_parallel_region = false;
 
 void pause() {
 #if defined(__x86_64__)
