@@ -365,6 +365,8 @@ def binding_source(part: int, ops: list[tuple[int, Op]]) -> str:
             entries.append(entry)
             for alias in form.aliases:
                 dotted = alias if "." in alias else ".".join([*form.path.split(".")[:-1], alias])
+                if inplace and "." in alias and not alias.startswith("Tensor."):
+                    continue  # nn.functional.x and special.x: the method has its form already
                 if inplace:
                     dotted = f"Tensor.{alias.split('.')[-1]}_"
                 entries.append(re.sub(r'^\{"[^"]*"', f'{{"{dotted}"', entry))

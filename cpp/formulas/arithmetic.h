@@ -173,7 +173,7 @@ T squared_difference(T x, T y) {
   return (x - y) * (x - y);
 }
 
-template <Floating T>
+template <Real T>
 T heaviside(T x, T at_zero) {
   return select(x == T(0), at_zero, select(x > T(0), T(1), T(0)));
 }

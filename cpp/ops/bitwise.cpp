@@ -8,8 +8,8 @@ namespace mlx {
 OP("bitwise_and(Operand input, Operand other) -> Tensor").pointwise(Formula::bitwise_and);
 OP("bitwise_or(Operand input, Operand other) -> Tensor").pointwise(Formula::bitwise_or);
 OP("bitwise_xor(Operand input, Operand other) -> Tensor").pointwise(Formula::bitwise_xor);
-OP("bitwise_left_shift(Operand input, Operand other) -> Tensor").pointwise(Formula::bitwise_left_shift);
-OP("bitwise_right_shift(Operand input, Operand other) -> Tensor").pointwise(Formula::bitwise_right_shift);
+OP("bitwise_left_shift(Operand input, Operand other) -> Tensor").pointwise(Formula::bitwise_left_shift).refuse_bool();
+OP("bitwise_right_shift(Operand input, Operand other) -> Tensor").pointwise(Formula::bitwise_right_shift).refuse_bool();
 
 OP("_bitwise_not(Tensor input) -> Tensor").pointwise(Formula::bitwise_not);
 

@@ -16,6 +16,8 @@ DType common_dtype(const Row& row, Operands operands) {
     for (const Tensor* t : operands) p.add(*t);
     common = p.result();
   }
+  if (common == DType::Bool && !row.takes_bool())
+    throw RuntimeError(row.name(), "(): not defined for bool tensors; convert them to an integer dtype first");
   return row.promote() == Promote::Float && !is_inexact(common) ? default_dtype() : common;
 }
 

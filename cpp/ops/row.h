@@ -52,6 +52,11 @@ class Row {
     promote_ = Promote::Float;
     return *this;
   }
+  // PyTorch defines the op for numbers only.
+  Row& refuse_bool() {
+    takes_bool_ = false;
+    return *this;
+  }
   template <int I, class Rule>
   Row& gradient(Rule) {
     gradients_[I] = GradientRule::of<Rule>();
@@ -77,6 +82,7 @@ class Row {
   Formula formula() const { return formula_; }
   Result result() const { return result_; }
   Promote promote() const { return promote_; }
+  bool takes_bool() const { return takes_bool_; }
   const GradientRule& gradient_rule(size_t i) const { return gradients_[i]; }
 
  private:
@@ -84,6 +90,7 @@ class Row {
   Formula formula_{};
   Result result_ = Result::Same;
   Promote promote_ = Promote::None;
+  bool takes_bool_ = true;
   GradientRule gradients_[kMaxOperands];
 };
 
