@@ -15,7 +15,7 @@ struct Geometry {
   int64_t groups;
 };
 
-Tensor conv_forward(const Tensor& x, const Tensor& w, const Geometry& g);
+Tensor conv_forward(const Tensor& x, const Tensor& w, const Shape& y_shape, const Geometry& g);
 Tensor conv_input_grad(const Tensor& gy, const Tensor& w, const Shape& x_shape, const Geometry& g);
 Tensor conv_weight_grad(const Tensor& x, const Tensor& gy, const Shape& w_shape, const Geometry& g);
 
@@ -27,10 +27,8 @@ Tensor run(Convolution::Kind kind, const Shape& shape, const Tensor& a, const Te
   return out;
 }
 
-Tensor conv_forward(const Tensor& x, const Tensor& w, const Geometry& g) {
-  Shape shape{x.size(0), w.size(0)};
-  for (int i = 0; i < 3; ++i) shape.push_back(output_size(x.size(i + 2), g.window, i));
-  Tensor out = run(Convolution::Forward, shape, x, w, g);
+Tensor conv_forward(const Tensor& x, const Tensor& w, const Shape& y_shape, const Geometry& g) {
+  Tensor out = run(Convolution::Forward, y_shape, x, w, g);
   return record("Convolution", out, {&x, &w}, [x = save(x), w = save(w), xs = x.shape(), ws = w.shape(), g](Backward& b) -> Grads {
     Grads grads(2);
     if (b.needs(0)) grads[0] = conv_input_grad(b.grad(), conj(b.get(w)), xs, g);
@@ -41,9 +39,9 @@ Tensor conv_forward(const Tensor& x, const Tensor& w, const Geometry& g) {
 
 Tensor conv_input_grad(const Tensor& gy, const Tensor& w, const Shape& x_shape, const Geometry& g) {
   Tensor out = run(Convolution::InputGrad, x_shape, gy, w, g);
-  return record("ConvolutionInputGrad", out, {&gy, &w}, [gy = save(gy), w = save(w), ws = w.shape(), g](Backward& b) -> Grads {
+  return record("ConvolutionInputGrad", out, {&gy, &w}, [gy = save(gy), w = save(w), ys = gy.shape(), ws = w.shape(), g](Backward& b) -> Grads {
     Grads grads(2);
-    if (b.needs(0)) grads[0] = conv_forward(b.grad(), conj(b.get(w)), g);
+    if (b.needs(0)) grads[0] = conv_forward(b.grad(), conj(b.get(w)), ys, g);
     if (b.needs(1)) grads[1] = conv_weight_grad(b.grad(), conj(b.get(gy)), ws, g);
     return grads;
   });
@@ -51,10 +49,10 @@ Tensor conv_input_grad(const Tensor& gy, const Tensor& w, const Shape& x_shape, 
 
 Tensor conv_weight_grad(const Tensor& x, const Tensor& gy, const Shape& w_shape, const Geometry& g) {
   Tensor out = run(Convolution::WeightGrad, w_shape, x, gy, g);
-  return record("ConvolutionWeightGrad", out, {&x, &gy}, [x = save(x), gy = save(gy), xs = x.shape(), g](Backward& b) -> Grads {
+  return record("ConvolutionWeightGrad", out, {&x, &gy}, [x = save(x), gy = save(gy), xs = x.shape(), ys = gy.shape(), g](Backward& b) -> Grads {
     Grads grads(2);
     if (b.needs(0)) grads[0] = conv_input_grad(conj(b.get(gy)), b.grad(), xs, g);
-    if (b.needs(1)) grads[1] = conv_forward(conj(b.get(x)), b.grad(), g);
+    if (b.needs(1)) grads[1] = conv_forward(conj(b.get(x)), b.grad(), ys, g);
     return grads;
   });
 }
@@ -93,7 +91,9 @@ Tensor convolve(const char* op, const Tensor& input, const Tensor& weight, const
     if (x.size(i + 2) + 2 * g.window.padding[i] < reach)
       throw RuntimeError(op, "(): Calculated padded input size per channel: ", x.size(i + 2) + 2 * g.window.padding[i], ". Kernel size: ", reach, ". Kernel size can't be greater than actual input size");
   }
-  Tensor y = from_3d(with_bias(conv_forward(x, w, g), bias), dims);
+  Shape y_shape{x.size(0), w.size(0)};
+  for (int i = 0; i < 3; ++i) y_shape.push_back(output_size(x.size(i + 2), g.window, i));
+  Tensor y = from_3d(with_bias(conv_forward(x, w, y_shape, g), bias), dims);
   return batched ? y : squeeze(y, 0);
 }
 

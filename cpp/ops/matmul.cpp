@@ -44,21 +44,18 @@ Tensor product(const Tensor& a, const Tensor& b) {
   });
 }
 
+// A factor as an element of the tensor's dtype: that of an integer product is cut to an integer.
+Scalar as_element(const Scalar& s, const Tensor& t) { return t.is_inexact() ? s : Scalar(s.to_int()); }
+
 // beta * input + alpha * value, without reading the input when beta is zero.
-Tensor combined(const Tensor& input, const Tensor& value, const Scalar& beta, const Scalar& alpha) {
+Tensor combined(const Tensor& input, const Tensor& value, const Scalar& beta_given, const Scalar& alpha_given) {
+  Scalar beta = as_element(beta_given, value), alpha = as_element(alpha_given, value);
   Tensor scaled = alpha.equals(1) ? value : value * alpha;
-  if (beta.equals(0)) return scaled + mul(expand(zeros_like(input), scaled.shape()), 0);
+  if (beta.equals(0)) return scaled;
   return add(beta.equals(1) ? input : input * beta, scaled);
 }
 
-// `beta` and `alpha` of integer products must be integers.
-void check_factors(const char* op, const Tensor& t, const Scalar& beta, const Scalar& alpha) {
-  for (const Scalar* s : {&beta, &alpha})
-    if (!t.is_inexact() && !s->is_integral()) throw RuntimeError(op, "(): for integral input tensors, argument ", s == &beta ? "beta" : "alpha", " must not be a floating point number.");
-}
-
 Tensor checked_combination(const char* op, const Tensor& input, const Tensor& value, const Scalar& beta, const Scalar& alpha) {
-  check_factors(op, value, beta, alpha);
   if (input.dtype() != value.dtype()) throw RuntimeError(op, "(): expected input of dtype ", value.dtype(), " like the product, but got ", input.dtype());
   if (broadcast_shapes(input.shape(), value.shape(), op) != value.shape())
     throw RuntimeError(op, "(): input of shape ", input.shape(), " does not broadcast to the product's shape ", value.shape());
@@ -230,7 +227,8 @@ Tensor functional::bilinear(const Tensor& input1, const Tensor& input2, const Te
 
 // Sums of products over chosen dimensions: those of `dims_self` pair with those of `dims_other`.
 OP("_tensordot(Tensor input, Tensor other, int[] dims_self, int[] dims_other) -> Tensor");
-Tensor _tensordot(const Tensor& input, const Tensor& other, const Shape& dims_self, const Shape& dims_other) {
+Tensor _tensordot(const Tensor& left, const Tensor& right, const Shape& dims_self, const Shape& dims_other) {
+  Tensor input = left, other = right;
   if (dims_self.size() != dims_other.size()) throw RuntimeError("tensordot(): both dimension lists should have the same length, but are ", dims_self, " and ", dims_other);
   check_product("tensordot", input, other);
   auto mask_a = dim_mask(dims_self, input.dim(), false), mask_b = dim_mask(dims_other, other.dim(), false);
@@ -244,6 +242,9 @@ Tensor _tensordot(const Tensor& input, const Tensor& other, const Shape& dims_se
     }
   for (size_t i = 0; i < dims_self.size(); ++i) {
     int64_t a = wrap_dim(dims_self[i], input.dim()), b = wrap_dim(dims_other[i], other.dim());
+    // A size of one is repeated: what it meets is summed at once.
+    if (input.size(a) == 1 && other.size(b) != 1) other = sum(other, Shape{b}, true, other.dtype());
+    if (other.size(b) == 1 && input.size(a) != 1) input = sum(input, Shape{a}, true, input.dtype());
     if (input.size(a) != other.size(b))
       throw RuntimeError("tensordot(): contracted dimensions need to match, but first has size ", input.size(a), " in dim ", a, " and second has size ", other.size(b), " in dim ", b);
     order_a.push_back(a);
