@@ -17,4 +17,5 @@ PYBIND11_MODULE(_C, m) {
   add_ops(m);
   add_autograd(m);
   add_data(m);
+  add_runtime(m);
 }

@@ -13,6 +13,7 @@ int set_item(PyObject* self, PyObject* index, PyObject* value);
 void make_tensor_type(py::module_& module);
 void add_values(py::module_& module);    // values.cpp: dtype, device, Size
 void add_autograd(py::module_& module);  // autograd.cpp
+void add_runtime(py::module_& module);   // runtime.cpp: threads, memory
 void add_data(py::module_& module);      // tensor_data.cpp: tensor(), from_numpy(), DLPack
 
 }  // namespace mlx::bindings
