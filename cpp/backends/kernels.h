@@ -68,6 +68,87 @@ struct AddAlong {
   static constexpr const char* name = "add_along";
 };
 
+// out[r] = log(sum(exp(in[r, :]))), float32 or float64 matrix without gaps.
+struct LogSumExp {
+  static constexpr const char* name = "logsumexp";
+};
+
+// (sums, losses): logsumexp of each row of float32 logits, and that minus the logit of the row's label; a negative
+// label is ignored (loss 0).
+struct CrossEntropy {
+  static constexpr const char* name = "cross_entropy";
+};
+// out[r, :] = scale[r] * (softmax(logits[r]) - onehot(label[r])) from (logits, labels, sums, scale).
+struct CrossEntropyGradient {
+  static constexpr const char* name = "cross_entropy_gradient";
+};
+
+// (out, mean, rstd) of (x, weight?, bias?): rows of a float32 or float64 matrix normalised; uncentred ones are
+// divided by their root mean square only.
+struct LayerNorm {
+  static constexpr const char* name = "layer_norm";
+  double eps;
+  bool centred;
+};
+// (dx, d weight, d bias) of (gradient, x, mean, rstd, weight?).
+struct LayerNormGradient {
+  static constexpr const char* name = "layer_norm_gradient";
+  bool centred;
+};
+
+// For x of shape (batch, channels, inner), float32 or float64, without gaps.
+// (mean, variance without correction) of each channel.
+struct ChannelStatistics {
+  static constexpr const char* name = "channel_statistics";
+};
+// out = (x - mean) * rstd * weight + bias of (x, mean, rstd, weight?, bias?).
+struct ChannelAffine {
+  static constexpr const char* name = "channel_affine";
+};
+// (dx, d weight, d bias) of (gradient, x, mean, rstd, weight?); in training mean and rstd are x's own.
+struct ChannelGradient {
+  static constexpr const char* name = "channel_gradient";
+  bool training;
+};
+
+// Ordering kernels work on the rows of a matrix without gaps, of any real dtype or bool; NaN counts as the largest.
+// (values, indices): the rows in order; equal elements keep theirs.
+struct Sort {
+  static constexpr const char* name = "sort";
+  bool descending;
+};
+// (values, indices) of shape (rows, k): the k largest or smallest in order.
+struct TopK {
+  static constexpr const char* name = "topk";
+  bool largest;
+};
+// (values, indices) of shape (rows): the element that would be k-th (from 0) in the sorted row; the median, the lower
+// one of two, NaN if there is one; or the median of what is not NaN.
+enum class Selection : uint8_t { Kth, Median, NanMedian };
+struct Select {
+  static constexpr const char* name = "select";
+  Selection kind;
+  int64_t k;
+};
+// (values, indices) of shape (rows): the most frequent element, the smallest of several, and its last place.
+struct Mode {
+  static constexpr const char* name = "mode";
+};
+// out[r, i] = how many of the sorted boundaries[r] are below values[r, i] (or not above it, if right). One row of
+// boundaries may serve all.
+struct SearchSorted {
+  static constexpr const char* name = "searchsorted";
+  bool right;
+};
+// out[i] = how many (or the sum of the weights of those that) are i, of int64 numbers in range.
+struct Bincount {
+  static constexpr const char* name = "bincount";
+};
+// out = the places of the rows of a matrix in lexicographic order; equal rows keep theirs.
+struct RowOrder {
+  static constexpr const char* name = "row_order";
+};
+
 enum class Scanning : uint8_t { Sum, Prod, Max, Min, LogSumExp };
 
 // Running totals over the middle dimension of a tensor (outer, n, inner) without gaps, of a compute type; outputs

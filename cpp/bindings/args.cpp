@@ -7,7 +7,7 @@ namespace mlx::bindings {
 namespace {
 
 bool is_integer(PyObject* o) {
-  if (PyLong_Check(o)) return true;
+  if (PyLong_Check(o)) return !PyBool_Check(o);
   if (is_tensor(o)) return tensor_of(o).numel() == 1 && !tensor_of(o).is_inexact();
   return PyIndex_Check(o) && !PySequence_Check(o);
 }

@@ -51,6 +51,11 @@ struct NormEntry {
   // out = rstd * (g * weight - a - (x - mean) * rstd * b); weight may be null.
   void (*gradient_row)(const void* grad, const void* x, void* out, int64_t n, double mean, double rstd,
                        const void* weight, double a, double b);
+  // out = (x - mean) * scale + shift.
+  void (*scale_shift)(const void* x, void* out, int64_t n, double mean, double scale, double shift);
+  // out = scale * (g - a - (x - mean) * rstd * b).
+  void (*scaled_gradient)(const void* grad, const void* x, void* out, int64_t n, double mean, double rstd,
+                          double scale, double a, double b);
   // d_weight += g * (x - mean) * rstd; d_bias += g; both of n elements of the row's type.
   void (*add_parameter_gradients)(const void* grad, const void* x, int64_t n, double mean, double rstd,
                                   void* d_weight, void* d_bias);

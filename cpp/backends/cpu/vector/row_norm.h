@@ -30,6 +30,25 @@ void affine_row(const void* from, void* to, int64_t n, double mean, double rstd,
 }
 
 template <class T>
+void scale_shift_row(const void* from, void* to, int64_t n, double mean, double scale, double shift) {
+  using V = Vec<T>;
+  const T* x = static_cast<const T*>(from);
+  const V m(static_cast<T>(mean)), s(static_cast<T>(scale)), b(static_cast<T>(shift));
+  map_row(n, static_cast<T*>(to), [&](int64_t i, int64_t c) { return fma(load_up_to<V>(x + i, c) - m, s, b); });
+}
+
+template <class T>
+void scaled_gradient_row(const void* grad, const void* from, void* to, int64_t n, double mean, double rstd, double scale,
+                         double a, double b) {
+  using V = Vec<T>;
+  const T *g = static_cast<const T*>(grad), *x = static_cast<const T*>(from);
+  const V m(static_cast<T>(mean)), s(static_cast<T>(scale)), first(static_cast<T>(a)), second(static_cast<T>(b * rstd));
+  map_row(n, static_cast<T*>(to), [&](int64_t i, int64_t c) {
+    return s * (load_up_to<V>(g + i, c) - first - (load_up_to<V>(x + i, c) - m) * second);
+  });
+}
+
+template <class T>
 RowSums gradient_sums_row(const void* grad, const void* from, int64_t n, double mean, double rstd, const void* weight) {
   using V = Vec<T>;
   const T *g = static_cast<const T*>(grad), *x = static_cast<const T*>(from), *w = static_cast<const T*>(weight);
