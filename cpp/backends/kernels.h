@@ -277,4 +277,19 @@ struct Nonzero {
   int64_t piece;
 };
 
+// out = in where column - row <= diagonal (the lower triangle; `upper`: >=) of the last two dimensions, else zero.
+struct Triangle {
+  static constexpr const char* name = "triangle";
+  int64_t diagonal;
+  bool upper;
+};
+
+// out[i] = start + i * (end - start) / (steps - 1), or `base` to that power when `powers`. One-dimensional.
+struct Spaced {
+  static constexpr const char* name = "spaced";
+  Scalar start, end;
+  double base;
+  bool powers;
+};
+
 }  // namespace mlx

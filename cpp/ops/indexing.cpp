@@ -292,14 +292,6 @@ void check_fill_value(const Tensor& value) {
 
 }  // namespace
 
-// A copy with one number in the rows along `dim` that the index names.
-OP("index_fill(Tensor input, int dim, Tensor index, Scalar value) -> Tensor");
-Tensor index_fill(const Tensor& input, int64_t dim, const Tensor& index, const Scalar& value) {
-  const int64_t d = wrap_dim(dim, input.dim());
-  Tensor out = copy_of(input);
-  index_fill_data(out, d, index, value);
-  return record("IndexFill", out, {&input}, [d, index = save(index)](Backward& b) -> Grads { return {index_fill(b.grad(), d, b.get(index), Scalar(0))}; });
-}
 OP("index_fill(Tensor input, int dim, Tensor index, Tensor value) -> Tensor");
 Tensor index_fill(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& value) {
   check_fill_value(value);
@@ -310,15 +302,23 @@ Tensor index_fill(const Tensor& input, int64_t dim, const Tensor& index, const T
     return {b.needs(0) ? index_fill(b.grad(), d, b.get(index), Scalar(0)) : Tensor(), b.needs(1) ? sum(index_select(b.grad(), d, b.get(index))) : Tensor()};
   });
 }
-OP("Tensor.index_fill_(Tensor input, int dim, Tensor index, Scalar value) -> Tensor");
-Tensor index_fill_(const Tensor& input, int64_t dim, const Tensor& index, const Scalar& value) {
-  return update_in_place(input, {}, "index_fill_", [&](const Tensor& self) { index_fill_data(self, dim, index, value); },
-                         [&](const Tensor& old) { return index_fill(old, dim, index, value); });
+// A copy with one number in the rows along `dim` that the index names.
+OP("index_fill(Tensor input, int dim, Tensor index, Scalar value) -> Tensor");
+Tensor index_fill(const Tensor& input, int64_t dim, const Tensor& index, const Scalar& value) {
+  const int64_t d = wrap_dim(dim, input.dim());
+  Tensor out = copy_of(input);
+  index_fill_data(out, d, index, value);
+  return record("IndexFill", out, {&input}, [d, index = save(index)](Backward& b) -> Grads { return {index_fill(b.grad(), d, b.get(index), Scalar(0))}; });
 }
 OP("Tensor.index_fill_(Tensor input, int dim, Tensor index, Tensor value) -> Tensor");
 Tensor index_fill_(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& value) {
   check_fill_value(value);
   return update_in_place(input, {&value}, "index_fill_", [&](const Tensor& self) { index_fill_data(self, dim, index, item(value)); },
+                         [&](const Tensor& old) { return index_fill(old, dim, index, value); });
+}
+OP("Tensor.index_fill_(Tensor input, int dim, Tensor index, Scalar value) -> Tensor");
+Tensor index_fill_(const Tensor& input, int64_t dim, const Tensor& index, const Scalar& value) {
+  return update_in_place(input, {}, "index_fill_", [&](const Tensor& self) { index_fill_data(self, dim, index, value); },
                          [&](const Tensor& old) { return index_fill(old, dim, index, value); });
 }
 

@@ -11,8 +11,7 @@ namespace {
 Tensor as_vector(const Tensor& t) { return t.dim() ? t : view_of(t, {1}, {1}, t.offset()); }
 
 void check_index(const char* op, const Tensor& index) {
-  if (index.dtype() != DType::Int64 && index.dtype() != DType::Int32)
-    throw RuntimeError(op, "(): Expected dtype int32/int64 for index, not ", index.dtype());
+  if (!is_integral(index.dtype())) throw RuntimeError(op, "(): Expected dtype int64 for index, not ", index.dtype());
 }
 
 // The index must not reach beyond `t` in dimensions other than `dim` (in any, with dim = -1).
@@ -255,7 +254,10 @@ Tensor take_along_dim(const Tensor& input, const Tensor& indices, std::optional<
   Shape whole = broadcast_shapes(a, b, "take_along_dim"), input_shape = whole, index_shape = whole;
   input_shape[d] = input.size(d);
   index_shape[d] = indices.size(d);
-  return gather(expand(input, input_shape, false), d, expand(indices, index_shape, false));
+  // Negative indices count from the end, as in NumPy's take_along_axis.
+  Tensor whole_index = to(indices, DType::Int64, false, false);
+  Tensor index = whole_index + to(lt(whole_index, Scalar(0)), DType::Int64, false, false) * Scalar(input.size(d));
+  return gather(expand(input, input_shape, false), d, expand(index, index_shape, false));
 }
 
 }  // namespace mlx
