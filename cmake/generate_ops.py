@@ -257,7 +257,8 @@ def bodies(index: int, op: Op) -> list[str]:
             )
     elif op.has_inplace:
         first = op.passed[0].name
-        rest = ", ".join([f"readable_copy({first})", *(a.name for a in op.passed[1:])])
+        others = ", ".join(f"&{a.name}" for a in op.passed[1:] if a.type.rstrip("?") in ("Tensor", "Operand"))
+        rest = ", ".join([f"readable_copy({first}, {{{others}}})", *(a.name for a in op.passed[1:])])
         lines.append(
             in_namespace(
                 op,

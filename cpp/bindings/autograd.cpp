@@ -2,6 +2,8 @@
 
 #include "autograd/engine.h"
 
+#include <map>
+
 #include "bindings/tensor_type.h"
 #include "ops.h"
 #include "ops/pointwise.h"
@@ -9,6 +11,9 @@
 #include "tape/record.h"
 
 namespace mlx::bindings {
+
+PyObject* wrap_node(const Ref<Node>& node);
+
 namespace {
 
 TensorList tensor_list(py::handle sequence) {
@@ -106,13 +111,19 @@ void add_nodes(py::module_& m) {
       .def_property_readonly("next_functions", [](const Node& n) {
         py::tuple out(n.next.size());
         for (size_t i = 0; i < n.next.size(); ++i)
-          out[i] = py::make_tuple(n.next[i].node ? py::cast(n.next[i].node) : py::none(), n.next[i].output);
+          out[i] = py::make_tuple(steal(wrap_node(n.next[i].node)), n.next[i].output);
         return out;
       })
       .def_property_readonly("variable", [](Node& n) {
         auto* accumulate = dynamic_cast<AccumulateGrad*>(&n);
         if (!accumulate) throw py::attribute_error("only AccumulateGrad nodes have a variable");
         return accumulate->leaf();
+      })
+      // The node of a Python function has the attributes that its forward set on ctx.
+      .def("__getattr__", [](Node& n, const std::string& attribute) -> py::object {
+        auto* node = dynamic_cast<PythonNode*>(&n);
+        if (!node) throw py::attribute_error("'" + n.name() + "' object has no attribute '" + attribute + "'");
+        return node->context().attr(attribute.c_str());
       })
       .def_property_readonly("context", [](Node& n) -> py::object {
         auto* node = dynamic_cast<PythonNode*>(&n);
@@ -183,9 +194,21 @@ void set_python_history(py::object context, const std::string& name, py::handle 
 
 }  // namespace
 
+// A subclass of Node for each kind of node, so that `type(t.grad_fn).__name__` tells the op.
 PyObject* wrap_node(const Ref<Node>& node) {
   if (!node) return Py_NewRef(Py_None);
-  return py::cast(node).release().ptr();
+  py::object o = py::cast(node);
+  if (!o.get_type().is(py::type::of<Node>())) return o.release().ptr();
+  static auto* types = new std::map<std::string, py::object>;
+  py::object& type = (*types)[node->name()];
+  if (!type) {
+    py::dict body;
+    body["__slots__"] = py::tuple();
+    body["__module__"] = "mlx.autograd";
+    type = py::type::handle_of(py::type::of<Node>())(node->name(), py::make_tuple(py::type::of<Node>()), body);
+  }
+  o.attr("__class__") = type;
+  return o.release().ptr();
 }
 
 void add_autograd(py::module_& m) {

@@ -115,7 +115,7 @@ bool fits(const OpEntry& entry, PyObject* const* values) {
 void write_out(const Tensor& out, const Tensor& result) {
   if (!can_cast(result.dtype(), out.dtype()))
     throw RuntimeError("result type ", short_name(result.dtype()), " can't be cast to the desired output type ", short_name(out.dtype()));
-  if (out.requires_grad()) throw RuntimeError("functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad");
+  if (out.requires_grad() || result.requires_grad()) throw RuntimeError("functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad");
   if (out.shape() != result.shape()) {
     Tensor fresh = allocate(result.shape(), out.dtype(), out.device());
     TensorImpl& impl = *out.impl();
@@ -308,6 +308,8 @@ void add_ops(py::module_& module) {
     size_t dot = path.rfind('.');
     std::string space = dot == std::string::npos ? "" : path.substr(0, dot);
     if (space == "Tensor") {
+      // Attributes (real, imag) come before ops of the same name.
+      if (PyDict_GetItemString(tensor_type->tp_dict, group->name.c_str())) continue;
       py::handle(reinterpret_cast<PyObject*>(tensor_type)).attr(group->name.c_str()) = make_op(method_type, group);
     } else {
       if (!namespaces.contains(space.c_str())) namespaces[space.c_str()] = py::dict();

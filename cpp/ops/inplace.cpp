@@ -39,18 +39,23 @@ class OverwriteView : public Node {
   int64_t offset_;
 };
 
-// The history of a tensor that was overwritten as a whole: everything goes to the value.
+// The history of a tensor that was overwritten as a whole: everything goes to the value. What the
+// tensor was before gets zeros, unless the value was computed from it.
 class Overwrite : public Node {
  public:
-  Overwrite(const Tensor& self, const Tensor& value) {
+  Overwrite(const Tensor& self, const Tensor& value, bool replaces) {
     next.push_back(gradient_edge(value));
+    if (replaces) next.push_back(gradient_edge(self));
     outputs.push_back({self.shape(), self.dtype(), self.device()});
   }
   std::string name() const override { return "CopyBackwards"; }
-  Grads backward(const Grads& grads) override { return {grads[0]}; }
+  Grads backward(const Grads& grads) override {
+    if (next.size() == 1 || !needs(1)) return {grads[0]};
+    return {grads[0], zeros_like(grads[0])};
+  }
 };
 
-void rewrite_history(const Tensor& self, const Tensor& value) {
+void rewrite_history(const Tensor& self, const Tensor& value, bool replaces) {
   if (!self.is_inexact()) return;
   if (self.impl()->base) {
     Tensor base(self.impl()->base);
@@ -58,7 +63,7 @@ void rewrite_history(const Tensor& self, const Tensor& value) {
     set_history(base, Ref<Node>(new OverwriteView(base, self, value)), 0);
     set_history(self, history_of_view(self), 0);
   } else if (value.requires_grad() || self.requires_grad()) {
-    set_history(self, Ref<Node>(new Overwrite(self, value)), 0);
+    set_history(self, Ref<Node>(new Overwrite(self, value, replaces)), 0);
   }
 }
 
@@ -81,6 +86,12 @@ void check_writable(const Tensor& self, const char* op) {
   if (GradMode::enabled()) {
     if (self.requires_grad() && is_leaf(self) && !self.impl()->base)
       throw RuntimeError(op, "(): a leaf Variable that requires grad is being used in an in-place operation.");
+    if (self.impl()->base && self.impl()->base->requires_grad) {
+      if (self.impl()->view_kind == ViewKind::NoGrad)
+        throw RuntimeError(op, "(): A view was created in no_grad mode and is being modified inplace with grad mode enabled; make the view where the write is.");
+      if (self.impl()->view_kind == ViewKind::Several)
+        throw RuntimeError(op, "(): This view is the output of a function that returns multiple views, which do not allow the output views to be modified inplace. Replace the inplace operation by an out-of-place one.");
+    }
     if (self.impl()->base && self.impl()->base->requires_grad && is_leaf(Tensor(self.impl()->base)))
       throw RuntimeError(op, "(): a view of a leaf Variable that requires grad is being used in an in-place operation.");
   }
@@ -88,8 +99,8 @@ void check_writable(const Tensor& self, const char* op) {
     throw RuntimeError(op, "(): Inplace update to inference tensor outside InferenceMode is not allowed.");
 }
 
-Tensor readable_copy(const Tensor& self) {
-  return recording({&self}) ? clone(self) : self;
+Tensor readable_copy(const Tensor& self, std::initializer_list<const Tensor*> others) {
+  return recording({&self}) || recording(others) ? clone(self) : self;
 }
 
 Tensor assign_in_place(const Tensor& self, const Tensor& value, const char* op) {
@@ -101,7 +112,7 @@ Tensor assign_in_place(const Tensor& self, const Tensor& value, const char* op) 
   bool record = recording({&self, &value}) || (GradMode::enabled() && self.impl()->base && self.impl()->base->requires_grad);
   copy_data(self, value);
   self.changed();
-  if (record) rewrite_history(self, value);
+  if (record) rewrite_history(self, value, copying || std::string_view(op) == "fill_");
   return self;
 }
 

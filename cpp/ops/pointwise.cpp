@@ -101,7 +101,7 @@ Tensor pointwise_in_place(const Row& row, Operands operands, Params params) {
     throw RuntimeError(row.name(), "_(): output with shape ", self.shape(), " doesn't match the broadcast shape ", shape);
 
   if (recording(operands)) {
-    Tensor old = reads_operand(row, 0) ? readable_copy(self) : self;
+    Tensor old = reads_operand(row, 0) ? clone(self) : self;
     SmallVector<const Tensor*, kMaxOperands> list(operands.begin(), operands.end());
     list[0] = &old;
     Tensor value = [&] {

@@ -19,8 +19,9 @@ Tensor pointwise_in_place(const Row& row, Operands operands, Params params = {})
 void check_writable(const Tensor& self, const char* op);
 // Gives `self` the elements of `value` (a result of the same shape) and its history.
 Tensor assign_in_place(const Tensor& self, const Tensor& value, const char* op);
-// What an in-place op reads instead of `self`: a copy when the tape might need the old elements.
-Tensor readable_copy(const Tensor& self);
+// What an in-place op of `self` and others reads instead of `self`: a copy when the op will be recorded,
+// since the tape might need the old elements.
+Tensor readable_copy(const Tensor& self, std::initializer_list<const Tensor*> others = {});
 // Copies data without history.
 void copy_data(const Tensor& to, const Tensor& from);
 

@@ -24,6 +24,12 @@ Shape without(const Shape& s, int64_t d) {
   return out;
 }
 
+// Marks views that one call returned together: none may be written to while the base is recorded.
+TensorList together(TensorList views) {
+  for (const Tensor& v : views) v.impl()->view_kind = ViewKind::Several;
+  return views;
+}
+
 Shape with(const Shape& s, int64_t d, int64_t value) {
   Shape out = s;
   out[static_cast<size_t>(d)] = value;
@@ -425,7 +431,7 @@ TensorList unbind(const Tensor& input, int64_t dim) {
   if (input.dim() == 0) throw RuntimeError("unbind(): cannot be applied to a 0-dim tensor");
   TensorList out;
   for (int64_t i = 0; i < input.size(d); ++i) out.push_back(select(input, d, i));
-  return out;
+  return together(std::move(out));
 }
 
 // Pieces of `split_size` along a dimension; the last may be smaller.
@@ -437,7 +443,7 @@ TensorList split(const Tensor& input, int64_t split_size, int64_t dim) {
   TensorList out;
   if (size == 0) out.push_back(slice(input, d, 0, 0, 1));
   for (int64_t at = 0; at < size; at += split_size) out.push_back(slice(input, d, at, std::min(at + split_size, size), 1));
-  return out;
+  return together(std::move(out));
 }
 
 OP("split(Tensor input, int[] split_sizes, int dim=0) -> Tensor[]").alias("split_with_sizes");
@@ -455,7 +461,7 @@ TensorList split(const Tensor& input, const Shape& split_sizes, int64_t dim) {
     out.push_back(slice(input, d, at, at + s, 1));
     at += s;
   }
-  return out;
+  return together(std::move(out));
 }
 
 // At most `chunks` pieces of equal size (the last may be smaller) along a dimension.

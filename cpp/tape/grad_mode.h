@@ -1,15 +1,15 @@
 #pragma once
 // Whether ops are recorded: a flag a thread.
 
-#include "base/fast_thread_local.h"
+#include "tensor/tensor.h"
 
 namespace mlx {
 
 struct GradMode {
   static bool enabled() { return enabled_; }
   static void set(bool on) { enabled_ = on; }
-  static bool inference() { return inference_; }
-  static void set_inference(bool on) { inference_ = on; }
+  static bool inference() { return InferenceMode::on; }
+  static void set_inference(bool on) { InferenceMode::on = on; }
   // Anomaly mode keeps the forward line of every op and checks gradients for NaN.
   static bool anomaly() { return anomaly_; }
   static bool anomaly_check_nan() { return anomaly_check_nan_; }
@@ -17,7 +17,6 @@ struct GradMode {
 
  private:
   static inline constinit MLX_FAST_THREAD_LOCAL bool enabled_ = true;
-  static inline constinit MLX_FAST_THREAD_LOCAL bool inference_ = false;
   static inline bool anomaly_ = false;
   static inline bool anomaly_check_nan_ = true;
 };

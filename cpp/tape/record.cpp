@@ -20,6 +20,7 @@ Tensor as_view_of(const Tensor& base, Tensor view) {
   if (base.impl()->untracked || base.impl()->inference) return view;
   view.impl()->base = Ref<TensorImpl>(root);
   view.impl()->view_version = view.version();
+  if (!GradMode::enabled()) view.impl()->view_kind = ViewKind::NoGrad;
   return view;
 }
 

@@ -6,6 +6,8 @@ namespace mlx {
 
 SavedTensor::SavedTensor(const Tensor& t, bool is_output, uint32_t output) : output_(output), is_output_(is_output) {
   if (!t.defined()) return;
+  if (t.impl()->inference)
+    throw RuntimeError("Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal tensor and use it in autograd.");
   tensor_ = is_output ? alias(t) : t;
   version_ = t.version();
 }

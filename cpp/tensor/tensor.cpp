@@ -5,7 +5,11 @@
 namespace mlx {
 namespace {
 
-Ref<TensorImpl> new_impl() { return Ref<TensorImpl>(new (FreeList<sizeof(TensorImpl)>::take()) TensorImpl); }
+Ref<TensorImpl> new_impl() {
+  Ref<TensorImpl> impl(new (FreeList<sizeof(TensorImpl)>::take()) TensorImpl);
+  impl->inference = InferenceMode::on;
+  return impl;
+}
 
 Tensor from_storage(Ref<Storage> storage, Shape shape, Shape strides, int64_t offset, DType dtype) {
   auto impl = new_impl();

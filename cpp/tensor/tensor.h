@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/dtype.h"
+#include "base/fast_thread_local.h"
 #include "base/error.h"
 #include "base/scalar.h"
 #include "base/small_vector.h"
@@ -16,6 +17,18 @@ namespace mlx {
 // What the tape hangs on a tensor that takes part in differentiation (see tape/autograd_meta.h).
 struct GradMeta {
   virtual ~GradMeta() = default;
+};
+
+// How a view came about, where writing to it needs care.
+enum class ViewKind : uint8_t {
+  Plain,
+  NoGrad,   // made while nothing was recorded
+  Several,  // one of several views that one call returned
+};
+
+// Whether this thread makes inference tensors: ones that are never recorded.
+struct InferenceMode {
+  static inline constinit MLX_FAST_THREAD_LOCAL bool on = false;
 };
 
 struct TensorImpl : RefCounted {
@@ -30,6 +43,7 @@ struct TensorImpl : RefCounted {
   bool requires_grad = false;  // a leaf that asked for a gradient, or the result of a recorded op
   bool inference = false;      // made in inference mode: never recorded
   bool untracked = false;      // `.data`: writes through it are not counted as changes
+  ViewKind view_kind = ViewKind::Plain;
   uint32_t view_version = 0;   // of the storage when this view's gradient history was last brought up to date
   Ref<TensorImpl> base;        // the tensor that this one is a differentiable view of
   std::unique_ptr<GradMeta> grad_meta;

@@ -79,5 +79,21 @@ def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.n
     return array.copy() if copy else array
 
 
+def _node_hook(self: _C.Node, fn: Callable) -> RemovableHandle:
+    """Call `fn(grad_inputs, grad_outputs)` after this node has run; a tuple that it returns takes the
+    place of the gradients of the node's inputs."""
+    hook_id = self._register_hook(fn)
+    return RemovableHandle(lambda: self._remove_hook(hook_id))
+
+
+def _node_prehook(self: _C.Node, fn: Callable) -> RemovableHandle:
+    """Call `fn(grad_outputs)` before this node runs; a tuple that it returns takes their place."""
+    hook_id = self._register_prehook(fn)
+    return RemovableHandle(lambda: self._remove_hook(hook_id))
+
+
+_C.Node.register_hook = _node_hook
+_C.Node.register_prehook = _node_prehook
+
 for _method in (backward, register_hook, register_post_accumulate_grad_hook, numpy, __array__):
     setattr(Tensor, _method.__name__, _method)

@@ -153,18 +153,3 @@ def test_hook_runs_for_autograd_grad():
     x = leaf(1.0)
     x.register_hook(lambda g: g * 10)
     assert mlx.autograd.grad(x * 2, x)[0].item() == 20
-
-
-def test_saved_tensors_hooks():
-    packed = []
-
-    def pack(t):
-        packed.append(t.shape)
-        return t.numpy(force=True)
-
-    x = leaf(2.0)
-    with mlx.autograd.graph.saved_tensors_hooks(pack, mlx.from_numpy):
-        y = x.square()
-    y.backward()
-    assert x.grad.item() == 4
-    assert packed == [(1,)]
