@@ -78,19 +78,28 @@ OP("_div_trunc(Tensor input, Operand other) -> Tensor")
     .gradient<0>([](const Tensor& g) { return zeros_like(g); })
     .gradient<1>([](const Tensor& g) { return zeros_like(g); });
 
+namespace {
+
+// In half types, too, what is truncated is the quotient rounded to the dtype.
+Tensor truncated_quotient(const Tensor& input, const Tensor& other) {
+  return is_reduced(result_type({&input, &other})) ? trunc(_div(input, other)) : _div_trunc(input, other);
+}
+
+}  // namespace
+
 // input / other; with rounding_mode "floor" or "trunc" in the operands' own dtype.
 OP("div(Tensor input, Operand other, *, str? rounding_mode=None) -> Tensor").alias("divide").alias("true_divide");
 Tensor div(const Tensor& input, const Tensor& other, const std::optional<std::string>& rounding_mode) {
   if (!rounding_mode) return _div(input, other);
   if (*rounding_mode == "floor") return floor_divide(input, other);
-  if (*rounding_mode == "trunc") return _div_trunc(input, other);
+  if (*rounding_mode == "trunc") return truncated_quotient(input, other);
   throw RuntimeError("div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '", *rounding_mode, "'");
 }
 OP("Tensor.div_(Tensor input, Operand other, *, str? rounding_mode=None) -> Tensor").alias("Tensor.divide_").alias("Tensor.true_divide_");
 Tensor div_(const Tensor& input, const Tensor& other, const std::optional<std::string>& rounding_mode) {
   if (!rounding_mode) return _div_(input, other);
   if (*rounding_mode == "floor") return floor_divide_(input, other);
-  if (*rounding_mode == "trunc") return _div_trunc_(input, other);
+  if (*rounding_mode == "trunc") return is_reduced(input.dtype()) ? trunc_(_div_(input, other)) : _div_trunc_(input, other);
   throw RuntimeError("div_ expected rounding_mode to be one of None, 'trunc', or 'floor' but found '", *rounding_mode, "'");
 }
 
@@ -103,7 +112,7 @@ OP("fmod(Tensor input, Operand other) -> Tensor")
     .pointwise(Formula::fmod)
     .refuse_bool()
     .gradient<0>([](const Tensor& g) { return g; })
-    .gradient<1>([](const Tensor& g, In<0> input, In<1> other) { return -g * _div_trunc(input, other); });
+    .gradient<1>([](const Tensor& g, In<0> input, In<1> other) { return -g * truncated_quotient(input, other); });
 
 // Python's remainder: input - floor_divide(input, other) * other, with the sign of `other`.
 OP("remainder(Tensor input, Operand other) -> Tensor")
@@ -151,6 +160,8 @@ Scalar minus_one(const Scalar& s) {
   return s.is_integral() ? Scalar(s.to_int() - 1) : Scalar(s.to_double() - 1);
 }
 
+Scalar log_of(const Scalar& s) { return s.is_complex() ? Scalar(std::log(s.to_complex())) : Scalar(std::log(s.to_double())); }
+
 Tensor power_of_tensor(const Tensor& input, const Scalar& exponent) {
   if (!input.is_inexact() && exponent.is_integral() && exponent.to_int() < 0)
     throw RuntimeError("pow(): Integers to negative integer powers are not allowed.");
@@ -182,7 +193,8 @@ OP("_pow(Tensor input, Tensor exponent) -> Tensor")
     .gradient<1>([](const Tensor& g, In<0> x, In<1> p, Out y) {
       // 0 ** p is constant for p >= 0.
       Tensor constant = logical_and(eq(x, 0), ge(real(p), 0));
-      return g * conj(where(constant, zeros_like(y), y * log(converted(x, y.dtype()))));
+      Tensor slope = x.impl()->wrapped_number ? y * log_of(item(x)) : y * log(converted(x, y.dtype()));
+      return g * conj(where(constant, zeros_like(y), slope));
     });
 
 OP("_pow_number(Tensor input, Scalar exponent) -> Tensor")
@@ -251,7 +263,10 @@ Tensor heaviside(const Tensor& input, const Tensor& values) {
 OP("gcd(Tensor input, Tensor other) -> Tensor").pointwise(Formula::gcd).refuse_bool();
 OP("lcm(Tensor input, Tensor other) -> Tensor").pointwise(Formula::lcm).refuse_bool();
 
-OP("_nextafter(Tensor input, Tensor other) -> Tensor").pointwise(Formula::nextafter);
+OP("_nextafter(Tensor input, Tensor other) -> Tensor")
+    .pointwise(Formula::nextafter)
+    .gradient<0>([](const Tensor& g, In<0> input, In<1> other) { return where(ne(input, other), g, 0); })
+    .gradient<1>([](const Tensor& g) { return zeros_like(g); });
 
 namespace {
 
@@ -272,7 +287,11 @@ Tensor next_half(const Tensor& input, const Tensor& other) {
 // The number next to `input` in the direction of `other`.
 OP("nextafter(Tensor input, Tensor other) -> Tensor").inplace();
 Tensor nextafter(const Tensor& input, const Tensor& other) {
-  return is_reduced(input.dtype()) && input.dtype() == other.dtype() ? next_half(input, other) : _nextafter(input, other);
+  if (!is_reduced(input.dtype()) || input.dtype() != other.dtype()) return _nextafter(input, other);
+  Tensor out = next_half(detach(input), detach(other));
+  return record("Nextafter", out, {&input, &other}, [input = save(input), other = save(other)](Backward& b) -> Grads {
+    return {where(ne(b.get(input), b.get(other)), b.grad(), 0), zeros_like(b.grad())};
+  });
 }
 
 // ---- sums of products, interpolation

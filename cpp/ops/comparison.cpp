@@ -50,8 +50,8 @@ Tensor isclose(const Tensor& input, const Tensor& other, double rtol, double ato
   Tensor close = eq(input, other);
   if (equal_nan) close = logical_or(close, logical_and(isnan(input), isnan(other)));
   if (rtol == 0 && atol == 0) return close;
-  Tensor expected = other.is_inexact() ? other : to(other, default_dtype(), false, false);
-  Tensor error = abs(input - expected), allowed = abs(expected * rtol) + atol;
+  auto inexact = [](const Tensor& t) { return t.is_inexact() ? t : to(t, default_dtype(), false, false); };
+  Tensor expected = inexact(other), error = abs(inexact(input) - expected), allowed = abs(expected * rtol) + atol;
   return logical_or(close, logical_and(isfinite(error), le(error, allowed)));
 }
 

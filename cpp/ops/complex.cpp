@@ -18,11 +18,15 @@ void expect_same_floats(const Tensor& a, const Tensor& b, const char* op) {
 OP("_conj(Tensor input) -> Tensor").pointwise(Formula::conj).gradient<0>([](const Tensor& g) { return conj(g); });
 
 // The complex conjugate; a real tensor itself.
-OP("conj(Tensor input) -> Tensor").alias("resolve_conj");
+OP("conj(Tensor input) -> Tensor");
 Tensor conj(const Tensor& input) { return input.is_complex() ? _conj(input) : input; }
 
 OP("conj_physical(Tensor input) -> Tensor").inplace();
 Tensor conj_physical(const Tensor& input) { return conj(input); }
+
+// A tensor without a pending conjugation, which no tensor here has: the tensor itself.
+OP("resolve_conj(Tensor input) -> Tensor");
+Tensor resolve_conj(const Tensor& input) { return input; }
 
 // A tensor without a pending negation, which no tensor here has: the tensor itself.
 OP("resolve_neg(Tensor input) -> Tensor");

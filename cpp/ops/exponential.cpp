@@ -61,13 +61,13 @@ OP("rsqrt(Tensor input) -> Tensor")
 
 OP("_logaddexp(Tensor input, Tensor other) -> Tensor")
     .pointwise(Formula::logaddexp)
-    .gradient<0>([](const Tensor& g, In<0> input, Out out) { return g * exp(input - out); })
-    .gradient<1>([](const Tensor& g, In<1> other, Out out) { return g * exp(other - out); });
+    .gradient<0>([](const Tensor& g, In<0> x, In<1> y) { return g / (exp(y - x) + 1); })
+    .gradient<1>([](const Tensor& g, In<0> x, In<1> y) { return g / (exp(x - y) + 1); });
 
 OP("_logaddexp2(Tensor input, Tensor other) -> Tensor")
     .pointwise(Formula::logaddexp2)
-    .gradient<0>([](const Tensor& g, In<0> input, Out out) { return g * exp2(input - out); })
-    .gradient<1>([](const Tensor& g, In<1> other, Out out) { return g * exp2(other - out); });
+    .gradient<0>([](const Tensor& g, In<0> x, In<1> y) { return g / (exp2(y - x) + 1); })
+    .gradient<1>([](const Tensor& g, In<0> x, In<1> y) { return g / (exp2(x - y) + 1); });
 
 namespace {
 

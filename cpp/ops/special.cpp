@@ -137,6 +137,7 @@ OP("i0(Tensor input) -> Tensor")
     .pointwise(Formula::i0)
     .to_float()
     .alias("special.i0")
+    .alias("special.modified_bessel_i0")
     .gradient<0>([](const Tensor& g, In<0> x) { return g * special::i1(x); });
 
 // exp(-|input|) * i0(input).
@@ -148,6 +149,7 @@ OP("special.i0e(Tensor input) -> Tensor")
 OP("special.i1(Tensor input) -> Tensor")
     .pointwise(Formula::i1)
     .to_float()
+    .alias("special.modified_bessel_i1")
     .gradient<0>([](const Tensor& g, In<0> x, Out y) {
       Tensor slope = i0(x) - y / x;
       return g * where(eq(x, 0), full_like(slope, 0.5), slope);
@@ -161,6 +163,13 @@ OP("special.i1e(Tensor input) -> Tensor")
       Tensor slope = special::i0e(x) - y * (sign(x) + 1 / x);
       return g * where(eq(x, 0), full_like(slope, 0.5), slope);
     });
+
+// The spherical Bessel function of order 0: sin(input) / input, which is 1 at 0.
+OP("special.spherical_bessel_j0(Tensor input) -> Tensor");
+Tensor special::spherical_bessel_j0(const Tensor& input) {
+  Tensor quotient = sin(input) / input;
+  return where(isinf(input), 0, where(eq(input, 0), ones_like(quotient), quotient));
+}
 
 // ---- logistic functions
 
