@@ -84,18 +84,12 @@ std::tuple<Tensor, Tensor> aminmax(const Tensor& input, std::optional<int64_t> d
 OP("max(Tensor input) -> Tensor");
 Tensor max(const Tensor& input) { return extreme_of_all("max", Reduction::Max, input); }
 
-OP("max(Tensor input, Tensor other) -> Tensor");
-Tensor max(const Tensor& input, const Tensor& other) { return maximum(input, other); }
-
 OP("max(Tensor input, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)");
 std::tuple<Tensor, Tensor> max(const Tensor& input, int64_t dim, bool keepdim) { return extreme_and_place("max", true, input, dim, keepdim); }
 
 // The smallest element; along a dimension, also where it is first.
 OP("min(Tensor input) -> Tensor");
 Tensor min(const Tensor& input) { return extreme_of_all("min", Reduction::Min, input); }
-
-OP("min(Tensor input, Tensor other) -> Tensor");
-Tensor min(const Tensor& input, const Tensor& other) { return minimum(input, other); }
 
 OP("min(Tensor input, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)");
 std::tuple<Tensor, Tensor> min(const Tensor& input, int64_t dim, bool keepdim) { return extreme_and_place("min", false, input, dim, keepdim); }
