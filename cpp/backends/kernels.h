@@ -292,4 +292,60 @@ struct Spaced {
   bool powers;
 };
 
+// ---- random numbers: functions of the seed, the position of the first block and the element's number
+
+enum class Distribution : uint8_t {
+  Uniform,      // [a, b)
+  Normal,       // mean a, standard deviation b
+  LogNormal,    // e to a normal number
+  Exponential,  // rate a
+  Cauchy,       // median a, scale b
+  Geometric,    // tries until a success of probability a, from 1
+  Bernoulli,    // 1 with probability a
+  Integer,      // from `low` on, `range` of them (0: 2^64)
+};
+
+struct Random {
+  static constexpr const char* name = "random";
+  Distribution distribution;
+  uint64_t seed, position;
+  double a, b;
+  int64_t low;
+  uint64_t range;
+};
+
+// out = 1 with probability in, else 0.
+struct RandomBernoulli {
+  static constexpr const char* name = "random_bernoulli";
+  uint64_t seed, position;
+};
+
+// out = in / (1 - p) with probability 1 - p, else 0. out has in's shape and dtype.
+struct RandomDropout {
+  static constexpr const char* name = "random_dropout";
+  uint64_t seed, position;
+  double p;
+};
+
+// out = 0 ... n - 1 in random order; one-dimensional.
+struct RandomPermutation {
+  static constexpr const char* name = "random_permutation";
+  uint64_t seed, position;
+};
+
+// out[r] = numbers of columns drawn with probabilities in proportion to in[r]: in is (rows, columns), float64, out
+// (rows, draws), int64; both contiguous.
+struct RandomChoice {
+  static constexpr const char* name = "random_choice";
+  uint64_t seed, position;
+  bool replacement;
+};
+
+// out = a Poisson number of mean in, or a binomial one of in(0) tries of probability in(1).
+struct RandomCount {
+  static constexpr const char* name = "random_count";
+  uint64_t seed, position;
+  bool binomial;
+};
+
 }  // namespace mlx

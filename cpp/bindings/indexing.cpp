@@ -43,16 +43,26 @@ Tensor index_tensor(PyObject* o) {
   return t.numel() == 0 && t.dtype() == default_dtype() ? to(t, DType::Int64, false, false) : t;
 }
 
+// PyTorch takes a short list that holds slices, sequences or tensors as if it were a tuple.
+bool stands_for_tuple(PyObject* index) {
+  if (!PyList_Check(index) || PyList_GET_SIZE(index) >= 32) return false;
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(index); ++i) {
+    PyObject* o = PyList_GET_ITEM(index, i);
+    if (o == Py_None || o == Py_Ellipsis || PySlice_Check(o) || is_tensor(o) || (PySequence_Check(o) && !PyUnicode_Check(o))) return true;
+  }
+  return false;
+}
+
 // What an index of several parts came to: a view, and the tensors that index it.
 class Selection {
  public:
   Selection(const Tensor& t, PyObject* index) : view_(t) {
-    if (PyTuple_Check(index)) {
-      const Py_ssize_t n = PyTuple_GET_SIZE(index);
+    if (PyTuple_Check(index) || stands_for_tuple(index)) {
+      const Py_ssize_t n = PySequence_Fast_GET_SIZE(index);
       int64_t specified = 0;
-      for (Py_ssize_t i = 0; i < n; ++i) specified += dims_of(PyTuple_GET_ITEM(index, i));
+      for (Py_ssize_t i = 0; i < n; ++i) specified += dims_of(PySequence_Fast_GET_ITEM(index, i));
       if (specified > t.dim()) throw IndexError("too many indices for tensor of dimension ", t.dim());
-      for (Py_ssize_t i = 0; i < n; ++i) apply(PyTuple_GET_ITEM(index, i), specified);
+      for (Py_ssize_t i = 0; i < n; ++i) apply(PySequence_Fast_GET_ITEM(index, i), specified);
     } else {
       apply(index, dims_of(index));
     }

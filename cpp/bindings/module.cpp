@@ -12,10 +12,20 @@ PYBIND11_MODULE(_C, m) {
                       [](void* state) {
                         if (state) PyEval_RestoreThread(static_cast<PyThreadState*>(state));
                       }});
+  // What pybind11's functions throw becomes the Python error of the same meaning.
+  pybind11::register_exception_translator([](std::exception_ptr e) {
+    if (!e) return;
+    try {
+      std::rethrow_exception(e);
+    } catch (const mlx::Error&) {
+      set_python_error();
+    }
+  });
   make_tensor_type(m);
   add_values(m);
   add_ops(m);
   add_autograd(m);
   add_data(m);
   add_runtime(m);
+  add_interchange(m);
 }

@@ -242,6 +242,8 @@ void make_tensor_type(py::module_& module) {
       {Py_tp_clear, slot(tensor_clear)},
       {Py_tp_repr, slot(tensor_repr)},
       {Py_tp_hash, slot(tensor_hash)},
+      {Py_bf_getbuffer, slot(get_buffer)},
+      {Py_bf_releasebuffer, slot(release_buffer)},
       {Py_tp_richcompare, slot(compare)},
       {Py_tp_iter, slot(tensor_iter)},
       {Py_tp_members, members},

@@ -108,4 +108,103 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::o
 OP("arange(Scalar end, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False) -> Tensor");
 Tensor arange(const Scalar& end, std::optional<DType> dtype, std::optional<Device> device) { return arange(0, end, 1, dtype, device); }
 
+// ---- evenly spaced numbers
+
+namespace {
+
+Tensor spaced(const char* op, const Scalar& start, const Scalar& end, int64_t steps, std::optional<DType> dtype, std::optional<Device> device, double base, bool powers) {
+  if (steps < 0) throw RuntimeError(op, "(): number of steps must be non-negative, got ", steps);
+  const bool complex = start.is_complex() || end.is_complex();
+  Tensor out = allocate({steps}, dtype.value_or(complex ? to_complex(default_dtype()) : default_dtype()), device.value_or(Device{}));
+  if (complex && !out.is_complex()) throw RuntimeError(op, "(): inferred dtype complex can't be safely cast to passed dtype ", out.dtype());
+  if (steps) launch(Spaced{start, end, base, powers}, {&out}, std::initializer_list<const Tensor*>{});
+  return out;
+}
+
+}  // namespace
+
+// `steps` numbers from start to end, both included.
+//
+// >>> mlx.linspace(0, 1, 3)
+// tensor([0.0000, 0.5000, 1.0000])
+OP("linspace(Scalar start, Scalar end, int steps, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False) -> Tensor");
+Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, std::optional<DType> dtype, std::optional<Device> device) {
+  return spaced("linspace", start, end, steps, dtype, device, 0, false);
+}
+
+// `steps` numbers from base to the power start to base to the power end, evenly spaced in the exponent.
+OP("logspace(Scalar start, Scalar end, int steps, float base=10.0, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False) -> Tensor");
+Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double base, std::optional<DType> dtype, std::optional<Device> device) {
+  return spaced("logspace", start, end, steps, dtype, device, base, true);
+}
+
+// ---- matrices and laid-out memory
+
+// Ones on the diagonal, zeros elsewhere.
+OP("eye(int n, int? m=None, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False) -> Tensor");
+Tensor eye(int64_t n, std::optional<int64_t> m, std::optional<DType> dtype, std::optional<Device> device) {
+  if (n < 0 || m.value_or(0) < 0) throw RuntimeError("eye(): n and m must be greater or equal to 0, got ", n, " and ", m.value_or(n));
+  Tensor out = filled({n, m.value_or(n)}, 0, dtype.value_or(default_dtype()), device.value_or(Device{}));
+  if (out.numel()) fill_data(view_of(out, {std::min(n, m.value_or(n))}, {m.value_or(n) + 1}, 0), 1);
+  return out;
+}
+
+// Uninitialised memory with the given strides (in elements).
+OP("empty_strided(int[] size, int[] stride, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+Tensor empty_strided(const Shape& size, const Shape& stride, std::optional<DType> dtype, std::optional<Device> device, bool) {
+  if (size.size() != stride.size()) throw RuntimeError("empty_strided(): dimensionality of sizes (", size.size(), ") must match dimensionality of strides (", stride.size(), ")");
+  int64_t extent = checked_numel(size) ? 1 : 0;
+  for (size_t d = 0; d < size.size() && extent; ++d) {
+    if (stride[d] < 0) throw RuntimeError("empty_strided(): negative strides are not supported, got ", stride);
+    extent += (size[d] - 1) * stride[d];
+  }
+  return view_of(allocate({extent}, dtype.value_or(default_dtype()), device.value_or(Device{})), size, stride, 0);
+}
+
+// Uninitialised memory whose dimensions lie in the order `physical_layout`, outermost first.
+OP("empty_permuted(int[] size, int[] physical_layout, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+Tensor empty_permuted(const Shape& size, const Shape& physical_layout, std::optional<DType> dtype, std::optional<Device> device, bool) {
+  const size_t n = size.size();
+  if (physical_layout.size() != n) throw RuntimeError("empty_permuted(): Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = ", n, " is not equal to len(physical_layout) = ", physical_layout.size());
+  for (int64_t d : physical_layout)
+    if (d < 0 || d >= static_cast<int64_t>(n)) throw RuntimeError("empty_permuted(): Dimension out of range (expected to be between 0 and ", n - 1, ", but got ", d, ")");
+  dim_mask(physical_layout, static_cast<int64_t>(n), false);
+  Shape strides(n, 1);
+  int64_t step = 1;
+  for (size_t k = n; k-- > 0;) {
+    strides[physical_layout[k]] = step;
+    step *= std::max<int64_t>(size[physical_layout[k]], 1);
+  }
+  return view_of(allocate(size, dtype.value_or(default_dtype()), device.value_or(Device{})), size, strides, 0);
+}
+
+// A number as a zero-dimensional tensor.
+OP("scalar_tensor(Scalar s, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False) -> Tensor");
+Tensor scalar_tensor(const Scalar& s, std::optional<DType> dtype, std::optional<Device> device) {
+  return filled({}, s, dtype.value_or(default_dtype()), device.value_or(Device{}));
+}
+
+// ---- of another tensor's dtype and device
+
+OP("Tensor.new_empty(Tensor input, int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+Tensor new_empty(const Tensor& input, const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
+  return allocate(size, dtype.value_or(input.dtype()), device.value_or(input.device()));
+}
+OP("Tensor.new_empty_strided(Tensor input, int[] size, int[] stride, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+Tensor new_empty_strided(const Tensor& input, const Shape& size, const Shape& stride, std::optional<DType> dtype, std::optional<Device> device, bool) {
+  return empty_strided(size, stride, dtype.value_or(input.dtype()), device.value_or(input.device()), false);
+}
+OP("Tensor.new_zeros(Tensor input, int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+Tensor new_zeros(const Tensor& input, const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
+  return filled(size, 0, dtype.value_or(input.dtype()), device.value_or(input.device()));
+}
+OP("Tensor.new_ones(Tensor input, int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+Tensor new_ones(const Tensor& input, const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
+  return filled(size, 1, dtype.value_or(input.dtype()), device.value_or(input.device()));
+}
+OP("Tensor.new_full(Tensor input, int[] size, Scalar fill_value, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+Tensor new_full(const Tensor& input, const Shape& size, const Scalar& fill_value, std::optional<DType> dtype, std::optional<Device> device, bool) {
+  return filled(size, fill_value, dtype.value_or(input.dtype()), device.value_or(input.device()));
+}
+
 }  // namespace mlx

@@ -30,9 +30,11 @@ from mlx._constants import (
     strided,
 )
 from mlx._functions import *  # noqa: F403
+from mlx._interchange import asarray, from_dlpack, frombuffer
 from mlx._numbers import finfo, iinfo
 from mlx._printing import set_printoptions
 from mlx._sets import *  # noqa: F403
+from mlx._shaping import *  # noqa: F403
 from mlx._random import default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from mlx.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from mlx import autograd, nn  # isort: skip

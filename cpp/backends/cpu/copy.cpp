@@ -1,8 +1,10 @@
 // Copies between any two layouts and dtypes, fills, and sequences of numbers.
 
 #include <cstring>
+#include <numeric>
 
 #include "backends/cpu/cpu_backend.h"
+#include "backends/cpu/pair_nest.h"
 #include "backends/cpu/thread_pool.h"
 #include "backends/cpu/tiles.h"
 
@@ -11,14 +13,108 @@ namespace {
 
 constexpr int64_t kGrain = 32 * kTile;
 
+// The dimensions of a copy, those that are apart furthest in the output first, so that it is written in order.
+PairNest copy_nest(const Tensor& out, const Tensor& in) {
+  const Shape from = broadcast_strides(in, out.shape());
+  std::vector<size_t> order(out.shape().size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  if (!out.is_contiguous()) std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return std::abs(out.strides()[a]) > std::abs(out.strides()[b]); });
+  Shape shape, first, second;
+  for (size_t d : order) {
+    shape.push_back(out.shape()[d]);
+    first.push_back(from[d]);
+    second.push_back(out.strides()[d]);
+  }
+  return PairNest(shape, first, second);
+}
+
+// ---- transposes: the input's rows are the output's columns
+
+constexpr int64_t kSide = 64;  // of a block
+
+// The dimension that is contiguous in the input, when the output's innermost one is another; -1 when there is none.
+int64_t transposed_dim(const PairNest& nest) {
+  const int64_t last = static_cast<int64_t>(nest.shape.size()) - 1;
+  if (last < 1 || nest.second[last] != 1 || nest.first[last] == 1 || nest.first[last] == 0 || nest.shape[last] < 4) return -1;
+  for (int64_t d = 0; d < last; ++d)
+    if (nest.first[d] == 1 && nest.shape[d] >= 4) return d;
+  return -1;
+}
+
+// One block through a small buffer: memory is read and written in runs, and only the buffer, in the first-level
+// cache, is read across. Its rows are padded, since strides of powers of two meet in few cache sets.
+template <class T>
+void transpose_block(const T* in, int64_t in_stride, T* out, int64_t out_stride, int64_t rows, int64_t columns) {
+  constexpr int64_t pad = 16 / sizeof(T) > 0 ? 16 / sizeof(T) : 1;
+  alignas(64) T block[kSide][kSide + pad];
+  for (int64_t c = 0; c < columns; ++c) std::memcpy(block[c], in + c * in_stride, static_cast<size_t>(rows) * sizeof(T));
+  for (int64_t r = 0; r < rows; ++r) {
+    T* to = out + r * out_stride;
+    for (int64_t c = 0; c < columns; ++c) to[c] = block[c][r];
+  }
+}
+
+template <class T>
+void copy_transposed(const PairNest& nest, int64_t dim, const T* in, T* out) {
+  const size_t last = nest.shape.size() - 1, d = static_cast<size_t>(dim);
+  const int64_t rows = nest.shape[d], columns = nest.shape[last];
+  const int64_t across = (columns + kSide - 1) / kSide, down = (rows + kSide - 1) / kSide;
+  Shape shape, first, second;
+  for (size_t k = 0; k < last; ++k) {
+    if (k == d) continue;
+    shape.push_back(nest.shape[k]);
+    first.push_back(nest.first[k]);
+    second.push_back(nest.second[k]);
+  }
+  const PairNest outer(shape, first, second);
+  parallel_for(0, outer.count * across * down, std::max<int64_t>(1, kGrain / (std::min(rows, kSide) * std::min(columns, kSide))), [&](int64_t begin, int64_t end) {
+    for (int64_t at = begin; at < end; ++at) {
+      const int64_t r = at / across % down * kSide, c = at % across * kSide;
+      outer.for_runs(at / (across * down), 1, [&](int64_t from, int64_t to, int64_t) {
+        transpose_block(in + from + r + c * nest.first[last], nest.first[last], out + to + r * nest.second[d] + c, nest.second[d], std::min(kSide, rows - r), std::min(kSide, columns - c));
+      });
+    }
+  });
+}
+
+// ---- runs
+
+template <class T>
+void copy_run(const T* in, int64_t in_step, T* out, int64_t out_step, int64_t n) {
+  if (in_step == 1 && out_step == 1) {
+    if (n * static_cast<int64_t>(sizeof(T)) > 64) std::memcpy(out, in, static_cast<size_t>(n) * sizeof(T));
+    else for (int64_t i = 0; i < n; ++i) out[i] = in[i];
+  } else if (in_step == 2 && out_step == 1) {
+    for (int64_t i = 0; i < n; ++i) out[i] = in[2 * i];
+  } else if (in_step == 0 && out_step == 1) {
+    std::fill_n(out, n, *in);
+  } else {
+    for (int64_t i = 0; i < n; ++i) out[i * out_step] = in[i * in_step];
+  }
+}
+
+void move_elements(const Tensor& out, const Tensor& in) {
+  const PairNest nest = copy_nest(out, in);
+  visit_item(out.item_size(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* from = in.data<T>();
+    T* to = out.data<T>();
+    if (const int64_t dim = transposed_dim(nest); dim >= 0) return copy_transposed(nest, dim, from, to);
+    parallel_for(0, nest.count, kGrain, [&](int64_t begin, int64_t end) {
+      nest.for_runs(begin, end - begin, [&](int64_t a, int64_t b, int64_t n) { copy_run(from + a, nest.first_step(), to + b, nest.second_step(), n); });
+    });
+  });
+}
+
 void copy(const Copy&, const Launch& launch) {
-  const Tensor& out = launch.out();
-  Layout from(launch.in(0), out.shape()), to(out, out.shape());
+  const Tensor &out = launch.out(), &in = launch.in(0);
+  if (out.numel() == 0) return;
+  if (out.dtype() == in.dtype()) return move_elements(out, in);
+  Layout from(in, out.shape()), to(out, out.shape());
   parallel_for(0, out.numel(), kGrain, [&](int64_t begin, int64_t end) {
     if (from.contiguous && to.contiguous) {
       auto at = [&](const Layout& l) { return l.data + begin * static_cast<int64_t>(item_size(l.dtype)); };
-      if (from.dtype == to.dtype) std::memcpy(at(to), at(from), static_cast<size_t>(end - begin) * item_size(to.dtype));
-      else convert(from.dtype, to.dtype, at(from), at(to), end - begin);
+      convert(from.dtype, to.dtype, at(from), at(to), end - begin);
       return;
     }
     TileReader reader(from, to.dtype);
