@@ -393,6 +393,12 @@ def main() -> None:
     parser.add_argument("sources", type=Path, nargs="+")
     args = parser.parse_args()
     ops = [op for source in sorted(args.sources) for op in scan(source)]
+    seen: set[str] = set()
+    for op in ops:
+        signature = f"{op.path}({', '.join(a.type for a in op.arguments)})"
+        if signature in seen:
+            raise SystemExit(f"two rows declare {signature}")
+        seen.add(signature)
     args.out.mkdir(parents=True, exist_ok=True)
     write(args.out / "ops.h", ops_header(ops))
     write(args.out / "ops.cpp", ops_source(ops))

@@ -6,6 +6,19 @@
 #include "ops/row.h"
 
 namespace mlx {
+namespace {
+
+// Each head (dimension -3) repeated `times` times in a row.
+Tensor repeat_heads(const Tensor& t, int64_t times) {
+  if (times == 1) return t;
+  Tensor grouped = unsqueeze(t, -3);
+  Shape wide = grouped.shape(), shape = t.shape();
+  wide[wide.size() - 3] = times;
+  shape[shape.size() - 3] *= times;
+  return reshape(expand(grouped, wide), shape);
+}
+
+}  // namespace
 
 // softmax(query @ key^T * scale + mask) @ value, over the last two dimensions (length, features), as in
 // "Attention is all you need" (Vaswani et al., 2017). A boolean mask tells where attention may look.
@@ -22,8 +35,8 @@ Tensor _scaled_dot_product_attention(const Tensor& query, const Tensor& key, con
     int64_t heads = query.size(-3);
     if (k.size(-3) == 0 || heads % k.size(-3) || heads % v.size(-3))
       throw RuntimeError(op, "(): with enable_gqa the number of query heads (", heads, ") must be a multiple of those of key (", k.size(-3), ") and value (", v.size(-3), ")");
-    k = repeat_interleave(k, heads / k.size(-3), -3);
-    v = repeat_interleave(v, heads / v.size(-3), -3);
+    k = repeat_heads(k, heads / k.size(-3));
+    v = repeat_heads(v, heads / v.size(-3));
   }
   double factor = scale.value_or(1 / std::sqrt(static_cast<double>(query.size(-1))));
   Tensor scores = matmul(query * Scalar(factor), transpose(k, -2, -1));

@@ -114,7 +114,7 @@ Tensor convolve(const char* op, const Tensor& input, const Tensor& weight, const
     pads.insert(0, total % 2);  // pad() lists the last dimension first, in front before behind
     pads.insert(0, 0);
   }
-  return convolve(op, input, weight, bias, stride, both, dilation, groups, dims);
+  return convolve(op, even ? input : constant_pad_nd(input, pads, 0), weight, bias, stride, both, dilation, groups, dims);
 }
 
 Tensor convolve_transposed(const char* op, const Tensor& input, const Tensor& weight, const Tensor& bias, const Shape& stride, const Shape& padding,

@@ -9,8 +9,7 @@ from mlx._C import Tensor, _op_namespaces
 
 globals().update(_op_namespaces.get("nn.functional", {}))
 
-if hasattr(_C, "_scaled_dot_product_attention"):
-    scaled_dot_product_attention = _C._scaled_dot_product_attention
+scaled_dot_product_attention = _C._scaled_dot_product_attention
 
 
 def _max_pool(kernel: Any, input: Tensor, *window: Any, return_indices: bool) -> Any:
