@@ -108,10 +108,6 @@ Tensor p_norm(const Tensor& input, double p, const Shape& dims, bool keepdim) {
 
 }  // namespace
 
-// The p-norm of input - other, broadcast.
-OP("dist(Tensor input, Tensor other, float p=2) -> Tensor");
-Tensor dist(const Tensor& input, const Tensor& other, double p) { return p_norm(input - other, p, {}, false); }
-
 namespace functional {
 
 // ---- regression
