@@ -371,6 +371,7 @@ OP("minimum(Tensor input, Tensor other) -> Tensor")
     .gradient<0>([](const Tensor& g, In<0> x, In<1> y) { return half_at_ties(g, x, y, gt(x, y)); })
     .gradient<1>([](const Tensor& g, In<0> x, In<1> y) { return half_at_ties(g, x, y, lt(x, y)); });
 
+
 OP("max(Tensor input, Tensor other) -> Tensor");
 Tensor max(const Tensor& input, const Tensor& other) { return maximum(input, other); }
 OP("min(Tensor input, Tensor other) -> Tensor");

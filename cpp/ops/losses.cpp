@@ -1,7 +1,6 @@
 // Losses that work element by element, and the distances they are made of.
 
 #include <cmath>
-#include <limits>
 #include <numbers>
 
 #include "ops.h"
@@ -79,32 +78,6 @@ Tensor weighted(const Tensor& loss, const Tensor& weight) { return weight.define
 
 // Half types would overflow in squares and lose digits in sums.
 Tensor widened(const Tensor& t) { return is_reduced(t.dtype()) ? to(t, DType::Float32, false, false) : t; }
-Tensor narrowed(const Tensor& t, DType dtype) { return is_reduced(dtype) ? to(t, dtype, false, false) : t; }
-
-// total ** (1 / p), whose gradient at 0 is 0.
-Tensor root(const Tensor& total, double p) {
-  Tensor zero = eq(total, 0);
-  Tensor positive = where(zero, ones_like(total), total);
-  return where(zero, 0, p == 2 ? sqrt(positive) : pow(positive, 1 / p));
-}
-
-// The p-norm over dimensions (all of them when none are named).
-Tensor p_norm(const Tensor& input, double p, const Shape& dims, bool keepdim) {
-  Tensor x = widened(input), norm;
-  if (p == 0) {
-    Tensor size = abs(x);
-    norm = sum(to(ne(size, 0), size.dtype(), false, false), dims, keepdim);
-  } else if (p == 1) {
-    norm = sum(abs(x), dims, keepdim);
-  } else if (std::isinf(p)) {
-    norm = p > 0 ? amax(abs(x), dims, keepdim) : amin(abs(x), dims, keepdim);
-  } else if (p == 2) {
-    norm = root(sum(x.is_complex() ? real(x * conj(x)) : x * x, dims, keepdim), 2);
-  } else {
-    norm = root(sum(pow(abs(x), p), dims, keepdim), p);
-  }
-  return narrowed(norm, to_real(input.dtype()));
-}
 
 }  // namespace
 
@@ -245,9 +218,7 @@ Tensor margin_ranking_loss(const Tensor& input1, const Tensor& input2, const Ten
     throw RuntimeError("margin_ranking_loss(): input1, input2 and target should have the same number of dimensions, but have shapes ",
                        input1.shape(), ", ", input2.shape(), " and ", target.shape());
   Tensor difference = -target * (input1 - input2);
-  // A margin of whole value leaves integer inputs integers.
-  Tensor shifted = margin == std::floor(margin) ? difference + static_cast<int64_t>(margin) : difference + margin;
-  return reduced(clamp_min(shifted, 0), chosen(reduction, size_average, reduce));
+  return reduced(clamp_min(difference + margin, 0), chosen(reduction, size_average, reduce));
 }
 
 // ---- distances
@@ -260,7 +231,7 @@ Tensor cosine_similarity(const Tensor& x1, const Tensor& x2, int64_t dim, double
   Shape shape = broadcast_shapes(x1.shape(), x2.shape(), "cosine_similarity");
   Tensor a = widened(expand(x1, shape, false)), b = widened(expand(x2, shape, false));
   auto length = [&](const Tensor& x) {
-    Tensor norm = p_norm(x, 2, {dim}, true);
+    Tensor norm = linalg::vector_norm(x, 2, Shape{dim}, true);
     return norm + (clamp_min(detach(norm), eps) - detach(norm));
   };
   return to(sum((a / length(a)) * (b / length(b)), Shape{dim}, false), dtype, false, false);
@@ -269,7 +240,7 @@ Tensor cosine_similarity(const Tensor& x1, const Tensor& x2, int64_t dim, double
 // The p-norm of x1 - x2 + eps over the last dimension.
 OP("nn.functional.pairwise_distance(Tensor x1, Tensor x2, float p=2.0, float eps=1e-06, bool keepdim=False) -> Tensor").alias("pairwise_distance");
 Tensor pairwise_distance(const Tensor& x1, const Tensor& x2, double p, double eps, bool keepdim) {
-  return p_norm(x1 - x2 + eps, p, {-1}, keepdim);
+  return linalg::vector_norm(x1 - x2 + eps, p, Shape{-1}, keepdim);
 }
 
 // max(0, d(anchor, positive) - d(anchor, negative) + margin); with `swap` the negative may instead be

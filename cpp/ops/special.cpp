@@ -94,10 +94,8 @@ Tensor polygamma(int64_t n, const Tensor& input) {
   const double order = static_cast<double>(n);
   return special::zeta(order + 1, input) * ((n % 2 ? 1.0 : -1.0) * std::tgamma(order + 1));
 }
-OP("_polygamma_method(Tensor input, int n) -> Tensor").alias("Tensor.polygamma");
+OP("_polygamma_method(Tensor input, int n) -> Tensor").alias("Tensor.polygamma").inplace();
 Tensor _polygamma_method(const Tensor& input, int64_t n) { return polygamma(n, input); }
-OP("Tensor.polygamma_(Tensor input, int n) -> Tensor");
-Tensor polygamma_(const Tensor& input, int64_t n) { return copy_(input, polygamma(n, input), false); }
 
 // log of the multivariate gamma function of dimension p.
 OP("mvlgamma(Tensor input, int p) -> Tensor").alias("special.multigammaln").inplace();
