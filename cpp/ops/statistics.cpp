@@ -195,7 +195,7 @@ Tensor cov(const Tensor& input, int64_t correction, const Tensor& fweights, cons
   Tensor centred = x - centre;
   Tensor product = matmul(w.defined() ? centred * to(w, x.is_complex() ? to_real(x.dtype()) : x.dtype(), false, false) : centred, conj(transpose(centred, 0, 1)));
   Tensor out = product / where(lt(divisor, 0), 0, to(divisor, to_real(x.dtype()), false, false));
-  return input.dim() < 2 ? reshape(out, {}) : out;
+  return x.size(0) == 1 ? reshape(out, {}) : out;
 }
 
 // The matrix of correlation coefficients of variables in rows.

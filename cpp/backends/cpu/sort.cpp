@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kGrain = 8192;
 constexpr int64_t kComparisons = 384;        // below this, comparing is quicker than counting digits
+constexpr int64_t kShortRow = 128;           // of topk
 constexpr int64_t kLongRow = int64_t{1} << 17;  // sorted in parts
 constexpr int64_t kParts = 4;
 
@@ -177,11 +178,25 @@ int64_t best_items(const T* x, int64_t n, int64_t k, bool largest, Item* items, 
   return std::min(count, k);
 }
 
+// Rows so short that collecting candidates does not pay. Equal elements come as the standard library's selection
+// leaves them, which is what PyTorch gives.
+template <class Item, class T>
+void best_of_short(const T* x, int64_t n, int64_t k, bool largest, Item* items) {
+  fill_items(x, n, largest, items);
+  const auto less = [](const Item& a, const Item& b) { return a.key() < b.key(); };
+  if (k * 64 <= n) {
+    std::partial_sort(items, items + k, items + n, less);
+  } else {
+    std::nth_element(items, items + k - 1, items + n, less);
+    std::sort(items, items + k - 1, less);
+  }
+}
+
 void topk(const TopK& t, const Launch& launch) {
   const Tensor &in = launch.in(0), &values = launch.out(0), &indices = launch.out(1);
   const int64_t n = in.size(1), k = values.size(1);
-  const bool sorts = k > n / 8;
-  const int64_t capacity = sorts ? n : std::min(n, 2 * k + 256);
+  const bool is_short = n <= kShortRow, sorts = !is_short && k > n / 8;
+  const int64_t capacity = sorts || is_short ? n : std::min(n, 2 * k + 256);
   with_items(in, n, [&](auto zero, auto item) {
     using T = decltype(zero);
     using Item = decltype(item);
@@ -189,7 +204,9 @@ void topk(const TopK& t, const Launch& launch) {
       auto items = buffer<Item>(capacity + 1), spare = buffer<Item>(sorts ? n : 0);
       for (int64_t r = begin; r < end; ++r) {
         const T* x = in.data<T>() + r * n;
-        if (sorts) {
+        if (is_short) {
+          best_of_short(x, n, k, t.largest, items.get());
+        } else if (sorts) {
           fill_items(x, n, t.largest, items.get());
           sort_part(items.get(), spare.get(), n);
         } else {
@@ -239,10 +256,10 @@ void mode(const Mode&, const Launch& launch) {
   with_items(in, n, [&](auto zero, auto item) {
     using T = decltype(zero);
     using Item = decltype(item);
-    for_rows<Item>(in.size(0), n, true, [&](int64_t r, Item* items, Item* spare) {
+    for_rows<Item>(in.size(0), n, false, [&](int64_t r, Item* items, Item*) {
       const T* x = in.data<T>() + r * n;
       fill_items(x, n, false, items);
-      sort_part(items, spare, n);
+      std::sort(items, items + n, [](const Item& a, const Item& b) { return a.key() < b.key(); });
       int64_t best = 0, most = 0;
       for (int64_t begin = 0, end; begin < n; begin = end) {
         for (end = begin + 1; end < n && items[end].key() == items[begin].key(); ++end) {}

@@ -139,6 +139,22 @@ void fold_row(const void* from, int64_t n, const double*, void* result) {
   }
 }
 
+// part[j] = op(part[j], op of four rows), for all columns: a register at a time for numbers that fit one.
+template <class T, class Op, int... kRow>
+MLX_INLINE void fold_rows(T* part, const T* x, int64_t columns, int64_t stride, Op op,
+                          std::integer_sequence<int, kRow...>) {
+  int64_t j = 0;
+  if constexpr (std::is_arithmetic_v<T>) {
+    using V = Vec<T>;
+    for (; j + V::kLanes <= columns; j += V::kLanes) {
+      V total = V::load(part + j);
+      ((total = op(total, V::load(x + kRow * stride + j))), ...);
+      total.store(part + j);
+    }
+  }
+  for (; j < columns; ++j) ((part[j] = op(part[j], x[kRow * stride + j])), ...);
+}
+
 template <class T, class Op>
 void fold_columns(const void* from, int64_t rows, int64_t columns, int64_t stride, const double*, void* result) {
   const T* x = static_cast<const T*>(from);
@@ -149,14 +165,9 @@ void fold_columns(const void* from, int64_t rows, int64_t columns, int64_t strid
     const int64_t end = rows - begin < kPartialRows ? rows : begin + kPartialRows;
     int64_t r = begin;
     for (int64_t j = 0; j < columns; ++j) part[j] = Op::template identity<T>();
-    for (; r + 4 <= end; r += 4) {
-      const T *a = x + r * stride, *b = a + stride, *c = b + stride, *d = c + stride;
-      for (int64_t j = 0; j < columns; ++j) part[j] = op(part[j], op(op(a[j], b[j]), op(c[j], d[j])));
-    }
-    for (; r < end; ++r) {
-      const T* a = x + r * stride;
-      for (int64_t j = 0; j < columns; ++j) part[j] = op(part[j], a[j]);
-    }
+    for (; r + 4 <= end; r += 4)
+      fold_rows(part, x + r * stride, columns, stride, op, std::make_integer_sequence<int, 4>{});
+    for (; r < end; ++r) fold_rows(part, x + r * stride, columns, stride, op, std::make_integer_sequence<int, 1>{});
     for (int64_t j = 0; j < columns; ++j) totals[j] = op(totals[j], Total<T>(part[j]));
   }
 }
