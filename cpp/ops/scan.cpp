@@ -113,10 +113,13 @@ Tensor logcumsumexp(const Tensor& input, int64_t dim) {
     // d out[j] / d x[i] = exp(x[i] - out[j]) for i <= j; signs (and phases) of the gradient are split off, so that
     // all runs in logarithms.
     Tensor g = b.grad(), in = conj(b.get(x)), y = conj(b.get(result));
-    auto part = [&](const Tensor& magnitude) {
-      return exp(mirrored(logcumsumexp(mirrored(log(magnitude) - y, d), d), d) + in);
+    // A very low number stands for the logarithm of 0: minus infinity has no second derivative.
+    const double low = g.dtype() == DType::Float16 ? -65504 : to_real(g.dtype()) == DType::Float64 ? -1e308 : -3e38;
+    auto part = [&](const Tensor& magnitude, const Tensor& counts) {
+      Tensor logs = where(counts, log(magnitude), low);
+      return exp(mirrored(logcumsumexp(mirrored(logs - y, d), d), d) + in);
     };
-    auto signed_part = [&](const Tensor& t) { return part(where(gt(t, 0), t, 0)) - part(where(lt(t, 0), -t, 0)); };
+    auto signed_part = [&](const Tensor& t) { return part(abs(t), gt(t, 0)) - part(abs(t), lt(t, 0)); };
     if (!g.is_complex()) return {signed_part(g)};
     return {signed_part(real(g)) + signed_part(imag(g)) * Scalar(std::complex<double>(0, 1))};
   });
