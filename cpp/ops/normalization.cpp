@@ -147,6 +147,7 @@ Tensor functional::rms_norm(const Tensor& input, const Shape& normalized_shape, 
 OP("nn.functional.batch_norm(Tensor input, Tensor? running_mean, Tensor? running_var, Tensor? weight=None, Tensor? bias=None, bool training=False, float momentum=0.1, float eps=1e-05) -> Tensor");
 Tensor functional::batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
                               const Tensor& bias, bool training, double momentum, double eps) {
+  if (input.dim() == 1 && input.numel() == 0) return clone(input);
   if (input.dim() < 2) throw RuntimeError("batch_norm(): expected at least 2 dimensions, got shape ", input.shape());
   const int64_t channels = input.size(1), n = channels ? input.numel() / channels : 0;
   check_channels("batch_norm", running_mean, "running_mean", channels);
@@ -241,7 +242,8 @@ Tensor functional::local_response_norm(const Tensor& input, int64_t size, double
     return zeros(shape, input.dtype(), input.device());
   };
   Tensor squares = cat({padding(size / 2), input * input, padding((size - 1) / 2)}, 1);
-  Tensor neighbours = mean(unfold(squares, 1, size, 1), Shape{-1});
+  Tensor windows = unfold(squares, 1, size, 1);
+  Tensor neighbours = input.is_inexact() ? mean(windows, Shape{-1}) : floor_divide(sum(windows, Shape{-1}), size);
   return input / pow(neighbours * Scalar(alpha) + Scalar(k), beta);
 }
 

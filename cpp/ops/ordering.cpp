@@ -96,7 +96,7 @@ Tensor quantiles(const char* op, const Tensor& input, const Tensor& q, std::opti
   // Ranks along a last dimension of the quantiles; a row with NaN is NaN throughout (or ranked without them).
   Shape lead(x.shape().begin(), x.shape().end() - 1), wide = lead;
   wide.push_back(std::max<int64_t>(q.numel(), q.dim() ? 0 : 1));
-  Tensor asked = reshape(detach(q), {-1}), rank;
+  Tensor asked = reshape(q, {-1}), rank;
   if (ignore_nan) {
     Tensor last = to(sum(logical_not(isnan(detach(x))), Shape{-1}, true), x.dtype(), false, false) - Scalar(1);
     rank = asked * last;
@@ -106,7 +106,7 @@ Tensor quantiles(const char* op, const Tensor& input, const Tensor& q, std::opti
     rank = where(any(isnan(detach(x)), Shape{-1}, true), n - 1, rank);
   }
   rank = contiguous(expand(rank, wide));
-  Tensor below = to(rank, DType::Int64, false, false), part = rank - to(below, rank.dtype(), false, false);
+  Tensor below = to(detach(rank), DType::Int64, false, false), part = rank - to(below, rank.dtype(), false, false);
   Tensor above = where(gt(part, 0), below + Scalar(1), below);
   Tensor low = take_along(ordered, -1, below), high = take_along(ordered, -1, above), out;
   if (interpolation == "linear") {

@@ -68,7 +68,7 @@ Tensor sum(const Tensor& input, std::optional<DType> dtype) { return sum(input, 
 // The sum over the dimensions that broadcasting to the input's shape would repeat.
 OP("Tensor.sum_to_size(Tensor input, int[] size) -> Tensor");
 Tensor sum_to_size(const Tensor& input, const Shape& size) {
-  if (input.shape() == size) return input;
+  if (input.shape() == size && !size.empty()) return input;
   size_t lead = input.shape().size() - std::min(size.size(), input.shape().size());
   Shape dims;
   for (size_t d = 0; d < input.shape().size(); ++d) {
@@ -77,7 +77,7 @@ Tensor sum_to_size(const Tensor& input, const Shape& size) {
       throw RuntimeError("sum_to_size(): size ", size, " is not expandable to size ", input.shape());
   }
   if (size.size() > input.shape().size()) throw RuntimeError("sum_to_size(): size ", size, " is not expandable to size ", input.shape());
-  Tensor out = dims.empty() ? input : sum(input, dims, true, input.dtype());
+  Tensor out = dims.empty() && !size.empty() ? input : sum(input, dims, true);
   return reshape(out, size);
 }
 

@@ -45,6 +45,15 @@ Tensor cumprod_gradient(const Tensor& g, const Tensor& x, const Tensor& out, int
   return grad;
 }
 
+// The elements along a dimension in reverse.
+Tensor mirrored(const Tensor& t, int64_t d) {
+  if (t.dim() == 0) return t;
+  Shape shape(t.shape().size(), 1);
+  shape[static_cast<size_t>(d)] = t.size(d);
+  Tensor places = reshape(arange(t.size(d) - 1, -1, -1, DType::Int64), shape);
+  return take_along(t, d, contiguous(expand(places, t.shape(), false)));
+}
+
 std::tuple<Tensor, Tensor> running_extreme(Scanning kind, const Tensor& input, int64_t dim) {
   const int64_t d = wrap_dim(dim, input.dim());
   if (input.is_complex()) throw NotImplementedError("cummax and cummin are not implemented for '", short_name(input.dtype()), "'");
@@ -67,13 +76,7 @@ Tensor scan_product(const Tensor& input, int64_t dim, bool reverse) {
   return record("Cumprod", out, {&input}, [dim, reverse, x = save(input), result = save_output(out)](Backward& b) -> Grads {
     if (!reverse) return {cumprod_gradient(b.grad(), b.get(x), b.get(result), dim)};
     // A backwards product is a forwards one seen in a mirror.
-    auto mirrored = [dim](const Tensor& t) {
-      Tensor places = arange(t.size(dim) - 1, -1, -1, DType::Int64);
-      Shape shape(t.shape().size(), 1);
-      shape[static_cast<size_t>(dim)] = t.size(dim);
-      return take_along(t, dim, contiguous(expand(reshape(places, shape), t.shape(), false)));
-    };
-    return {mirrored(cumprod_gradient(mirrored(b.grad()), mirrored(b.get(x)), mirrored(b.get(result)), dim))};
+    return {mirrored(cumprod_gradient(mirrored(b.grad(), dim), mirrored(b.get(x), dim), mirrored(b.get(result), dim), dim), dim)};
   });
 }
 
@@ -107,18 +110,18 @@ Tensor logcumsumexp(const Tensor& input, int64_t dim) {
   const int64_t d = wrap_dim(dim, input.dim());
   Tensor out = run_scan(Scanning::LogSumExp, input, d, false);
   return record("Logcumsumexp", out, {&input}, [d, x = save(input), result = save_output(out)](Backward& b) -> Grads {
-    // d out[j] / d x[i] = exp(x[i] - out[j]) for i <= j; signs are split so that all runs in logarithms.
-    Tensor g = b.grad(), in = b.get(x), y = b.get(result);
-    if (g.is_complex()) return {conj(exp(in)) * scan_sum(g * conj(exp(-y)), d, true)};
-    auto part = [&](const Tensor& magnitude) {
-      Tensor shifted = log(magnitude) - y;
-      Tensor n = arange(in.dim() ? in.size(d) - 1 : 0, -1, -1, DType::Int64);
-      Shape shape(in.shape().size(), 1);
-      if (in.dim()) shape[static_cast<size_t>(d)] = in.size(d);
-      Tensor mirror = contiguous(expand(reshape(n, shape), in.shape(), false));
-      return exp(take_along(logcumsumexp(take_along(shifted, d, mirror), d), d, mirror) + in);
+    // d out[j] / d x[i] = exp(x[i] - out[j]) for i <= j; signs (and phases) of the gradient are split off, so that
+    // all runs in logarithms.
+    Tensor g = b.grad(), in = conj(b.get(x)), y = conj(b.get(result));
+    // A very low number stands for the logarithm of 0: minus infinity has no second derivative.
+    const double low = g.dtype() == DType::Float16 ? -65504 : to_real(g.dtype()) == DType::Float64 ? -1e308 : -3e38;
+    auto part = [&](const Tensor& magnitude, const Tensor& counts) {
+      Tensor logs = where(counts, log(magnitude), low);
+      return exp(mirrored(logcumsumexp(mirrored(logs - y, d), d), d) + in);
     };
-    return {part(where(g > 0, g, 0)) - part(where(g < 0, -g, 0))};
+    auto signed_part = [&](const Tensor& t) { return part(abs(t), gt(t, 0)) - part(abs(t), lt(t, 0)); };
+    if (!g.is_complex()) return {signed_part(g)};
+    return {signed_part(real(g)) + signed_part(imag(g)) * Scalar(std::complex<double>(0, 1))};
   });
 }
 

@@ -68,7 +68,7 @@ Tensor logsumexp_over_one(const Tensor& x, int64_t d, bool keepdim) {
 Tensor logsumexp_over_many(const Tensor& x, const Shape& dims, bool keepdim) {
   Tensor largest = amax(real(detach(x)), dims, true);
   Tensor finite = where(eq(abs(largest), std::numeric_limits<double>::infinity()), 0, largest);
-  Tensor out = log(sum(exp(x - finite), dims, true)) + finite;
+  Tensor out = log(sum(exp(detach(x) - finite), dims, true)) + finite;
   return keepdim ? out : reshape(out, reduced_shape(x.shape(), dim_mask(dims, x.dim()), false));
 }
 
@@ -107,15 +107,14 @@ Tensor logsumexp(const Tensor& input, const Shape& dim, bool keepdim) {
   Tensor x = input.is_inexact() ? input : to(input, default_dtype(), false, false);
   dim_mask(dim, x.dim());
   if (x.numel() == 0) return log(sum(exp(x), dim, keepdim));
-  if (x.is_complex()) return logsumexp_over_many(x, dim, keepdim);
-  if (dim.size() != 1) return logsumexp_over_many(x, dim, keepdim);
-  const int64_t d = wrap_dim(dim[0], x.dim());
-  Tensor out = logsumexp_over_one(x, d, keepdim);
-  return record("Logsumexp", out, {&x}, [d, keepdim, x = save(x), y = save_output(out)](Backward& b) -> Grads {
+  const bool by_rows = dim.size() == 1 && !x.is_complex();
+  Tensor out = by_rows ? logsumexp_over_one(x, wrap_dim(dim[0], x.dim()), keepdim) : logsumexp_over_many(x, dim, keepdim);
+  return record("Logsumexp", out, {&x}, [dim, keepdim, x = save(x), y = save_output(out)](Backward& b) -> Grads {
     Tensor in = b.get(x);
-    Tensor result = with_reduced_dims(b.get(y), in.shape(), {d}, keepdim), g = with_reduced_dims(b.grad(), in.shape(), {d}, keepdim);
+    Tensor result = with_reduced_dims(b.get(y), in.shape(), dim, keepdim), g = with_reduced_dims(b.grad(), in.shape(), dim, keepdim);
     // Rows of nothing but minus infinity have no slope.
-    return {g * exp(in - where(eq(abs(result), std::numeric_limits<double>::infinity()), 0, result))};
+    Tensor finite = where(eq(abs(result), std::numeric_limits<double>::infinity()), 0, result);
+    return {g * conj(exp(in - finite))};
   });
 }
 

@@ -53,9 +53,10 @@ Tensor norm_gradient(const Tensor& g, const Tensor& x, const Tensor& length, dou
   Tensor none = eq(length, 0);
   if (p == 2) return where(none, 0, g / length) * x;
   Tensor size = abs(x);
-  Tensor zero = eq(size, 0);
-  Tensor power = where(zero, 0, pow(where(zero, 1, size), p - 1));
-  return where(none, 0, g * pow(where(none, 1, length), 1 - p)) * (sgn(x) * power);
+  // |x| / length is at most 1 for p >= 1, so no power of it leaves the range of the dtype.
+  Tensor flat = logical_or(none, eq(size, 0));
+  Tensor share = pow(where(flat, 1, size / where(none, 1, length)), p - 1);
+  return where(flat, 0, g * share) * sgn(x);
 }
 
 Tensor infinity_gradient(const Tensor& g, const Tensor& x, const Tensor& length, const Shape& dims) {
@@ -195,7 +196,7 @@ Tensor cov(const Tensor& input, int64_t correction, const Tensor& fweights, cons
   Tensor centred = x - centre;
   Tensor product = matmul(w.defined() ? centred * to(w, x.is_complex() ? to_real(x.dtype()) : x.dtype(), false, false) : centred, conj(transpose(centred, 0, 1)));
   Tensor out = product / where(lt(divisor, 0), 0, to(divisor, to_real(x.dtype()), false, false));
-  return input.dim() < 2 ? reshape(out, {}) : out;
+  return x.size(0) == 1 ? reshape(out, {}) : out;
 }
 
 // The matrix of correlation coefficients of variables in rows.

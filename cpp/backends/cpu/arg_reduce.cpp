@@ -18,14 +18,20 @@ struct Best {
 
 template <class T>
 constexpr ComputeType compute_type_of() {
-  if constexpr (std::is_same_v<T, uint8_t>) return ComputeType::UInt8;
-  else if constexpr (std::is_same_v<T, int32_t>) return ComputeType::Int32;
-  else if constexpr (std::is_same_v<T, int64_t>) return ComputeType::Int64;
-  else return std::is_same_v<T, float> ? ComputeType::Float32 : ComputeType::Float64;
+  if constexpr (std::is_same_v<T, uint8_t>)
+    return ComputeType::UInt8;
+  else if constexpr (std::is_same_v<T, int32_t>)
+    return ComputeType::Int32;
+  else if constexpr (std::is_same_v<T, int64_t>)
+    return ComputeType::Int64;
+  else
+    return std::is_same_v<T, float> ? ComputeType::Float32 : ComputeType::Float64;
 }
 
 template <class T>
-bool is_nan(T v) { return v != v; }
+bool is_nan(T v) {
+  return v != v;
+}
 
 // Takes a tile into account: first its extreme, by the fast fold, then, if that is better, its place.
 template <class T>
@@ -33,9 +39,12 @@ void improve(Best<T>& best, const T* x, int64_t n, int64_t at, bool largest) {
   using Total = std::conditional_t<std::is_same_v<T, float>, double, T>;
   if (best.index >= 0 && is_nan(best.value)) return;
   Total total = static_cast<Total>(x[0]);
-  row_kernels().fold(largest ? Reduction::Max : Reduction::Min, compute_type_of<T>()).row(x, n, nullptr, &total);
+  row_kernels()
+      .fold(largest ? Reduction::Max : Reduction::Min, compute_type_of<T>())
+      .row(x, n, nullptr, &total);
   const T extreme = static_cast<T>(total);
-  const bool better = best.index < 0 || is_nan(extreme) || (largest ? extreme > best.value : extreme < best.value);
+  const bool better =
+      best.index < 0 || is_nan(extreme) || (largest ? extreme > best.value : extreme < best.value);
   if (!better) return;
   int64_t i = 0;
   while (!(is_nan(extreme) ? is_nan(x[i]) : x[i] == extreme)) ++i;
@@ -84,21 +93,24 @@ void take_along(const TakeAlong&, const Launch& launch) {
   const int64_t rows = out.size(0), n = in.size(1), count = out.size(1);
   visit(in.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    parallel_for(0, rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(count, 1)), [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) {
-        const T* x = in.data<T>() + r * n;
-        const int64_t* at = index.data<int64_t>() + r * count;
-        T* y = out.data<T>() + r * count;
-        for (int64_t i = 0; i < count; ++i) y[i] = x[at[i]];
-      }
-    });
+    parallel_for(0, rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(count, 1)),
+                 [&](int64_t begin, int64_t end) {
+                   for (int64_t r = begin; r < end; ++r) {
+                     const T* x = in.data<T>() + r * n;
+                     const int64_t* at = index.data<int64_t>() + r * count;
+                     T* y = out.data<T>() + r * count;
+                     for (int64_t i = 0; i < count; ++i) y[i] = x[at[i]];
+                   }
+                 });
   });
 }
 
 template <class T>
 T added(T a, T b) {
-  if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) return T(static_cast<float>(a) + static_cast<float>(b));
-  else return static_cast<T>(a + b);
+  if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>)
+    return T(static_cast<float>(a) + static_cast<float>(b));
+  else
+    return static_cast<T>(a + b);
 }
 
 void add_along(const AddAlong&, const Launch& launch) {
@@ -106,14 +118,15 @@ void add_along(const AddAlong&, const Launch& launch) {
   const int64_t rows = out.size(0), n = out.size(1), count = in.size(1);
   visit(in.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    parallel_for(0, rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(count, 1)), [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) {
-        const T* x = in.data<T>() + r * count;
-        const int64_t* at = index.data<int64_t>() + r * count;
-        T* y = out.data<T>() + r * n;
-        for (int64_t i = 0; i < count; ++i) y[at[i]] = added(y[at[i]], x[i]);
-      }
-    });
+    parallel_for(0, rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(count, 1)),
+                 [&](int64_t begin, int64_t end) {
+                   for (int64_t r = begin; r < end; ++r) {
+                     const T* x = in.data<T>() + r * count;
+                     const int64_t* at = index.data<int64_t>() + r * count;
+                     T* y = out.data<T>() + r * n;
+                     for (int64_t i = 0; i < count; ++i) y[at[i]] = added(y[at[i]], x[i]);
+                   }
+                 });
   });
 }
 

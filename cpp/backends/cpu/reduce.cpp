@@ -1,7 +1,7 @@
 // Reductions. Dimensions are brought into the order (outer, reduced, inner), where inner is a run of kept
-// dimensions that lie side by side in memory: with an inner run, rows are folded into a row of accumulators; without
-// one, each result folds its own row. A large reduction with few results is cut into a number of pieces that depends
-// on the shape alone, so the result is the same bits at any number of threads.
+// dimensions that lie side by side in memory: with an inner run, rows are folded into a row of accumulators;
+// without one, each result folds its own row. A large reduction with few results is cut into a number of
+// pieces that depends on the shape alone, so the result is the same bits at any number of threads.
 
 #include <memory>
 
@@ -60,10 +60,14 @@ DType read_type(const Reduce& k) {
 // The type of a total, by the type of the elements.
 DType total_type(DType t) {
   switch (t) {
-    case DType::Bool: return DType::UInt8;
-    case DType::Float32: return DType::Float64;
-    case DType::Complex64: return DType::Complex128;
-    default: return t;
+    case DType::Bool:
+      return DType::UInt8;
+    case DType::Float32:
+      return DType::Float64;
+    case DType::Complex64:
+      return DType::Complex128;
+    default:
+      return t;
   }
 }
 
@@ -87,10 +91,16 @@ template <class A>
 class Reducer {
  public:
   Reducer(const Reduce& k, const Launch& launch, const Order& order)
-      : kernel_(k), order_(order), out_(launch.out()), from_(launch.in(0), order.shape, order.strides),
-        read_(read_type(k)), total_(total_type(read_)),
+      : kernel_(k),
+        order_(order),
+        out_(launch.out()),
+        from_(launch.in(0), order.shape, order.strides),
+        read_(read_type(k)),
+        total_(total_type(read_)),
         fold_(row_kernels().fold(fold_kind(k.kind), compute_index(read_))),
-        combine_(row_kernels().fold(k.kind == Reduction::SquaredDeviation ? Reduction::Sum : fold_kind(k.kind), compute_index(total_))),
+        combine_(
+            row_kernels().fold(k.kind == Reduction::SquaredDeviation ? Reduction::Sum : fold_kind(k.kind),
+                               compute_index(total_))),
         mean_(launch.inputs.size() > 1 ? launch.in(1).data<double>() : nullptr),
         direct_(from_.contiguous && from_.dtype == read_) {}
 
@@ -106,7 +116,8 @@ class Reducer {
       if (order_.inner == 1) return fold_rows(reader, begin, end);
       A totals[kFoldColumns];
       for (int64_t task = begin; task < end; ++task) {
-        const int64_t outer = task / blocks_, column = task % blocks_ * block_, n = std::min(block_, order_.inner - column);
+        const int64_t outer = task / blocks_, column = task % blocks_ * block_,
+                      n = std::min(block_, order_.inner - column);
         fold_block(reader, outer, column, n, 0, order_.reduced, totals);
         finish(totals, outer * order_.inner + column, n);
       }
@@ -121,8 +132,10 @@ class Reducer {
       TileReader reader(from_, read_);
       for (int64_t i = begin; i < end; ++i) {
         const int64_t task = i / pieces_, piece = i % pieces_;
-        const int64_t outer = task / blocks_, column = task % blocks_ * block_, n = std::min(block_, order_.inner - column);
-        fold_block(reader, outer, column, n, piece * order_.reduced / pieces_, (piece + 1) * order_.reduced / pieces_,
+        const int64_t outer = task / blocks_, column = task % blocks_ * block_,
+                      n = std::min(block_, order_.inner - column);
+        fold_block(reader, outer, column, n, piece * order_.reduced / pieces_,
+                   (piece + 1) * order_.reduced / pieces_,
                    parts.get() + piece * results + outer * order_.inner + column);
       }
     });
@@ -162,7 +175,8 @@ class Reducer {
   }
 
   // Folds rows [begin, end) of `n` columns from `column` on.
-  void fold_block(TileReader& reader, int64_t outer, int64_t column, int64_t n, int64_t begin, int64_t end, A* totals) {
+  void fold_block(TileReader& reader, int64_t outer, int64_t column, int64_t n, int64_t begin, int64_t end,
+                  A* totals) {
     std::fill_n(totals, n, identity<A>(kernel_.kind));
     const int64_t start = (outer * order_.reduced + begin) * order_.inner + column, rows = end - begin;
     const double* mean = mean_ ? mean_ + outer * order_.inner + column : nullptr;
@@ -185,7 +199,8 @@ class Reducer {
       for (int64_t r = 0; r < rows; ++r)
         for (int64_t c = 0; c < n; c += kTile) {
           const int64_t count = std::min(kTile, n - c);
-          fold_.columns(reader.read(start + r * order_.inner + c, count), 1, count, 0, mean ? mean + c : nullptr, totals + c);
+          fold_.columns(reader.read(start + r * order_.inner + c, count), 1, count, 0,
+                        mean ? mean + c : nullptr, totals + c);
         }
     }
   }
@@ -197,7 +212,8 @@ class Reducer {
       if (kernel_.root)
         for (int64_t i = 0; i < n; ++i) totals[i] = std::sqrt(totals[i]);
     }
-    convert(total_, out_.dtype(), totals, static_cast<char*>(out_.raw()) + at * static_cast<int64_t>(out_.item_size()), n);
+    convert(total_, out_.dtype(), totals,
+            static_cast<char*>(out_.raw()) + at * static_cast<int64_t>(out_.item_size()), n);
   }
 
   const Reduce& kernel_;
@@ -216,11 +232,13 @@ void reduce(const Reduce& k, const Launch& launch) {
   if (out.numel() == 0) return;
   const DType read = read_type(k);
   if (!row_kernels().fold(fold_kind(k.kind), compute_index(read)).row)
-    throw NotImplementedError("this reduction is not implemented for '", short_name(launch.in(0).dtype()), "'");
+    throw NotImplementedError("this reduction is not implemented for '", short_name(launch.in(0).dtype()),
+                              "'");
   Order order = order_of(launch.in(0), out);
   visit_compute(total_type(read), [&](auto zero) {
     using A = decltype(zero);
-    if constexpr (!std::is_same_v<A, float> && !std::is_same_v<A, std::complex<float>>) Reducer<A>(k, launch, order).run();
+    if constexpr (!std::is_same_v<A, float> && !std::is_same_v<A, std::complex<float>>)
+      Reducer<A>(k, launch, order).run();
   });
 }
 

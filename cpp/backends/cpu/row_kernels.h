@@ -1,6 +1,6 @@
 #pragma once
-// The table of kernels over rows and columns of numbers (folds, softmax, normalisations) that are compiled once
-// per instruction set, beside the pointwise ones of vector_kernels.h.
+// The table of kernels over rows and columns of numbers (folds, softmax, normalisations) that are compiled
+// once per instruction set, beside the pointwise ones of vector_kernels.h.
 
 #include <cstdint>
 

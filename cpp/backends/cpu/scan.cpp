@@ -13,24 +13,33 @@ constexpr int64_t kGrain = 32768;
 constexpr int64_t kColumns = 256;  // inner elements that are scanned side by side
 
 template <class T>
-struct TotalOf { using type = T; };
+struct TotalOf {
+  using type = T;
+};
 template <>
-struct TotalOf<float> { using type = double; };
+struct TotalOf<float> {
+  using type = double;
+};
 template <>
-struct TotalOf<std::complex<float>> { using type = std::complex<double>; };
+struct TotalOf<std::complex<float>> {
+  using type = std::complex<double>;
+};
 
-struct Shape3 { int64_t outer, n, inner; };
+struct Shape3 {
+  int64_t outer, n, inner;
+};
 
 // Calls body(first element of the line, count of columns) for blocks of lines, in parallel.
 template <class Body>
 void for_lines(const Shape3& s, Body&& body) {
   const int64_t width = std::min(s.inner, kColumns), blocks = (s.inner + width - 1) / width;
-  parallel_for(0, s.outer * blocks, std::max<int64_t>(1, kGrain / std::max<int64_t>(s.n * width, 1)), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t column = i % blocks * width;
-      body(i / blocks * s.n * s.inner + column, std::min(width, s.inner - column));
-    }
-  });
+  parallel_for(0, s.outer * blocks, std::max<int64_t>(1, kGrain / std::max<int64_t>(s.n * width, 1)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   const int64_t column = i % blocks * width;
+                   body(i / blocks * s.n * s.inner + column, std::min(width, s.inner - column));
+                 }
+               });
 }
 
 template <class T, class Step>
@@ -90,21 +99,26 @@ void scan_as(const Scan& k, const Launch& launch, const Shape3& s) {
   T* out = launch.out().data<T>();
   constexpr bool real = std::is_arithmetic_v<T>;
   switch (k.kind) {
-    case Scanning::Sum: return running(s, k.reverse, x, out, A(0), [](A a, A b) { return a + b; });
-    case Scanning::Prod: return running(s, k.reverse, x, out, A(1), [](A a, A b) { return a * b; });
+    case Scanning::Sum:
+      return running(s, k.reverse, x, out, A(0), [](A a, A b) { return a + b; });
+    case Scanning::Prod:
+      return running(s, k.reverse, x, out, A(1), [](A a, A b) { return a * b; });
     case Scanning::LogSumExp:
       if constexpr (!std::is_integral_v<T>)
-        return running(s, k.reverse, x, out, A(-std::numeric_limits<double>::infinity()), [](A a, A b) { return log_add(a, b); });
+        return running(s, k.reverse, x, out, A(-std::numeric_limits<double>::infinity()),
+                       [](A a, A b) { return log_add(a, b); });
       break;
     default:
-      if constexpr (real) return running_extreme(s, k.kind == Scanning::Max, x, out, launch.out(1).data<int64_t>());
+      if constexpr (real)
+        return running_extreme(s, k.kind == Scanning::Max, x, out, launch.out(1).data<int64_t>());
   }
   throw NotImplementedError("this scan is not implemented for '", short_name(launch.in(0).dtype()), "'");
 }
 
 void scan(const Scan& k, const Launch& launch) {
   const Tensor& in = launch.in(0);
-  visit_compute(in.dtype(), [&](auto zero) { scan_as<decltype(zero)>(k, launch, {in.size(0), in.size(1), in.size(2)}); });
+  visit_compute(in.dtype(),
+                [&](auto zero) { scan_as<decltype(zero)>(k, launch, {in.size(0), in.size(1), in.size(2)}); });
 }
 
 CPU_KERNEL(Scan, scan);

@@ -19,8 +19,10 @@ int64_t place_of(const T* boundaries, int64_t n, T value, bool right) {
   while (low < high) {
     const int64_t middle = low + (high - low) / 2;
     const bool stops = right ? boundaries[middle] > value : boundaries[middle] >= value;
-    if (stops) high = middle;
-    else low = middle + 1;
+    if (stops)
+      high = middle;
+    else
+      low = middle + 1;
   }
   return low;
 }
@@ -34,7 +36,8 @@ void searchsorted(const SearchSorted& k, const Launch& launch) {
     if constexpr (std::is_arithmetic_v<T>) {
       parallel_for(0, values.numel(), kGrain, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i)
-          out.data<int64_t>()[i] = place_of(boundaries.data<T>() + i / m * stride, n, values.data<T>()[i], k.right);
+          out.data<int64_t>()[i] =
+              place_of(boundaries.data<T>() + i / m * stride, n, values.data<T>()[i], k.right);
       });
     } else {
       throw NotImplementedError("searchsorted(): complex numbers have no order");
@@ -79,7 +82,8 @@ void row_order(const RowOrder&, const Launch& launch) {
       throw NotImplementedError("complex numbers have no order");
     } else {
       const T* x = in.data<T>();
-      std::stable_sort(order, order + out.numel(), [&](int64_t a, int64_t b) { return row_less(x + a * n, x + b * n, n); });
+      std::stable_sort(order, order + out.numel(),
+                       [&](int64_t a, int64_t b) { return row_less(x + a * n, x + b * n, n); });
     }
   });
 }

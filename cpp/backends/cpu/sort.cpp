@@ -1,5 +1,5 @@
-// Sorting and selecting along rows. Short rows are sorted by comparison; long ones by their digits, least significant
-// first (which is stable); very long ones in parts, side by side, that are merged.
+// Sorting and selecting along rows. Short rows are sorted by comparison; long ones by their digits, least
+// significant first (which is stable); very long ones in parts, side by side, that are merged.
 
 #include <algorithm>
 #include <memory>
@@ -13,7 +13,8 @@ namespace mlx::cpu {
 namespace {
 
 constexpr int64_t kGrain = 8192;
-constexpr int64_t kComparisons = 384;        // below this, comparing is quicker than counting digits
+constexpr int64_t kComparisons = 384;           // below this, comparing is quicker than counting digits
+constexpr int64_t kShortRow = 128;              // of topk
 constexpr int64_t kLongRow = int64_t{1} << 17;  // sorted in parts
 constexpr int64_t kParts = 4;
 
@@ -22,7 +23,9 @@ using Buffer = std::unique_ptr<Item[]>;
 
 // Uninitialised memory.
 template <class Item>
-Buffer<Item> buffer(int64_t n) { return std::make_unique_for_overwrite<Item[]>(static_cast<size_t>(n)); }
+Buffer<Item> buffer(int64_t n) {
+  return std::make_unique_for_overwrite<Item[]>(static_cast<size_t>(n));
+}
 
 template <class Item, int kBits>
 void radix_sort(Item* items, Item* spare, int64_t n) {
@@ -32,12 +35,15 @@ void radix_sort(Item* items, Item* spare, int64_t n) {
   auto counts = std::make_unique<int64_t[]>(static_cast<size_t>(passes * buckets));
   for (int64_t i = 0; i < n; ++i) {
     const Key key = items[i].key();
-    for (int p = 0; p < passes; ++p) ++counts[static_cast<size_t>(p * buckets + static_cast<int64_t>(key >> (p * kBits) & (buckets - 1)))];
+    for (int p = 0; p < passes; ++p)
+      ++counts[static_cast<size_t>(p * buckets + static_cast<int64_t>(key >> (p * kBits) & (buckets - 1)))];
   }
   Item *from = items, *to = spare;
   for (int p = 0; p < passes; ++p) {
     int64_t* count = counts.get() + p * buckets;
-    const auto digit = [p](const Item& item) { return static_cast<size_t>(item.key() >> (p * kBits) & (buckets - 1)); };
+    const auto digit = [p](const Item& item) {
+      return static_cast<size_t>(item.key() >> (p * kBits) & (buckets - 1));
+    };
     if (count[digit(from[0])] == n) continue;  // one digit for all
     std::exclusive_scan(count, count + buckets, count, int64_t{0});
     for (int64_t i = 0; i < n; ++i) to[count[digit(from[i])]++] = from[i];
@@ -48,9 +54,12 @@ void radix_sort(Item* items, Item* spare, int64_t n) {
 
 template <class Item>
 void sort_part(Item* items, Item* spare, int64_t n) {
-  if (n < kComparisons) std::sort(items, items + n);
-  else if (n < 65536) radix_sort<Item, 8>(items, spare, n);
-  else radix_sort<Item, 11>(items, spare, n);
+  if (n < kComparisons)
+    std::sort(items, items + n);
+  else if (n < 65536)
+    radix_sort<Item, 8>(items, spare, n);
+  else
+    radix_sort<Item, 11>(items, spare, n);
 }
 
 // How many of the first `count` merged elements come from `a`.
@@ -59,14 +68,17 @@ int64_t split_of_merge(const Item* a, int64_t an, const Item* b, int64_t bn, int
   int64_t low = std::max<int64_t>(0, count - bn), high = std::min(count, an);
   while (low < high) {
     const int64_t i = (low + high) / 2;
-    if (a[i] < b[count - i - 1]) low = i + 1;
-    else high = i;
+    if (a[i] < b[count - i - 1])
+      low = i + 1;
+    else
+      high = i;
   }
   return low;
 }
 
 template <class Item>
-void merge_parts(const Item* from, Item* to, int64_t begin, int64_t middle, int64_t end, int64_t piece, int64_t pieces) {
+void merge_parts(const Item* from, Item* to, int64_t begin, int64_t middle, int64_t end, int64_t piece,
+                 int64_t pieces) {
   const Item *a = from + begin, *b = from + middle;
   const int64_t an = middle - begin, bn = end - middle, n = an + bn;
   const int64_t first = piece * n / pieces, last = (piece + 1) * n / pieces;
@@ -80,7 +92,8 @@ void sort_items(Item* items, Item* spare, int64_t n) {
   if (n < kLongRow || in_parallel_region()) return sort_part(items, spare, n);
   const auto bound = [n](int64_t part) { return part * n / kParts; };
   parallel_for(0, kParts, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) sort_part(items + bound(p), spare + bound(p), bound(p + 1) - bound(p));
+    for (int64_t p = begin; p < end; ++p)
+      sort_part(items + bound(p), spare + bound(p), bound(p + 1) - bound(p));
   });
   parallel_for(0, 4, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
@@ -104,10 +117,11 @@ void fill_items(const T* x, int64_t n, bool descending, Item* items) {
 // Calls body(row, items, spare) for each row, with room for its items.
 template <class Item, class Body>
 void for_rows(int64_t rows, int64_t n, bool spare, Body&& body) {
-  parallel_for(0, rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(n, 1)), [&](int64_t begin, int64_t end) {
-    auto items = buffer<Item>(n), second = buffer<Item>(spare ? n : 0);
-    for (int64_t r = begin; r < end; ++r) body(r, items.get(), second.get());
-  });
+  parallel_for(0, rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(n, 1)),
+               [&](int64_t begin, int64_t end) {
+                 auto items = buffer<Item>(n), second = buffer<Item>(spare ? n : 0);
+                 for (int64_t r = begin; r < end; ++r) body(r, items.get(), second.get());
+               });
 }
 
 // The C++ type of the elements and the kind of item that holds their keys.
@@ -151,8 +165,8 @@ void sort(const Sort& k, const Launch& launch) {
   });
 }
 
-// The k first of a row in order. Candidates that beat the k-th best so far are collected; when there are many, the
-// k best of them stay and the bar rises.
+// The k first of a row in order. Candidates that beat the k-th best so far are collected; when there are
+// many, the k best of them stay and the bar rises.
 template <class Item, class T>
 int64_t best_items(const T* x, int64_t n, int64_t k, bool largest, Item* items, int64_t capacity) {
   using Key = typename Item::Key;
@@ -177,11 +191,25 @@ int64_t best_items(const T* x, int64_t n, int64_t k, bool largest, Item* items, 
   return std::min(count, k);
 }
 
+// Rows so short that collecting candidates does not pay. Equal elements come as the standard library's
+// selection leaves them, which is what PyTorch gives.
+template <class Item, class T>
+void best_of_short(const T* x, int64_t n, int64_t k, bool largest, Item* items) {
+  fill_items(x, n, largest, items);
+  const auto less = [](const Item& a, const Item& b) { return a.key() < b.key(); };
+  if (k * 64 <= n) {
+    std::partial_sort(items, items + k, items + n, less);
+  } else {
+    std::nth_element(items, items + k - 1, items + n, less);
+    std::sort(items, items + k - 1, less);
+  }
+}
+
 void topk(const TopK& t, const Launch& launch) {
   const Tensor &in = launch.in(0), &values = launch.out(0), &indices = launch.out(1);
   const int64_t n = in.size(1), k = values.size(1);
-  const bool sorts = k > n / 8;
-  const int64_t capacity = sorts ? n : std::min(n, 2 * k + 256);
+  const bool is_short = n <= kShortRow, sorts = !is_short && k > n / 8;
+  const int64_t capacity = sorts || is_short ? n : std::min(n, 2 * k + 256);
   with_items(in, n, [&](auto zero, auto item) {
     using T = decltype(zero);
     using Item = decltype(item);
@@ -189,7 +217,9 @@ void topk(const TopK& t, const Launch& launch) {
       auto items = buffer<Item>(capacity + 1), spare = buffer<Item>(sorts ? n : 0);
       for (int64_t r = begin; r < end; ++r) {
         const T* x = in.data<T>() + r * n;
-        if (sorts) {
+        if (is_short) {
+          best_of_short(x, n, k, t.largest, items.get());
+        } else if (sorts) {
           fill_items(x, n, t.largest, items.get());
           sort_part(items.get(), spare.get(), n);
         } else {
@@ -207,10 +237,12 @@ void topk(const TopK& t, const Launch& launch) {
 
 template <class T>
 int64_t count_nan(const T* x, int64_t n) {
-  if constexpr (std::is_floating_point_v<T>) return std::count_if(x, x + n, [](T v) { return v != v; });
+  if constexpr (std::is_floating_point_v<T>)
+    return std::count_if(x, x + n, [](T v) { return v != v; });
   else if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>)
     return std::count_if(x, x + n, [](T v) { return static_cast<float>(v) != static_cast<float>(v); });
-  else return 0;
+  else
+    return 0;
 }
 
 void select(const Select& k, const Launch& launch) {
@@ -239,13 +271,14 @@ void mode(const Mode&, const Launch& launch) {
   with_items(in, n, [&](auto zero, auto item) {
     using T = decltype(zero);
     using Item = decltype(item);
-    for_rows<Item>(in.size(0), n, true, [&](int64_t r, Item* items, Item* spare) {
+    for_rows<Item>(in.size(0), n, false, [&](int64_t r, Item* items, Item*) {
       const T* x = in.data<T>() + r * n;
       fill_items(x, n, false, items);
-      sort_part(items, spare, n);
+      std::sort(items, items + n, [](const Item& a, const Item& b) { return a.key() < b.key(); });
       int64_t best = 0, most = 0;
       for (int64_t begin = 0, end; begin < n; begin = end) {
-        for (end = begin + 1; end < n && items[end].key() == items[begin].key(); ++end) {}
+        for (end = begin + 1; end < n && items[end].key() == items[begin].key(); ++end) {
+        }
         if (end - begin > most) {
           most = end - begin;
           best = items[end - 1].place();

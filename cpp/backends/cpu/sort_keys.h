@@ -49,11 +49,15 @@ struct WideItem {
   WideItem(Key key, int64_t place) : bits(key), at(place) {}
   Key key() const { return bits; }
   int64_t place() const { return at; }
-  friend bool operator<(const WideItem& a, const WideItem& b) { return a.bits != b.bits ? a.bits < b.bits : a.at < b.at; }
+  friend bool operator<(const WideItem& a, const WideItem& b) {
+    return a.bits != b.bits ? a.bits < b.bits : a.at < b.at;
+  }
 };
 
 // A 32-bit key packs with a place below 2^32; longer rows and wider keys take two words.
 template <class T>
-constexpr bool packs(int64_t n) { return sizeof(KeyOf<T>) == 4 && n <= int64_t{0xffffffff}; }
+constexpr bool packs(int64_t n) {
+  return sizeof(KeyOf<T>) == 4 && n <= int64_t{0xffffffff};
+}
 
 }  // namespace mlx::cpu

@@ -1,6 +1,6 @@
 #pragma once
-// How elements are folded into one: over a row with several register accumulators, and over columns with a row
-// of accumulators that stays in cache.
+// How elements are folded into one: over a row with several register accumulators, and over columns with a
+// row of accumulators that stays in cache.
 
 #include "backends/cpu/row_kernels.h"
 #include "backends/cpu/vector/vec_math.h"
@@ -47,46 +47,69 @@ using Total = typename TotalOf<T>::type;
 
 struct Sum {
   template <class T>
-  MLX_INLINE static T identity() { return T(0); }
+  MLX_INLINE static T identity() {
+    return T(0);
+  }
   template <class T>
-  MLX_INLINE T operator()(T a, T b) const { return a + b; }
+  MLX_INLINE T operator()(T a, T b) const {
+    return a + b;
+  }
 };
 
 struct Product {
   template <class T>
-  MLX_INLINE static T identity() { return T(1); }
+  MLX_INLINE static T identity() {
+    return T(1);
+  }
   template <class T>
-  MLX_INLINE T operator()(T a, T b) const { return a * b; }
+  MLX_INLINE T operator()(T a, T b) const {
+    return a * b;
+  }
 };
 
 // The largest or smallest number there is: what any element replaces.
 template <class T, bool kLargest>
 constexpr T extreme() {
-  if constexpr (std::is_floating_point_v<T>) return kLargest ? T(__builtin_inf()) : -T(__builtin_inf());
-  else if constexpr (std::is_unsigned_v<T>) return kLargest ? T(~T(0)) : T(0);
-  else return kLargest ? static_cast<T>(static_cast<std::make_unsigned_t<T>>(~std::make_unsigned_t<T>(0)) >> 1)
-                       : static_cast<T>(std::make_unsigned_t<T>(1) << (8 * sizeof(T) - 1));
+  if constexpr (std::is_floating_point_v<T>)
+    return kLargest ? T(__builtin_inf()) : -T(__builtin_inf());
+  else if constexpr (std::is_unsigned_v<T>)
+    return kLargest ? T(~T(0)) : T(0);
+  else
+    return kLargest ? static_cast<T>(static_cast<std::make_unsigned_t<T>>(~std::make_unsigned_t<T>(0)) >> 1)
+                    : static_cast<T>(std::make_unsigned_t<T>(1) << (8 * sizeof(T) - 1));
 }
 
 // NaN wins over every number and stays.
 struct Maximum {
   template <class T>
-  MLX_INLINE static T identity() { return extreme<T, false>(); }
+  MLX_INLINE static T identity() {
+    return extreme<T, false>();
+  }
   template <class T>
     requires std::is_arithmetic_v<T>
-  MLX_INLINE T operator()(T a, T b) const { return (b > a) | (b != b) ? b : a; }
+  MLX_INLINE T operator()(T a, T b) const {
+    return (b > a) | (b != b) ? b : a;
+  }
   template <class E>
-  MLX_INLINE Vec<E> operator()(Vec<E> a, Vec<E> b) const { return select((b > a) | (b != b), b, a); }
+  MLX_INLINE Vec<E> operator()(Vec<E> a, Vec<E> b) const {
+    return select((b > a) | (b != b), b, a);
+  }
 };
 
 struct Minimum {
   template <class T>
-  MLX_INLINE static T identity() { return extreme<T, true>(); }
+  MLX_INLINE static T identity() {
+    return extreme<T, true>();
+  }
   template <class T>
     requires std::is_arithmetic_v<T>
-  MLX_INLINE T operator()(T a, T b) const { return (b < a) | (b != b) ? b : a; }
+  MLX_INLINE T operator()(T a, T b) const {
+    return (b < a) | (b != b) ? b : a;
+  }
   template <class E>
-  MLX_INLINE Vec<E> operator()(Vec<E> a, Vec<E> b) const { return select((b < a) | (b != b), b, a); }
+  MLX_INLINE Vec<E> operator()(Vec<E> a, Vec<E> b) const {
+    return select((b < a) | (b != b), b, a);
+  }
 };
 
 // Few enough elements that float partial results stay exact to a few ulp.
@@ -134,13 +157,32 @@ void fold_row(const void* from, int64_t n, const double*, void* result) {
   constexpr bool vector = std::is_arithmetic_v<T>;
   for (int64_t at = 0; at < n; at += kPartialElements) {
     const int64_t count = n - at < kPartialElements ? n - at : kPartialElements;
-    if constexpr (vector) *total = Op{}(*total, fold_part(x + at, count, Op{}));
-    else *total = Op{}(*total, fold_part_scalar(x + at, count, Op{}));
+    if constexpr (vector)
+      *total = Op{}(*total, fold_part(x + at, count, Op{}));
+    else
+      *total = Op{}(*total, fold_part_scalar(x + at, count, Op{}));
   }
 }
 
+// part[j] = op(part[j], op of four rows), for all columns: a register at a time for numbers that fit one.
+template <class T, class Op, int... kRow>
+MLX_INLINE void fold_rows(T* part, const T* x, int64_t columns, int64_t stride, Op op,
+                          std::integer_sequence<int, kRow...>) {
+  int64_t j = 0;
+  if constexpr (std::is_arithmetic_v<T>) {
+    using V = Vec<T>;
+    for (; j + V::kLanes <= columns; j += V::kLanes) {
+      V total = V::load(part + j);
+      ((total = op(total, V::load(x + kRow * stride + j))), ...);
+      total.store(part + j);
+    }
+  }
+  for (; j < columns; ++j) ((part[j] = op(part[j], x[kRow * stride + j])), ...);
+}
+
 template <class T, class Op>
-void fold_columns(const void* from, int64_t rows, int64_t columns, int64_t stride, const double*, void* result) {
+void fold_columns(const void* from, int64_t rows, int64_t columns, int64_t stride, const double*,
+                  void* result) {
   const T* x = static_cast<const T*>(from);
   auto* totals = static_cast<Total<T>*>(result);
   const Op op;
@@ -149,14 +191,10 @@ void fold_columns(const void* from, int64_t rows, int64_t columns, int64_t strid
     const int64_t end = rows - begin < kPartialRows ? rows : begin + kPartialRows;
     int64_t r = begin;
     for (int64_t j = 0; j < columns; ++j) part[j] = Op::template identity<T>();
-    for (; r + 4 <= end; r += 4) {
-      const T *a = x + r * stride, *b = a + stride, *c = b + stride, *d = c + stride;
-      for (int64_t j = 0; j < columns; ++j) part[j] = op(part[j], op(op(a[j], b[j]), op(c[j], d[j])));
-    }
-    for (; r < end; ++r) {
-      const T* a = x + r * stride;
-      for (int64_t j = 0; j < columns; ++j) part[j] = op(part[j], a[j]);
-    }
+    for (; r + 4 <= end; r += 4)
+      fold_rows(part, x + r * stride, columns, stride, op, std::make_integer_sequence<int, 4>{});
+    for (; r < end; ++r)
+      fold_rows(part, x + r * stride, columns, stride, op, std::make_integer_sequence<int, 1>{});
     for (int64_t j = 0; j < columns; ++j) totals[j] = op(totals[j], Total<T>(part[j]));
   }
 }
@@ -214,7 +252,8 @@ void deviation_columns(const void* from, int64_t rows, int64_t columns, int64_t 
         totals[j] += d * d;
       }
     } else {
-      for (int64_t j = 0; j < columns; ++j) totals[j] += static_cast<double>(x[j]) * static_cast<double>(x[j]);
+      for (int64_t j = 0; j < columns; ++j)
+        totals[j] += static_cast<double>(x[j]) * static_cast<double>(x[j]);
     }
   }
 }

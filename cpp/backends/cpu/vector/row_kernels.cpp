@@ -9,8 +9,8 @@ constexpr SoftmaxEntry softmax_entry() {
 
 template <class T>
 constexpr NormEntry norm_entry() {
-  return {&sum_row<T>,           &squared_deviation_row<T>, &affine_row<T>, &gradient_sums_row<T>,
-          &gradient_row<T>, &scale_shift_row<T>, &scaled_gradient_row<T>, &parameter_gradients_row<T>};
+  return {&sum_row<T>,      &squared_deviation_row<T>, &affine_row<T>,          &gradient_sums_row<T>,
+          &gradient_row<T>, &scale_shift_row<T>,       &scaled_gradient_row<T>, &parameter_gradients_row<T>};
 }
 
 extern constexpr RowKernels row_kernels = {

@@ -18,9 +18,11 @@ double squared_deviation_row(const void* from, int64_t n, double mean) {
 }
 
 template <class T>
-void affine_row(const void* from, void* to, int64_t n, double mean, double rstd, const void* weight, const void* bias) {
+void affine_row(const void* from, void* to, int64_t n, double mean, double rstd, const void* weight,
+                const void* bias) {
   using V = Vec<T>;
-  const T *x = static_cast<const T*>(from), *w = static_cast<const T*>(weight), *b = static_cast<const T*>(bias);
+  const T *x = static_cast<const T*>(from), *w = static_cast<const T*>(weight),
+          *b = static_cast<const T*>(bias);
   const V m(static_cast<T>(mean)), r(static_cast<T>(rstd));
   map_row(n, static_cast<T*>(to), [&](int64_t i, int64_t c) {
     V y = (load_up_to<V>(x + i, c) - m) * r;
@@ -34,24 +36,28 @@ void scale_shift_row(const void* from, void* to, int64_t n, double mean, double 
   using V = Vec<T>;
   const T* x = static_cast<const T*>(from);
   const V m(static_cast<T>(mean)), s(static_cast<T>(scale)), b(static_cast<T>(shift));
-  map_row(n, static_cast<T*>(to), [&](int64_t i, int64_t c) { return fma(load_up_to<V>(x + i, c) - m, s, b); });
+  map_row(n, static_cast<T*>(to),
+          [&](int64_t i, int64_t c) { return fma(load_up_to<V>(x + i, c) - m, s, b); });
 }
 
 template <class T>
-void scaled_gradient_row(const void* grad, const void* from, void* to, int64_t n, double mean, double rstd, double scale,
-                         double a, double b) {
+void scaled_gradient_row(const void* grad, const void* from, void* to, int64_t n, double mean, double rstd,
+                         double scale, double a, double b) {
   using V = Vec<T>;
   const T *g = static_cast<const T*>(grad), *x = static_cast<const T*>(from);
-  const V m(static_cast<T>(mean)), s(static_cast<T>(scale)), first(static_cast<T>(a)), second(static_cast<T>(b * rstd));
+  const V m(static_cast<T>(mean)), s(static_cast<T>(scale)), first(static_cast<T>(a)),
+      second(static_cast<T>(b * rstd));
   map_row(n, static_cast<T*>(to), [&](int64_t i, int64_t c) {
     return s * (load_up_to<V>(g + i, c) - first - (load_up_to<V>(x + i, c) - m) * second);
   });
 }
 
 template <class T>
-RowSums gradient_sums_row(const void* grad, const void* from, int64_t n, double mean, double rstd, const void* weight) {
+RowSums gradient_sums_row(const void* grad, const void* from, int64_t n, double mean, double rstd,
+                          const void* weight) {
   using V = Vec<T>;
-  const T *g = static_cast<const T*>(grad), *x = static_cast<const T*>(from), *w = static_cast<const T*>(weight);
+  const T *g = static_cast<const T*>(grad), *x = static_cast<const T*>(from),
+          *w = static_cast<const T*>(weight);
   const V m(static_cast<T>(mean));
   RowSums sums{0, 0};
   for (int64_t begin = 0; begin < n; begin += kPartialElements) {
@@ -71,11 +77,13 @@ RowSums gradient_sums_row(const void* grad, const void* from, int64_t n, double 
 }
 
 template <class T>
-void gradient_row(const void* grad, const void* from, void* to, int64_t n, double mean, double rstd, const void* weight,
-                  double a, double b) {
+void gradient_row(const void* grad, const void* from, void* to, int64_t n, double mean, double rstd,
+                  const void* weight, double a, double b) {
   using V = Vec<T>;
-  const T *g = static_cast<const T*>(grad), *x = static_cast<const T*>(from), *w = static_cast<const T*>(weight);
-  const V m(static_cast<T>(mean)), r(static_cast<T>(rstd)), first(static_cast<T>(a)), second(static_cast<T>(b * rstd));
+  const T *g = static_cast<const T*>(grad), *x = static_cast<const T*>(from),
+          *w = static_cast<const T*>(weight);
+  const V m(static_cast<T>(mean)), r(static_cast<T>(rstd)), first(static_cast<T>(a)),
+      second(static_cast<T>(b * rstd));
   map_row(n, static_cast<T*>(to), [&](int64_t i, int64_t c) {
     V v = load_up_to<V>(g + i, c);
     if (w) v = v * load_up_to<V>(w + i, c);
@@ -84,8 +92,8 @@ void gradient_row(const void* grad, const void* from, void* to, int64_t n, doubl
 }
 
 template <class T>
-void parameter_gradients_row(const void* grad, const void* from, int64_t n, double mean, double rstd, void* d_weight,
-                             void* d_bias) {
+void parameter_gradients_row(const void* grad, const void* from, int64_t n, double mean, double rstd,
+                             void* d_weight, void* d_bias) {
   using V = Vec<T>;
   const T *g = static_cast<const T*>(grad), *x = static_cast<const T*>(from);
   T *dw = static_cast<T*>(d_weight), *db = static_cast<T*>(d_bias);

@@ -125,8 +125,13 @@ void softmax_row_backward(const void* grad, const void* result, void* to, int64_
     total += total_of(a);
   }
   const V sum(static_cast<T>(total));
-  if (log) map_row(n, out, [&](int64_t i, int64_t c) { return load_up_to<V>(g + i, c) - exp(load_up_to<V>(y + i, c)) * sum; });
-  else map_row(n, out, [&](int64_t i, int64_t c) { return (load_up_to<V>(g + i, c) - sum) * load_up_to<V>(y + i, c); });
+  if (log)
+    map_row(n, out, [&](int64_t i, int64_t c) {
+      return load_up_to<V>(g + i, c) - exp(load_up_to<V>(y + i, c)) * sum;
+    });
+  else
+    map_row(n, out,
+            [&](int64_t i, int64_t c) { return (load_up_to<V>(g + i, c) - sum) * load_up_to<V>(y + i, c); });
 }
 
 template <class T>
@@ -134,7 +139,8 @@ void scaled_exp_row(const void* from, void* to, int64_t n, double shift, double 
   using V = Vec<T>;
   const T* x = static_cast<const T*>(from);
   const V s(static_cast<T>(shift)), by(static_cast<T>(scale));
-  map_row(n, static_cast<T*>(to), [&](int64_t i, int64_t c) { return exp(load_up_to<V>(x + i, c) - s) * by; });
+  map_row(n, static_cast<T*>(to),
+          [&](int64_t i, int64_t c) { return exp(load_up_to<V>(x + i, c) - s) * by; });
 }
 
 }  // namespace mlx::cpu::MLX_ISA
