@@ -170,8 +170,9 @@ void scatter_rows(const ScatterRows& k, const Launch& launch) {
   const int64_t* offsets = launch.in(0).data<int64_t>();
   const RowNests nests(out, values, k.before);
   const int64_t row = nests.after.count;
-  // A multiple of 32 columns keeps threads off each other's cache lines.
-  const int64_t grain = (kGrain / nests.count + 32) / 32 * 32;
+  // A multiple of 32 columns keeps threads off each other's cache lines; long pieces of rows are read in order.
+  const int64_t enough = (kGrain / nests.count + 32) / 32 * 32;
+  const int64_t grain = std::max(enough, std::min<int64_t>(256, (row / 2 + 31) / 32 * 32));
   visit_joining(out.dtype(), k.update, [&](auto zero, auto update) {
     using T = decltype(zero);
     T* to = out.data<T>();
