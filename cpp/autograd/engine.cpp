@@ -2,6 +2,7 @@
 
 #include <queue>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "ops.h"
 #include "tape/grad_mode.h"
@@ -60,39 +61,37 @@ class Pass {
   TensorList captured() { return std::move(captured_); }
 
  private:
-  // Counts the edges into each node that the roots reach, and with targets marks the nodes on a way
-  // to one. Iterative, since chains may be millions of nodes long.
+  // Counts the edges into each node that the roots reach, and with targets marks the nodes on a way to
+  // one. Iterative, since chains may be millions of nodes long.
   void find_dependencies(const std::vector<Edge>& roots) {
-    std::vector<Node*> stack;
+    std::vector<std::pair<Node*, size_t>> path;  // a node, and how many of its edges were followed
     auto meet = [&](Node* n) {
-      if (waiting_.emplace(n, 0).second) {
-        stack.push_back(n);
-        reached_.push_back(n);
-      }
+      if (waiting_.emplace(n, 0).second) path.emplace_back(n, 0);
     };
-    for (const Edge& e : roots) meet(e.node.get());
-    while (!stack.empty()) {
-      Node* n = stack.back();
-      stack.pop_back();
-      for (const Edge& e : n->next) {
-        if (!e.node) continue;
-        meet(e.node.get());
-        ++waiting_[e.node.get()];
+    for (const Edge& root : roots) {
+      meet(root.node.get());
+      while (!path.empty()) {
+        auto& [node, followed] = path.back();
+        if (followed < node->next.size()) {
+          Node* next = node->next[followed++].node.get();
+          if (!next) continue;
+          meet(next);
+          ++waiting_[next];
+        } else {
+          decide(node);
+          path.pop_back();
+        }
       }
-    }
-    if (targets_.empty()) return;
-    // Nodes made later come first in the tape, so by rising sequence every successor is decided
-    // before its predecessors.
-    std::sort(reached_.begin(), reached_.end(), [](Node* a, Node* b) { return rank(a) < rank(b); });
-    for (Node* n : reached_) {
-      bool wanted = targets_.count(n) != 0;
-      for (const Edge& e : n->next) wanted |= e.node && wanted_.count(e.node.get());
-      if (wanted) wanted_.insert({n, true});
     }
   }
 
-  // Accumulators are made late but lie at the end of every path.
-  static uint64_t rank(const Node* n) { return n->next.empty() ? 0 : n->sequence(); }
+  // Called when everything behind `n` is decided.
+  void decide(Node* n) {
+    if (targets_.empty()) return;
+    bool wanted = targets_.count(n) != 0;
+    for (const Edge& e : n->next) wanted |= e.node && wanted_.count(e.node.get());
+    if (wanted) wanted_.insert(n);
+  }
 
   bool is_wanted(Node* n) const { return targets_.empty() || wanted_.count(n); }
 
@@ -104,7 +103,7 @@ class Pass {
   }
 
   void make_ready(const Ref<Node>& node) {
-    if (!queued_.emplace(node.get(), true).second) return;
+    if (!queued_.insert(node.get()).second) return;
     ready_.push(node);
   }
 
@@ -201,10 +200,9 @@ class Pass {
   TensorList captured_;
   bool capture_;
   std::unordered_map<Node*, std::vector<std::pair<uint32_t, size_t>>> targets_;
-  std::unordered_map<Node*, bool> wanted_;
+  std::unordered_set<Node*> wanted_;
   std::unordered_map<Node*, int64_t> waiting_;
-  std::vector<Node*> reached_;
-  std::unordered_map<Node*, bool> queued_;
+  std::unordered_set<Node*> queued_;
   std::unordered_map<Node*, Grads> arrived_;
   std::priority_queue<Ref<Node>, std::vector<Ref<Node>>, NewestFirst> ready_;
 };

@@ -179,7 +179,11 @@ TensorList packed(const Selection& s) {
 
 // The value as a tensor of the target's dtype, without leading dimensions of size one beyond the target's.
 Tensor value_for(const Tensor& target, PyObject* value) {
-  Tensor v = is_tensor(value) ? tensor_of(value) : tensor_from_data(value, std::nullopt, false);
+  // A number goes straight into the target's dtype: on the way through the default one it would lose digits.
+  const bool number = is_number(value);
+  Tensor v = is_tensor(value) ? tensor_of(value)
+             : number         ? wrapped_number(scalar_of(value))
+                              : tensor_from_data(value, std::nullopt, false);
   if (v.is_complex() && !target.is_complex() && !is_tensor(value)) throw RuntimeError("value cannot be converted to type ", target.dtype(), " without overflow");
   return v.dtype() == target.dtype() && v.device() == target.device() ? v : to(v, std::optional<Device>(target.device()), std::optional<DType>(target.dtype()));
 }

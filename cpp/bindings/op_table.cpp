@@ -325,9 +325,9 @@ void add_ops(py::module_& module) {
     return make_op(path.starts_with("Tensor.") ? method_type : function_type, at->second);
   });
   module.def("_op_schemas", [] {
-    std::vector<std::tuple<std::string, std::string, std::string>> all;
+    py::list all;
     for (auto& [path, group] : groups())
-      for (auto& o : group->overloads) all.emplace_back(path, o.entry.schema, o.entry.doc);
+      for (auto& o : group->overloads) all.append(py::make_tuple(path, o.entry.schema, o.entry.doc));
     return all;
   });
 }

@@ -93,9 +93,9 @@ void add_dtypes(py::module_& m) {
 void add_devices(py::module_& m) {
   py::class_<Device>(m, "device")
       .def(py::init([](const Device& d) { return d; }))
-      .def(py::init([](const std::string& text, std::optional<int> index) {
+      .def(py::init([](const std::string& text, py::object index) {
              Device d = parse_device(text);
-             if (index) d.index = static_cast<int8_t>(*index);
+             if (!index.is_none()) d.index = static_cast<int8_t>(py::cast<int>(index));
              return d;
            }), py::arg("type"), py::arg("index") = py::none())
       .def_property_readonly("type", [](const Device& d) { return name(d.type); })
@@ -125,7 +125,7 @@ void add_generator(py::module_& m) {
         return seed;
       })
       .def_property_readonly("device", [](const Generator&) { return Device{}; })
-      .def("_state", [](const Generator& g) { return std::pair(g.seed(), g.position()); })
+      .def("_state", [](const Generator& g) { return py::make_tuple(g.seed(), g.position()); })
       .def("_set_state", [](Generator& g, uint64_t seed, uint64_t position) { g.set(seed, position); });
   m.attr("default_generator") = py::cast(default_generator());
 }

@@ -36,7 +36,7 @@ const Shape& common_shape(const Row& row, Operands operands, Shape& room) {
   const Shape* shape = &(*operands.begin())->shape();
   for (const Tensor* t : operands) {
     if (t->shape() == *shape) continue;
-    room = broadcast_shapes(*shape, t->shape(), row.name());
+    room = broadcast_shapes(*shape, t->shape(), row.public_name());
     shape = &room;
   }
   return *shape;
@@ -49,7 +49,7 @@ Device common_device(const Row& row, Operands operands) {
     if (t->device() == device) continue;
     if (device == Device{} && (*operands.begin())->dim() == 0) device = t->device();
     else if (!(t->device() == Device{} && t->dim() == 0))
-      throw RuntimeError(row.name(), "(): expected all tensors to be on the same device, but found ", device, " and ", t->device());
+      throw RuntimeError(row.public_name(), "(): expected all tensors to be on the same device, but found ", device, " and ", t->device());
   }
   return device;
 }
@@ -90,15 +90,15 @@ Tensor pointwise(const Row& row, Operands operands, Params params) {
 
 Tensor pointwise_in_place(const Row& row, Operands operands, Params params) {
   const Tensor& self = **operands.begin();
-  check_writable(self, row.name());
+  check_writable(self, row.public_name());
   DType common = common_dtype(row, operands);
   DType result = result_dtype(row, common);
   if (!can_cast(result, self.dtype()) && result != DType::Bool)
-    throw RuntimeError(row.name(), "_(): result type ", short_name(result), " can't be cast to the desired output type ", short_name(self.dtype()));
+    throw RuntimeError(row.public_name(), "_(): result type ", short_name(result), " can't be cast to the desired output type ", short_name(self.dtype()));
   Shape room;
   const Shape& shape = common_shape(row, operands, room);
   if (shape != self.shape())
-    throw RuntimeError(row.name(), "_(): output with shape ", self.shape(), " doesn't match the broadcast shape ", shape);
+    throw RuntimeError(row.public_name(), "_(): output with shape ", self.shape(), " doesn't match the broadcast shape ", shape);
 
   if (recording(operands)) {
     Tensor old = reads_operand(row, 0) ? clone(self) : self;
@@ -112,7 +112,7 @@ Tensor pointwise_in_place(const Row& row, Operands operands, Params params) {
         default: return pointwise(row, {list[0], list[1], list[2], list[3]}, params);
       }
     }();
-    return assign_in_place(self, value, row.name());
+    return assign_in_place(self, value, row.public_name());
   }
   bool overlaps = false;
   for (const Tensor* t : operands) overlaps |= !same_layout(*t, self) && may_share_memory(*t, self);
@@ -128,8 +128,7 @@ Tensor pointwise_in_place(const Row& row, Operands operands, Params params) {
 }
 
 std::string PointwiseNode::name() const {
-  std::string name = row_.name();
-  if (name[0] == '_') name.erase(0, 1);  // _add is the primitive under add
+  std::string name = row_.public_name();
   name[0] = static_cast<char>(std::toupper(name[0]));
   return name + "Backward0";
 }

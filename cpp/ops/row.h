@@ -79,6 +79,8 @@ class Row {
   };
 
   const char* name() const { return name_; }
+  // The op that users call: _add is the primitive under add.
+  const char* public_name() const { return name_[0] == '_' ? name_ + 1 : name_; }
   Formula formula() const { return formula_; }
   Result result() const { return result_; }
   Promote promote() const { return promote_; }
