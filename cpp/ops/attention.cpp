@@ -47,7 +47,7 @@ Tensor _scaled_dot_product_attention(const Tensor& query, const Tensor& key, con
   }
   Tensor weights = softmax(scores, -1, std::nullopt);
   // A query that may look nowhere gets zeros, not NaN.
-  if (mask.defined() && mask.dtype() == DType::Bool) weights = where(logical_not(any(mask, -1, true)), Scalar(0), weights);
+  if (mask.defined() && mask.dtype() == DType::Bool) weights = where(logical_not(any(mask, Shape{-1}, true)), Scalar(0), weights);
   if (dropout_p > 0) weights = functional::dropout(weights, dropout_p, true, false);
   return matmul(weights, v);
 }
