@@ -1,5 +1,7 @@
 // Sharing memory with other libraries: DLPack and Python's buffer protocol.
 
+#include <pybind11/stl.h>
+
 #include "bindings/tensor_type.h"
 #include "ops.h"
 

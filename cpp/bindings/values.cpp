@@ -1,5 +1,7 @@
 // Python's view of the small values: dtypes, devices, sizes, numbers, random generators.
 
+#include <pybind11/stl.h>
+
 #include <map>
 
 #include "bindings/args.h"
@@ -74,9 +76,8 @@ void add_dtypes(py::module_& m) {
       .def("to_real", [](const DTypeObject& d) { return py::reinterpret_steal<py::object>(wrap(to_real(d.value))); })
       .def("to_complex", [](const DTypeObject& d) { return py::reinterpret_steal<py::object>(wrap(to_complex(d.value))); })
       .def("__repr__", [](const DTypeObject& d) { return str(d.value); })
-      .def("__reduce__", [](const DTypeObject& d) {
-        return py::make_tuple(py::module_::import("builtins").attr("getattr"), py::make_tuple(py::module_::import("mlx._C").attr("_dtypes"), name(d.value)));
-      });
+      // Pickles as the name of an attribute of this module.
+      .def("__reduce__", [](const DTypeObject& d) { return std::string(name(d.value)); });
   dtype_type = reinterpret_cast<PyTypeObject*>(type.ptr());
   py::object names = py::module_::import("types").attr("SimpleNamespace")();
   for (int i = 0; i < kDTypeCount; ++i) {

@@ -174,7 +174,7 @@ def _rebuild(
 def __reduce_ex__(self: Tensor, protocol: int) -> tuple:
     layout = tuple(self.shape), tuple(self.stride()), self.storage_offset()
     arguments = type(self), _storage_of(self.detach().cpu()), self.dtype, *layout, self.requires_grad
-    return _rebuild, arguments, self.__dict__ or None
+    return _rebuild, arguments, getattr(self, "__dict__", None) or None
 
 
 def __deepcopy__(self: Tensor, memo: dict[Any, Any]) -> Tensor:
@@ -194,7 +194,7 @@ def __deepcopy__(self: Tensor, memo: dict[Any, Any]) -> Tensor:
     memo[id(self)] = result
     if self.grad is not None:
         result.grad = copy.deepcopy(self.grad, memo)
-    for name, value in self.__dict__.items():
+    for name, value in getattr(self, "__dict__", {}).items():
         setattr(result, name, copy.deepcopy(value, memo))
     return result
 

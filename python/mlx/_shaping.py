@@ -112,9 +112,9 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         raise RuntimeError(f"combinations(): Expect a non-negative number, but got {r}")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = [list(c) for c in choose(range(input.numel()), r)] if r else []
-    if not rows:
-        return input.new_empty((0,) if r == 0 else (0, r))
-    return input[_C.tensor(rows, dtype=_C.int64)]
+    if r == 0:
+        return input.new_empty(0)
+    return input[_C.tensor(rows, dtype=_C.int64).reshape(-1, r)]
 
 
 def block_diag(*tensors: Any) -> Tensor:
