@@ -129,6 +129,7 @@ PyGetSetDef tensor_properties[] = {
     {"is_cuda", get([](const Tensor& t) { return t.device().type == DeviceType::CUDA; }), nullptr, nullptr, nullptr},
     {"is_sparse", get([](const Tensor&) { return false; }), nullptr, nullptr, nullptr},
     {"is_quantized", get([](const Tensor&) { return false; }), nullptr, nullptr, nullptr},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 }  // namespace mlx::bindings

@@ -19,6 +19,27 @@ void fill_data(const Tensor& t, const Scalar& value) {
   launch(kernel, {&t}, std::initializer_list<const Tensor*>{});
 }
 
+// Memory for a tensor like `input`: with the same strides when those leave no gaps.
+Tensor allocate_like(const Tensor& input, std::optional<DType> dtype, std::optional<Device> device) {
+  DType type = dtype.value_or(input.dtype());
+  Device place = device.value_or(input.device());
+  int64_t reach = 1;
+  for (int64_t d = 0; d < input.dim(); ++d) reach += (input.size(d) - 1) * input.stride(d);
+  bool dense = input.numel() && reach == input.numel() && !has_internal_overlap(input);
+  return dense ? allocate_strided(input.shape(), input.strides(), type, place) : allocate(input.shape(), type, place);
+}
+
+Tensor filled_like(const Tensor& input, const Scalar& value, std::optional<DType> dtype, std::optional<Device> device) {
+  Tensor out = allocate_like(input, dtype, device);
+  fill_data(out, value);
+  return out;
+}
+
+void check_sizes(const char* op, const Shape& size) {
+  for (int64_t s : size)
+    if (s < 0) throw RuntimeError(op, "(): cannot make a tensor with a negative dimension ", s, ": ", size);
+}
+
 Tensor filled(const Shape& size, const Scalar& value, DType dtype, Device device) {
   Tensor out = allocate(size, dtype, device);
   fill_data(out, value);
@@ -30,45 +51,49 @@ Tensor filled(const Shape& size, const Scalar& value, DType dtype, Device device
 // Uninitialised memory.
 OP("empty(int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False, memory_format? memory_format=None) -> Tensor");
 Tensor empty(const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
+  check_sizes("empty", size);
   return allocate(size, dtype.value_or(default_dtype()), device.value_or(Device{}));
 }
 
 OP("empty_like(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, memory_format? memory_format=None) -> Tensor");
 Tensor empty_like(const Tensor& input, std::optional<DType> dtype, std::optional<Device> device) {
-  return allocate(input.shape(), dtype.value_or(input.dtype()), device.value_or(input.device()));
+  return allocate_like(input, dtype, device);
 }
 
 // A tensor full of zeros.
 OP("zeros(int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor zeros(const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
+  check_sizes("zeros", size);
   return filled(size, 0, dtype.value_or(default_dtype()), device.value_or(Device{}));
 }
 
 OP("zeros_like(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, memory_format? memory_format=None) -> Tensor");
 Tensor zeros_like(const Tensor& input, std::optional<DType> dtype, std::optional<Device> device) {
-  return filled(input.shape(), 0, dtype.value_or(input.dtype()), device.value_or(input.device()));
+  return filled_like(input, 0, dtype, device);
 }
 
 // A tensor full of ones.
 OP("ones(int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor ones(const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
+  check_sizes("ones", size);
   return filled(size, 1, dtype.value_or(default_dtype()), device.value_or(Device{}));
 }
 
 OP("ones_like(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, memory_format? memory_format=None) -> Tensor");
 Tensor ones_like(const Tensor& input, std::optional<DType> dtype, std::optional<Device> device) {
-  return filled(input.shape(), 1, dtype.value_or(input.dtype()), device.value_or(input.device()));
+  return filled_like(input, 1, dtype, device);
 }
 
 // A tensor full of one number; its dtype follows from the number.
 OP("full(int[] size, Scalar fill_value, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False) -> Tensor");
 Tensor full(const Shape& size, const Scalar& fill_value, std::optional<DType> dtype, std::optional<Device> device) {
+  check_sizes("full", size);
   return filled(size, fill_value, dtype.value_or(fill_value.dtype()), device.value_or(Device{}));
 }
 
 OP("full_like(Tensor input, Scalar fill_value, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, memory_format? memory_format=None) -> Tensor");
 Tensor full_like(const Tensor& input, const Scalar& fill_value, std::optional<DType> dtype, std::optional<Device> device) {
-  return filled(input.shape(), fill_value, dtype.value_or(input.dtype()), device.value_or(input.device()));
+  return filled_like(input, fill_value, dtype, device);
 }
 
 // Every element overwritten with one number.
@@ -188,6 +213,7 @@ Tensor scalar_tensor(const Scalar& s, std::optional<DType> dtype, std::optional<
 
 OP("Tensor.new_empty(Tensor input, int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor new_empty(const Tensor& input, const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
+  check_sizes("empty", size);
   return allocate(size, dtype.value_or(input.dtype()), device.value_or(input.device()));
 }
 OP("Tensor.new_empty_strided(Tensor input, int[] size, int[] stride, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");

@@ -23,7 +23,7 @@ void check_product(const char* op, const Tensor& a, const Tensor& b) {
 }
 
 void check_dims(const char* op, const char* what, const Tensor& t, int64_t dims) {
-  if (t.dim() != dims) throw RuntimeError(op, "(): ", what, " must be ", dims, "-dimensional, but has shape ", t.shape());
+  if (t.dim() != dims) throw RuntimeError(op, "(): ", what, " must be ", dims, "-dimensional, but is ", t.dim(), "-dimensional: shape ", t.shape());
 }
 
 void check_inner(const char* op, const Tensor& a, const Tensor& b, int64_t inner, int64_t theirs) {
@@ -200,12 +200,12 @@ OP("nn.functional.linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tens
 Tensor functional::linear(const Tensor& input, const Tensor& weight, const Tensor& bias) {
   if (weight.dim() != 1 && weight.dim() != 2) throw RuntimeError("linear(): weight must be 1- or 2-dimensional, but has shape ", weight.shape());
   check_product("linear", input, weight);
+  if (input.dim()) check_inner("linear", input, weight, input.size(-1), weight.size(-1));
   if (weight.dim() == 1 || !bias.defined() || bias.dim() != 1 || input.dim() == 0 || recording({&input, &weight, &bias})) {
     Tensor out = matmul(input, t(weight));
     return bias.defined() ? add(out, bias) : out;
   }
   // Nothing is recorded: the product is added onto rows of the bias, one pass less over the result.
-  check_inner("linear", input, weight, input.size(-1), weight.size(1));
   if (bias.dtype() != input.dtype() || bias.size(0) != weight.size(0)) return add(matmul(input, t(weight)), bias);
   Tensor rows = reshape(input, {input.numel() / std::max<int64_t>(input.size(-1), 1), input.size(-1)});
   Tensor out = clone(expand(bias, {rows.size(0), weight.size(0)}));

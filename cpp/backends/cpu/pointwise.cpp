@@ -91,7 +91,7 @@ void run_tiles(const Pointwise& k, const std::vector<Layout>& layouts, const Lay
 void pointwise(const Pointwise& k, const Launch& launch) {
   const Tensor& out = launch.out();
   const PointwiseEntry& entry = vector_kernels().pointwise(k.formula, compute_index(k.compute));
-  if (!entry.kernel) throw NotImplementedError("\"", name(k.formula), "\" not implemented for '", short_name(launch.in(0).dtype()), "'");
+  if (!entry.kernel) throw NotImplementedError(name(k.formula), "(): not implemented for tensors of ", name(launch.in(0).dtype()));
   DType result = result_type(entry, k.compute);
   bool check_divisor = is_integral(k.compute) && divides(k.formula);
   if (!check_divisor && all_direct(k, launch, result)) return run_direct(k, launch, entry.kernel);
