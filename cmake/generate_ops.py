@@ -126,7 +126,12 @@ class Op:
     def has_inplace(self) -> bool:
         first = self.arguments[0] if self.arguments else None
         derived = self.is_pointwise or ".inplace()" in self.chain
-        return derived and first is not None and first.type in ("Tensor", "Operand") and not self.name.startswith("__")
+        return (
+            derived
+            and first is not None
+            and first.type in ("Tensor", "Operand")
+            and not self.name.startswith("__")
+        )
 
     def cpp_result(self) -> str:
         if self.result_names:
@@ -220,7 +225,9 @@ def declarations(op: Op) -> list[str]:
     lines = [in_namespace(op, f"{op.cpp_result()} {op.name}({parameters(op, defaults=True)});")]
     for i, a in enumerate(op.passed):
         if a.type == "Operand":
-            args = ", ".join(f"wrapped_number({b.name})" if j == i else b.name for j, b in enumerate(op.passed))
+            args = ", ".join(
+                f"wrapped_number({b.name})" if j == i else b.name for j, b in enumerate(op.passed)
+            )
             lines.append(
                 in_namespace(
                     op,
@@ -292,7 +299,9 @@ def ops_source(ops: list[Op]) -> str:
         "  static const auto* index = [] {\n"
         "    auto* map = new std::unordered_map<std::string_view, size_t>;\n"
         f"    for (size_t i = 0; i < {len(ops)}; ++i) map->emplace(entries[i].schema, i);\n"
-        "    return map;\n  }();\n  return entries[index->at(schema)].row;\n}\n" + "\n".join(lines) + "\n}  // namespace mlx\n"
+        "    return map;\n  }();\n  return entries[index->at(schema)].row;\n}\n"
+        + "\n".join(lines)
+        + "\n}  // namespace mlx\n"
     )
 
 
@@ -302,12 +311,20 @@ def c_string(text: str) -> str:
 
 def argument_row(a: Argument) -> str:
     kind = a.type.rstrip("?").replace("[]", "List").replace("?", "")
-    kind = {"int": "Int", "float": "Float", "bool": "Bool", "str": "Str", "dtype": "Dtype", "device": "Device"}.get(
-        kind, kind
-    )
-    kind = {"intList": "IntList", "floatList": "FloatList", "layout": "Layout", "memory_format": "MemoryFormat"}.get(
-        kind, kind
-    )
+    kind = {
+        "int": "Int",
+        "float": "Float",
+        "bool": "Bool",
+        "str": "Str",
+        "dtype": "Dtype",
+        "device": "Device",
+    }.get(kind, kind)
+    kind = {
+        "intList": "IntList",
+        "floatList": "FloatList",
+        "layout": "Layout",
+        "memory_format": "MemoryFormat",
+    }.get(kind, kind)
     if a.type == "Tensor?[]":
         kind = "OptionalTensorList"
     optional = "true" if a.type.endswith("?") or a.default == "None" else "false"
@@ -332,7 +349,7 @@ def binding(index: int, op: Op, inplace: bool) -> tuple[str, str]:
     function = f"{op.namespace}::{name}" if op.namespace else name
     call = f"mlx::{function}({call_args})"
     if op.result_names and not inplace:
-        body = f"static PyTypeObject* type = result_type(\"{op.name}\", {{{', '.join(c_string(n) for n in op.result_names)}}}); return wrap_tuple(type, {call});"
+        body = f'static PyTypeObject* type = result_type("{op.name}", {{{", ".join(c_string(n) for n in op.result_names)}}}); return wrap_tuple(type, {call});'
     elif op.result == "()" and not inplace:
         body = f"{call}; return Py_NewRef(Py_None);"
     else:
@@ -341,7 +358,11 @@ def binding(index: int, op: Op, inplace: bool) -> tuple[str, str]:
         if a.name == "requires_grad":
             body = f"return a.with_grad({i}, {call});"
     args = ", ".join(argument_row(a) for a in op.arguments)
-    rows = f"static const Argument args_{tag}[] = {{{args}}};" if op.arguments else f"static const Argument* args_{tag} = nullptr;"
+    rows = (
+        f"static const Argument args_{tag}[] = {{{args}}};"
+        if op.arguments
+        else f"static const Argument* args_{tag} = nullptr;"
+    )
     path = op.path + ("_" if inplace else "")
     if inplace and not op.path.startswith(("nn.", "special.", "linalg.", "fft.")):
         path = f"Tensor.{name}"

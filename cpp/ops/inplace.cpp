@@ -85,7 +85,7 @@ void check_writable(const Tensor& self, const char* op) {
                            "Please clone() the tensor before performing the operation.");
   if (GradMode::enabled()) {
     if (self.requires_grad() && is_leaf(self) && !self.impl()->base)
-      throw RuntimeError(op, "(): a leaf Variable that requires grad is being used in an in-place operation.");
+      throw RuntimeError(op, "(): a leaf Variable that requires grad is being used in an in-place operation; write under mlx.no_grad() or to its detach().");
     if (self.impl()->base && self.impl()->base->requires_grad) {
       if (self.impl()->view_kind == ViewKind::NoGrad)
         throw RuntimeError(op, "(): A view was created in no_grad mode and is being modified inplace with grad mode enabled; make the view where the write is.");
@@ -93,7 +93,7 @@ void check_writable(const Tensor& self, const char* op) {
         throw RuntimeError(op, "(): This view is the output of a function that returns multiple views, which do not allow the output views to be modified inplace. Replace the inplace operation by an out-of-place one.");
     }
     if (self.impl()->base && self.impl()->base->requires_grad && is_leaf(Tensor(self.impl()->base)))
-      throw RuntimeError(op, "(): a view of a leaf Variable that requires grad is being used in an in-place operation.");
+      throw RuntimeError(op, "(): a view of a leaf Variable that requires grad is being used in an in-place operation; write under mlx.no_grad() or to its detach().");
   }
   if (self.impl()->inference && !GradMode::inference())
     throw RuntimeError(op, "(): Inplace update to inference tensor outside InferenceMode is not allowed.");
@@ -106,7 +106,7 @@ Tensor readable_copy(const Tensor& self, std::initializer_list<const Tensor*> ot
 Tensor assign_in_place(const Tensor& self, const Tensor& value, const char* op) {
   bool copying = std::string_view(op) == "copy_";
   if (!copying && !can_cast(value.dtype(), self.dtype()))
-    throw RuntimeError(op, "(): result type ", short_name(value.dtype()), " can't be cast to the desired output type ", short_name(self.dtype()));
+    throw RuntimeError(op, "(): result type ", value.dtype(), " can't be cast to the desired output type ", self.dtype());
   if (!copying && value.shape() != self.shape())
     throw RuntimeError(op, "(): output with shape ", self.shape(), " doesn't match the broadcast shape ", value.shape());
   bool record = recording({&self, &value}) || (GradMode::enabled() && self.impl()->base && self.impl()->base->requires_grad);

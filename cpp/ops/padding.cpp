@@ -150,7 +150,11 @@ Tensor embedding(const Tensor& input, const Tensor& weight, std::optional<int64_
   Tensor rows;
   {
     GradModeGuard off(false);
-    rows = index_select(weight, 0, index);
+    try {
+      rows = index_select(weight, 0, index);
+    } catch (const IndexError&) {  // named after the op that was called
+      throw IndexError("embedding(): index ", item(max(index)), " is out of bounds for dimension 0 with size ", count);
+    }
   }
   Shape shape = input.shape();
   shape.push_back(weight.size(1));

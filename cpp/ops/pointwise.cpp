@@ -94,7 +94,7 @@ Tensor pointwise_in_place(const Row& row, Operands operands, Params params) {
   DType common = common_dtype(row, operands);
   DType result = result_dtype(row, common);
   if (!can_cast(result, self.dtype()) && result != DType::Bool)
-    throw RuntimeError(row.public_name(), "_(): result type ", short_name(result), " can't be cast to the desired output type ", short_name(self.dtype()));
+    throw RuntimeError(row.public_name(), "_(): result type ", result, " can't be cast to the desired output type ", self.dtype());
   Shape room;
   const Shape& shape = common_shape(row, operands, room);
   if (shape != self.shape())

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlx import _C
-from mlx._C import *  # noqa: F403 - the ops: one name a row of the op table
+from mlx import (
+    _C,
+    _tensor,  # noqa: F401 - adds the methods of Tensor that are written in Python
+)
+from mlx._C import *
 from mlx._C import Size, Tensor, device, dtype
-from mlx import _tensor  # noqa: F401 - adds the methods of Tensor that are written in Python
 from mlx._constants import (
     channels_last,
     channels_last_3d,
@@ -29,14 +31,15 @@ from mlx._constants import (
     preserve_format,
     strided,
 )
-from mlx._functions import *  # noqa: F403
+from mlx._functions import *
 from mlx._interchange import asarray, from_dlpack, frombuffer
 from mlx._numbers import finfo, iinfo
 from mlx._printing import set_printoptions
-from mlx._sets import *  # noqa: F403
-from mlx._shaping import *  # noqa: F403
 from mlx._random import default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from mlx._sets import *
+from mlx._shaping import *
 from mlx.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+
 from mlx import autograd, nn  # isort: skip
 from mlx import linalg, special
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from math import e, inf, nan, pi
 
-__all__ = ["channels_last", "contiguous_format", "e", "inf", "layout", "memory_format", "nan", "newaxis", "pi"]
+__all__ = [
+    "channels_last",
+    "contiguous_format",
+    "e",
+    "inf",
+    "layout",
+    "memory_format",
+    "nan",
+    "newaxis",
+    "pi",
+]
 
 newaxis = None
 

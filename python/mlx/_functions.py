@@ -7,7 +7,16 @@ from typing import Any
 from mlx import _C
 from mlx._C import Tensor
 
-__all__ = ["chain_matmul", "einsum", "is_complex", "is_floating_point", "is_tensor", "numel", "tensordot", "typename"]
+__all__ = [
+    "chain_matmul",
+    "einsum",
+    "is_complex",
+    "is_floating_point",
+    "is_tensor",
+    "numel",
+    "tensordot",
+    "typename",
+]
 
 
 def is_tensor(obj: Any) -> bool:

@@ -125,7 +125,9 @@ def new_tensor(
     self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """A copy of `data` as a tensor of this one's dtype and device."""
-    return _C.tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+    return _C.tensor(
+        data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
+    )
 
 
 # ---- pickle and copy
@@ -153,7 +155,9 @@ def _storage_of(t: Tensor) -> _Storage:
 
 
 def _storage_of_bytes(data: bytes) -> _Storage:
-    return _Storage(_C._from_buffer(bytearray(data), _C.uint8, -1, 0) if data else _C.empty(0, dtype=_C.uint8))
+    return _Storage(
+        _C._from_buffer(bytearray(data), _C.uint8, -1, 0) if data else _C.empty(0, dtype=_C.uint8)
+    )
 
 
 def _rebuild(

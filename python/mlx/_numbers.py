@@ -10,7 +10,13 @@ from mlx._C import dtype
 __all__ = ["finfo", "iinfo"]
 
 # eps, largest and smallest normal number of bfloat16: 8 bits of exponent, 7 of fraction.
-_BFLOAT16 = {"bits": 16, "eps": 2.0**-7, "max": (2 - 2.0**-7) * 2.0**127, "tiny": 2.0**-126, "resolution": 0.01}
+_BFLOAT16 = {
+    "bits": 16,
+    "eps": 2.0**-7,
+    "max": (2 - 2.0**-7) * 2.0**127,
+    "tiny": 2.0**-126,
+    "resolution": 0.01,
+}
 
 
 class finfo:
@@ -27,7 +33,9 @@ class finfo:
     def __init__(self, type: dtype | None = None) -> None:
         real = (type or _C.get_default_dtype()).to_real()
         if not real.is_floating_point:
-            raise TypeError(f"mlx.finfo() requires a floating point dtype, not {real}; use mlx.iinfo to handle mlx.iinfo")
+            raise TypeError(
+                f"mlx.finfo() requires a floating point dtype, not {real}; use mlx.iinfo to handle mlx.iinfo"
+            )
         self.dtype = str(real).split(".")[-1]
         if real is _C.bfloat16:
             limits = _BFLOAT16
@@ -67,7 +75,9 @@ class iinfo:
 
     def __init__(self, type: dtype) -> None:
         if type.is_floating_point or type.is_complex or type is _C.bool:
-            raise TypeError(f"mlx.iinfo() requires an integer dtype, not {type}; use mlx.finfo for floating point")
+            raise TypeError(
+                f"mlx.iinfo() requires an integer dtype, not {type}; use mlx.finfo for floating point"
+            )
         self.dtype = str(type).split(".")[-1]
         info = np.iinfo(self.dtype)
         self.bits, self.min, self.max = info.bits, int(info.min), int(info.max)

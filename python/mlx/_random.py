@@ -40,7 +40,9 @@ def get_state(self: Generator) -> Tensor:
 def set_state(self: Generator, new_state: Tensor) -> Generator:
     """Go back to a state that get_state() gave."""
     if new_state.dtype is not _C.uint8 or new_state.numel() != 16:
-        raise RuntimeError(f"set_state(): expected 16 elements of uint8, got {new_state.numel()} of {new_state.dtype}")
+        raise RuntimeError(
+            f"set_state(): expected 16 elements of uint8, got {new_state.numel()} of {new_state.dtype}"
+        )
     raw = bytes(new_state.tolist())
     self._set_state(int.from_bytes(raw[:8], "little"), int.from_bytes(raw[8:], "little"))
     return self

@@ -31,7 +31,9 @@ def _list(tensors: tuple[Any, ...]) -> list[Tensor]:
     return list(tensors)
 
 
-def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None) -> Tensor | tuple[Tensor, ...]:
+def nonzero(
+    input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None
+) -> Tensor | tuple[Tensor, ...]:
     """The coordinates of the elements that are not zero, a row each; with `as_tuple`, a tensor a dimension.
 
     >>> import mlx

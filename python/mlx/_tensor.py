@@ -95,5 +95,29 @@ def _node_prehook(self: _C.Node, fn: Callable) -> RemovableHandle:
 _C.Node.register_hook = _node_hook
 _C.Node.register_prehook = _node_prehook
 
-for _method in (backward, register_hook, register_post_accumulate_grad_hook, numpy, __array__):
+
+def __complex__(self: Tensor) -> complex:
+    return complex(self.item())
+
+
+def __reversed__(self: Tensor) -> Tensor:
+    """The rows in reverse order."""
+    return self.flip(0) if self.dim() else self
+
+
+def as_subclass(self: Tensor, cls: type) -> Tensor:
+    """A tensor of the class `cls` with the same memory."""
+    return _C._make_subclass(cls, self.detach(), self.requires_grad)
+
+
+for _method in (
+    backward,
+    register_hook,
+    register_post_accumulate_grad_hook,
+    numpy,
+    __array__,
+    __complex__,
+    __reversed__,
+    as_subclass,
+):
     setattr(Tensor, _method.__name__, _method)

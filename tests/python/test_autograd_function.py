@@ -1,10 +1,9 @@
 """autograd.Function: differentiable functions written in Python."""
 
-import pytest
-from support import double
-
 import mlx
+import pytest
 from mlx.autograd import Function
+from support import double
 
 gradcheck, gradgradcheck = mlx.autograd.gradcheck, mlx.autograd.gradgradcheck
 

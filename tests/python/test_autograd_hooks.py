@@ -1,8 +1,7 @@
 """Hooks on tensors and on nodes."""
 
-import pytest
-
 import mlx
+import pytest
 
 
 def leaf(*values):

@@ -6,9 +6,8 @@ import doctest
 import importlib
 import pkgutil
 
-import pytest
-
 import mlx
+import pytest
 
 MODULES = sorted(m.name for m in pkgutil.walk_packages(mlx.__path__, "mlx.") if not m.name.endswith("._C"))
 OPS = sorted({(path, doc) for path, _, doc in mlx._C._op_schemas() if ">>>" in doc})

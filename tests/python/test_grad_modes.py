@@ -2,9 +2,8 @@
 
 import threading
 
-import pytest
-
 import mlx
+import pytest
 
 
 def leaf(*values):

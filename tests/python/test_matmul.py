@@ -1,5 +1,7 @@
 """Matrix products."""
 
+import mlx
+import mlx.nn.functional as F
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,9 +19,6 @@ from support import (
     strided,
     to_numpy,
 )
-
-import mlx
-import mlx.nn.functional as F
 
 gradcheck, gradgradcheck = mlx.autograd.gradcheck, mlx.autograd.gradgradcheck
 

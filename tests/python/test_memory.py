@@ -3,9 +3,8 @@
 import gc
 import os
 
-import pytest
-
 import mlx
+import pytest
 
 HUGE = 2**60
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import mlx
+import mlx.nn.functional as F
 import numpy as np
 import pytest
 import scipy.special as sp
@@ -20,9 +22,6 @@ from support import (
     strided,
     to_numpy,
 )
-
-import mlx
-import mlx.nn.functional as F
 
 gradcheck, gradgradcheck = mlx.autograd.gradcheck, mlx.autograd.gradgradcheck
 

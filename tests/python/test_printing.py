@@ -3,9 +3,8 @@
 import math
 import time
 
-import pytest
-
 import mlx
+import pytest
 
 REPRS = [
     (

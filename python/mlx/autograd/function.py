@@ -29,7 +29,9 @@ class FunctionContext:
         """Keep tensors for backward; changing one in place before then is detected."""
         for t in tensors:
             if t is not None and not isinstance(t, Tensor):
-                raise TypeError(f"save_for_backward can only save variables, but argument is {type(t).__name__}")
+                raise TypeError(
+                    f"save_for_backward can only save variables, but argument is {type(t).__name__}"
+                )
         self._to_save = tensors
 
     def save_for_forward(self, *tensors: Tensor | None) -> None:
@@ -96,9 +98,7 @@ class FunctionContext:
                     f"function {self._function.__name__}Backward returned {type(r).__name__} as gradient {i}; "
                     "expected a Tensor or None"
                 )
-        return tuple(
-            r for r, is_tensor in zip(results, self._input_is_tensor, strict=False) if is_tensor
-        )
+        return tuple(r for r, is_tensor in zip(results, self._input_is_tensor, strict=False) if is_tensor)
 
 
 class Function:
@@ -179,9 +179,13 @@ class Function:
             if not isinstance(out, Tensor) or id(out) in plain:
                 results.append(out.detach() if isinstance(out, Tensor) and id(out) in ids else out)
             elif id(out) in dirty and out.is_leaf and out.requires_grad:
-                raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+                raise RuntimeError(
+                    "a leaf Variable that requires grad is being used in an in-place operation."
+                )
             elif id(out) in ids and id(out) not in dirty:
-                results.append(out.view_as(out).detach())  # an input returned as it is: another tensor, same memory
+                results.append(
+                    out.view_as(out).detach()
+                )  # an input returned as it is: another tensor, same memory
             else:
                 results.append(out)
         recorded = [r if isinstance(r, Tensor) and id(r) not in plain else None for r in results]
@@ -223,4 +227,6 @@ class _NotDifferentiable(Function):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+        raise RuntimeError(
+            "trying to differentiate twice a function that was marked with @once_differentiable"
+        )

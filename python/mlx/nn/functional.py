@@ -32,7 +32,14 @@ def max_pool1d(
     With `return_indices` also where it lies, as a number into the length.
     """
     return _max_pool(
-        _C._max_pool1d, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices=return_indices
+        _C._max_pool1d,
+        input,
+        kernel_size,
+        stride,
+        padding,
+        dilation,
+        ceil_mode,
+        return_indices=return_indices,
     )
 
 
@@ -54,7 +61,14 @@ def max_pool2d(
     tensor([[[3.]]])
     """
     return _max_pool(
-        _C._max_pool2d, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices=return_indices
+        _C._max_pool2d,
+        input,
+        kernel_size,
+        stride,
+        padding,
+        dilation,
+        ceil_mode,
+        return_indices=return_indices,
     )
 
 
@@ -72,7 +86,14 @@ def max_pool3d(
     With `return_indices` also where it lies, as a number into the flattened volume.
     """
     return _max_pool(
-        _C._max_pool3d, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices=return_indices
+        _C._max_pool3d,
+        input,
+        kernel_size,
+        stride,
+        padding,
+        dilation,
+        ceil_mode,
+        return_indices=return_indices,
     )
 
 
