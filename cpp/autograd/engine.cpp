@@ -26,7 +26,9 @@ Tensor fit(Tensor grad, const OutputMeta& meta, const Node& from) {
     } catch (const RuntimeError&) {
       fits = false;
     }
-    if (!fits) throw RuntimeError("Function ", from.name(), " returned an invalid gradient: got shape ", grad.shape(), " but expected one compatible with ", meta.shape);
+    if (!fits)
+      throw RuntimeError("Function ", from.name(), " returned an invalid gradient: got shape ", grad.shape(),
+                         " but expected one compatible with ", meta.shape);
     grad = sum_to_size(grad, meta.shape);
   }
   if (grad.dtype() != meta.dtype) {
@@ -39,7 +41,8 @@ Tensor fit(Tensor grad, const OutputMeta& meta, const Node& from) {
 // One run of the engine: how many gradients each node still waits for, and what has arrived.
 class Pass {
  public:
-  Pass(const BackwardOptions& options, const std::vector<Edge>& targets, bool capture) : options_(options), captured_(targets.size()), capture_(capture) {
+  Pass(const BackwardOptions& options, const std::vector<Edge>& targets, bool capture)
+      : options_(options), captured_(targets.size()), capture_(capture) {
     for (size_t i = 0; i < targets.size(); ++i) {
       targets_[targets[i].node.get()].push_back({targets[i].output, i});
     }
@@ -173,7 +176,8 @@ class Pass {
     if (results.size() < node.next.size()) results.resize(node.next.size());
     if (GradMode::anomaly() && GradMode::anomaly_check_nan()) {
       for (size_t i = 0; i < results.size(); ++i) {
-        if (!results[i].defined() || !results[i].is_inexact() || !item(any(isnan(results[i]))).to_bool()) continue;
+        if (!results[i].defined() || !results[i].is_inexact() || !item(any(isnan(results[i]))).to_bool())
+          continue;
         warn_forward_line(node);
         throw RuntimeError("Function '", node.name(), "' returned nan values in its ", i, "th output.");
       }
@@ -183,7 +187,8 @@ class Pass {
 
   static void warn_forward_line(const Node& node) {
     auto* extras = node.extras_if_any();
-    if (extras && !extras->forward_trace.empty() && Node::report_trace) Node::report_trace(node.name(), extras->forward_trace);
+    if (extras && !extras->forward_trace.empty() && Node::report_trace)
+      Node::report_trace(node.name(), extras->forward_trace);
   }
 
   void pass_on(Node& node, Grads& results) {
@@ -210,23 +215,29 @@ class Pass {
 // The cotangent of a root: as given, or ones (the gradient of the sum).
 Tensor cotangent(const Tensor& root, const Tensor& given, size_t i) {
   if (!given.defined()) {
-    if (root.is_complex()) throw RuntimeError("grad can be implicitly created only for real outputs but got ", root.dtype());
+    if (root.is_complex())
+      throw RuntimeError("grad can be implicitly created only for real outputs but got ", root.dtype());
     return ones(root.shape(), root.dtype(), root.device());
   }
   if (given.shape() != root.shape())
-    throw RuntimeError("Mismatch in shape: grad_output[", i, "] has a shape of ", given.shape(), " and output[", i, "] has a shape of ", root.shape(), ".");
+    throw RuntimeError("Mismatch in shape: grad_output[", i, "] has a shape of ", given.shape(),
+                       " and output[", i, "] has a shape of ", root.shape(), ".");
   if (given.is_complex() != root.is_complex())
-    throw RuntimeError("For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: grad_output[", i,
-                       "] has a dtype of ", given.dtype(), " and output[", i, "] has a dtype of ", root.dtype(), ".");
+    throw RuntimeError(
+        "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in "
+        "dtype: grad_output[",
+        i, "] has a dtype of ", given.dtype(), " and output[", i, "] has a dtype of ", root.dtype(), ".");
   return given;
 }
 
-TensorList run(const TensorList& roots, const TensorList& grads, const TensorList& inputs, const BackwardOptions& options, bool capture) {
+TensorList run(const TensorList& roots, const TensorList& grads, const TensorList& inputs,
+               const BackwardOptions& options, bool capture) {
   std::vector<Edge> edges, targets;
   TensorList cotangents;
   for (size_t i = 0; i < roots.size(); ++i) {
     Edge e = gradient_edge(roots[i]);
-    if (!e.node) throw RuntimeError("element ", i, " of tensors does not require grad and does not have a grad_fn");
+    if (!e.node)
+      throw RuntimeError("element ", i, " of tensors does not require grad and does not have a grad_fn");
     edges.push_back(std::move(e));
     cotangents.push_back(cotangent(roots[i], i < grads.size() ? grads[i] : Tensor(), i));
   }
@@ -241,21 +252,27 @@ TensorList run(const TensorList& roots, const TensorList& grads, const TensorLis
 
 }  // namespace
 
-void run_backward(const TensorList& roots, const TensorList& grads, const TensorList& inputs, const BackwardOptions& options) {
+void run_backward(const TensorList& roots, const TensorList& grads, const TensorList& inputs,
+                  const BackwardOptions& options) {
   for (const Tensor& t : inputs)
     if (!is_leaf(t) && !autograd_meta(t).retains_grad) retain_grad(t);
   run(roots, grads, inputs, options, false);
 }
 
-TensorList gradients(const TensorList& roots, const TensorList& grads, const TensorList& inputs, const BackwardOptions& options) {
+TensorList gradients(const TensorList& roots, const TensorList& grads, const TensorList& inputs,
+                     const BackwardOptions& options) {
   TensorList out = run(roots, grads, inputs, options, true);
   for (size_t i = 0; i < out.size(); ++i)
     if (!out[i].defined() && !options.allow_unused)
-      throw RuntimeError("One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior.");
+      throw RuntimeError(
+          "One of the differentiated Tensors appears to not have been used in the graph. Set "
+          "allow_unused=True if this is the desired behavior.");
   return out;
 }
 
-Tensor sum_of_gradients(const Tensor& a, const Tensor& b, bool in_place) { return in_place ? add_(a, b) : add(a, b); }
+Tensor sum_of_gradients(const Tensor& a, const Tensor& b, bool in_place) {
+  return in_place ? add_(a, b) : add(a, b);
+}
 
 Tensor own_gradient(const Tensor& grad, const Tensor& leaf) {
   // The arriving tensor becomes `.grad` itself when nobody else sees its memory and it is laid out

@@ -13,9 +13,11 @@ struct BackwardOptions {
 
 // Adds the gradients of `roots` (with cotangents `grads`, ones where undefined) to the leaves.
 // With `inputs`, only to those.
-void run_backward(const TensorList& roots, const TensorList& grads, const TensorList& inputs, const BackwardOptions& options);
+void run_backward(const TensorList& roots, const TensorList& grads, const TensorList& inputs,
+                  const BackwardOptions& options);
 
 // The gradients of `roots` with respect to `inputs`; nothing is accumulated.
-TensorList gradients(const TensorList& roots, const TensorList& grads, const TensorList& inputs, const BackwardOptions& options);
+TensorList gradients(const TensorList& roots, const TensorList& grads, const TensorList& inputs,
+                     const BackwardOptions& options);
 
 }  // namespace mlx

@@ -19,7 +19,9 @@ struct Launch {
   std::span<const Tensor* const> inputs;
 
   template <class K>
-  const K& as() const { return *static_cast<const K*>(params); }
+  const K& as() const {
+    return *static_cast<const K*>(params);
+  }
   const Tensor& out(size_t i = 0) const { return *outputs[i]; }
   const Tensor& in(size_t i) const { return *inputs[i]; }
 };
@@ -59,9 +61,14 @@ struct LongWork {
 void set_long_work(LongWork hooks);
 
 template <class K>
-void launch(const K& kernel, std::initializer_list<const Tensor*> outputs, std::initializer_list<const Tensor*> inputs) {
+void launch(const K& kernel, std::initializer_list<const Tensor*> outputs,
+            std::initializer_list<const Tensor*> inputs) {
   static_assert(std::is_trivially_copyable_v<K>);
-  launch({kernel_number<K>(), &kernel, sizeof(K), {outputs.begin(), outputs.size()}, {inputs.begin(), inputs.size()}});
+  launch({kernel_number<K>(),
+          &kernel,
+          sizeof(K),
+          {outputs.begin(), outputs.size()},
+          {inputs.begin(), inputs.size()}});
 }
 
 template <class K>

@@ -39,10 +39,10 @@ struct Sequence {
 
 enum class Reduction : uint8_t { Sum, Prod, Max, Min, SquaredDeviation, Any, All };
 
-// out = in reduced over the dimensions in which out has size 1 (and in has not), then divided by `divisor`, then
-// its square root if asked. Elements are converted to the compute type `compute` (ignored by Any and All, which
-// write 0 and 1); totals of floats are kept in double. Max and Min pass NaN on. SquaredDeviation sums
-// (in - mean) ** 2, where the second input, float64 of out's shape, is the mean (missing: zero).
+// out = in reduced over the dimensions in which out has size 1 (and in has not), then divided by `divisor`,
+// then its square root if asked. Elements are converted to the compute type `compute` (ignored by Any and
+// All, which write 0 and 1); totals of floats are kept in double. Max and Min pass NaN on. SquaredDeviation
+// sums (in - mean) ** 2, where the second input, float64 of out's shape, is the mean (missing: zero).
 struct Reduce {
   static constexpr const char* name = "reduce";
   Reduction kind;
@@ -51,8 +51,8 @@ struct Reduce {
   bool root = false;
 };
 
-// (values, indices): the largest (or smallest) element over the one dimension in which out has size 1, and the first
-// place it is at. NaN counts as larger and as smaller than everything.
+// (values, indices): the largest (or smallest) element over the one dimension in which out has size 1, and
+// the first place it is at. NaN counts as larger and as smaller than everything.
 struct ArgReduce {
   static constexpr const char* name = "arg_reduce";
   bool largest;
@@ -73,8 +73,8 @@ struct LogSumExp {
   static constexpr const char* name = "logsumexp";
 };
 
-// (sums, losses): logsumexp of each row of float32 logits, and that minus the logit of the row's label; a negative
-// label is ignored (loss 0).
+// (sums, losses): logsumexp of each row of float32 logits, and that minus the logit of the row's label; a
+// negative label is ignored (loss 0).
 struct CrossEntropy {
   static constexpr const char* name = "cross_entropy";
 };
@@ -83,8 +83,8 @@ struct CrossEntropyGradient {
   static constexpr const char* name = "cross_entropy_gradient";
 };
 
-// (out, mean, rstd) of (x, weight?, bias?): rows of a float32 or float64 matrix normalised; uncentred ones are
-// divided by their root mean square only.
+// (out, mean, rstd) of (x, weight?, bias?): rows of a float32 or float64 matrix normalised; uncentred ones
+// are divided by their root mean square only.
 struct LayerNorm {
   static constexpr const char* name = "layer_norm";
   double eps;
@@ -111,8 +111,8 @@ struct ChannelGradient {
   bool training;
 };
 
-// Ordering kernels work on the rows of a matrix without gaps, of any real dtype or bool; NaN counts as the largest.
-// (values, indices): the rows in order; equal elements keep theirs.
+// Ordering kernels work on the rows of a matrix without gaps, of any real dtype or bool; NaN counts as the
+// largest. (values, indices): the rows in order; equal elements keep theirs.
 struct Sort {
   static constexpr const char* name = "sort";
   bool descending;
@@ -122,8 +122,8 @@ struct TopK {
   static constexpr const char* name = "topk";
   bool largest;
 };
-// (values, indices) of shape (rows): the element that would be k-th (from 0) in the sorted row; the median, the lower
-// one of two, NaN if there is one; or the median of what is not NaN.
+// (values, indices) of shape (rows): the element that would be k-th (from 0) in the sorted row; the median,
+// the lower one of two, NaN if there is one; or the median of what is not NaN.
 enum class Selection : uint8_t { Kth, Median, NanMedian };
 struct Select {
   static constexpr const char* name = "select";
@@ -134,8 +134,8 @@ struct Select {
 struct Mode {
   static constexpr const char* name = "mode";
 };
-// out[r, i] = how many of the sorted boundaries[r] are below values[r, i] (or not above it, if right). One row of
-// boundaries may serve all.
+// out[r, i] = how many of the sorted boundaries[r] are below values[r, i] (or not above it, if right). One
+// row of boundaries may serve all.
 struct SearchSorted {
   static constexpr const char* name = "searchsorted";
   bool right;
@@ -151,8 +151,8 @@ struct RowOrder {
 
 enum class Scanning : uint8_t { Sum, Prod, Max, Min, LogSumExp };
 
-// Running totals over the middle dimension of a tensor (outer, n, inner) without gaps, of a compute type; outputs
-// have the same shape. Max and Min have a second output, the int64 place of the last extreme so far.
+// Running totals over the middle dimension of a tensor (outer, n, inner) without gaps, of a compute type;
+// outputs have the same shape. Max and Min have a second output, the int64 place of the last extreme so far.
 struct Scan {
   static constexpr const char* name = "scan";
   Scanning kind;
@@ -220,7 +220,8 @@ struct AdaptiveMaxPool {
   static constexpr const char* name = "adaptive_max_pool";
 };
 
-// ---- elements by index (ops/indexing.cpp). Index values are checked: IndexError names the op, `dim` and `size`.
+// ---- elements by index (ops/indexing.cpp). Index values are checked: IndexError names the op, `dim` and
+// `size`.
 
 // How a written element joins the one that is there. Max and Min pass NaN on.
 enum class Update : uint8_t { Set, Add, Mul, Max, Min };
@@ -240,8 +241,8 @@ struct GatherRows {
   int before;
 };
 
-// out[b, a] moved by offsets[n] elements joins values[b, n, a], in the order of n. Inputs: offsets, values (of
-// out's dtype).
+// out[b, a] moved by offsets[n] elements joins values[b, n, a], in the order of n. Inputs: offsets, values
+// (of out's dtype).
 struct ScatterRows {
   static constexpr const char* name = "scatter_rows";
   int before;
@@ -255,8 +256,8 @@ struct Gather {
   int64_t dim;
 };
 
-// out[.., index[.., i, ..], ..] along `dim` joins source[.., i, ..], in the order of i. Inputs: index (int64),
-// source (of the index's shape, of out's dtype).
+// out[.., index[.., i, ..], ..] along `dim` joins source[.., i, ..], in the order of i. Inputs: index
+// (int64), source (of the index's shape, of out's dtype).
 struct Scatter {
   static constexpr const char* name = "scatter";
   const char* op;
@@ -270,14 +271,15 @@ struct CountNonzero {
   int64_t piece;
 };
 
-// The coordinates of in's nonzero elements, a row each: out is (count, ndim), int64. Inputs: in, and the counts
-// of CountNonzero with the same `piece`.
+// The coordinates of in's nonzero elements, a row each: out is (count, ndim), int64. Inputs: in, and the
+// counts of CountNonzero with the same `piece`.
 struct Nonzero {
   static constexpr const char* name = "nonzero";
   int64_t piece;
 };
 
-// out = in where column - row <= diagonal (the lower triangle; `upper`: >=) of the last two dimensions, else zero.
+// out = in where column - row <= diagonal (the lower triangle; `upper`: >=) of the last two dimensions, else
+// zero.
 struct Triangle {
   static constexpr const char* name = "triangle";
   int64_t diagonal;
@@ -333,8 +335,8 @@ struct RandomPermutation {
   uint64_t seed, position;
 };
 
-// out[r] = numbers of columns drawn with probabilities in proportion to in[r]: in is (rows, columns), float64, out
-// (rows, draws), int64; both contiguous.
+// out[r] = numbers of columns drawn with probabilities in proportion to in[r]: in is (rows, columns),
+// float64, out (rows, draws), int64; both contiguous.
 struct RandomChoice {
   static constexpr const char* name = "random_choice";
   uint64_t seed, position;

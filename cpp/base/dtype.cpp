@@ -3,10 +3,12 @@
 namespace mlx {
 namespace {
 
-constexpr const char* kNames[kDTypeCount] = {"bool",    "uint8",    "int8",    "int16",   "int32",     "int64",
-                                             "float16", "bfloat16", "float32", "float64", "complex64", "complex128"};
-constexpr const char* kShortNames[kDTypeCount] = {"Bool", "Byte",     "Char",  "Short",  "Int",          "Long",
-                                                  "Half", "BFloat16", "Float", "Double", "ComplexFloat", "ComplexDouble"};
+constexpr const char* kNames[kDTypeCount] = {"bool",    "uint8",   "int8",      "int16",
+                                             "int32",   "int64",   "float16",   "bfloat16",
+                                             "float32", "float64", "complex64", "complex128"};
+constexpr const char* kShortNames[kDTypeCount] = {"Bool",  "Byte",   "Char",         "Short",
+                                                  "Int",   "Long",   "Half",         "BFloat16",
+                                                  "Float", "Double", "ComplexFloat", "ComplexDouble"};
 DType g_default_dtype = DType::Float32;
 
 enum class Kind { Bool, Integral, Floating, Complex };
@@ -53,12 +55,16 @@ DType to_complex(DType t) {
 
 DType compute_type(DType t) {
   switch (t) {
-    case DType::Bool: return DType::UInt8;
+    case DType::Bool:
+      return DType::UInt8;
     case DType::Int8:
-    case DType::Int16: return DType::Int32;
+    case DType::Int16:
+      return DType::Int32;
     case DType::Float16:
-    case DType::BFloat16: return DType::Float32;
-    default: return t;
+    case DType::BFloat16:
+      return DType::Float32;
+    default:
+      return t;
   }
 }
 

@@ -11,7 +11,18 @@
 namespace mlx {
 
 enum class DType : uint8_t {
-  Bool, UInt8, Int8, Int16, Int32, Int64, Float16, BFloat16, Float32, Float64, Complex64, Complex128,
+  Bool,
+  UInt8,
+  Int8,
+  Int16,
+  Int32,
+  Int64,
+  Float16,
+  BFloat16,
+  Float32,
+  Float64,
+  Complex64,
+  Complex128,
 };
 inline constexpr int kDTypeCount = 12;
 
@@ -45,22 +56,35 @@ DType compute_type(DType t);
 DType default_dtype();
 void set_default_dtype(DType t);
 
-// Calls f with a value of the C++ type that stores `t`:  visit(t, [&](auto zero) { using T = decltype(zero); ... })
+// Calls f with a value of the C++ type that stores `t`:  visit(t, [&](auto zero) { using T = decltype(zero);
+// ... })
 template <class F>
 decltype(auto) visit(DType t, F&& f) {
   switch (t) {
-    case DType::Bool: return f(bool{});
-    case DType::UInt8: return f(uint8_t{});
-    case DType::Int8: return f(int8_t{});
-    case DType::Int16: return f(int16_t{});
-    case DType::Int32: return f(int32_t{});
-    case DType::Int64: return f(int64_t{});
-    case DType::Float16: return f(Half{});
-    case DType::BFloat16: return f(BFloat16{});
-    case DType::Float32: return f(float{});
-    case DType::Float64: return f(double{});
-    case DType::Complex64: return f(std::complex<float>{});
-    case DType::Complex128: break;
+    case DType::Bool:
+      return f(bool{});
+    case DType::UInt8:
+      return f(uint8_t{});
+    case DType::Int8:
+      return f(int8_t{});
+    case DType::Int16:
+      return f(int16_t{});
+    case DType::Int32:
+      return f(int32_t{});
+    case DType::Int64:
+      return f(int64_t{});
+    case DType::Float16:
+      return f(Half{});
+    case DType::BFloat16:
+      return f(BFloat16{});
+    case DType::Float32:
+      return f(float{});
+    case DType::Float64:
+      return f(double{});
+    case DType::Complex64:
+      return f(std::complex<float>{});
+    case DType::Complex128:
+      break;
   }
   return f(std::complex<double>{});
 }
@@ -70,17 +94,24 @@ template <class F>
 decltype(auto) visit_compute(DType t, F&& f) {
   switch (t) {
     case DType::Bool:
-    case DType::UInt8: return f(uint8_t{});
+    case DType::UInt8:
+      return f(uint8_t{});
     case DType::Int8:
     case DType::Int16:
-    case DType::Int32: return f(int32_t{});
-    case DType::Int64: return f(int64_t{});
+    case DType::Int32:
+      return f(int32_t{});
+    case DType::Int64:
+      return f(int64_t{});
     case DType::Float16:
     case DType::BFloat16:
-    case DType::Float32: return f(float{});
-    case DType::Float64: return f(double{});
-    case DType::Complex64: return f(std::complex<float>{});
-    case DType::Complex128: break;
+    case DType::Float32:
+      return f(float{});
+    case DType::Float64:
+      return f(double{});
+    case DType::Complex64:
+      return f(std::complex<float>{});
+    case DType::Complex128:
+      break;
   }
   return f(std::complex<double>{});
 }

@@ -23,12 +23,26 @@ struct Error : std::runtime_error {
       : std::runtime_error(str(first, second, rest...)) {}
 };
 
-struct TypeError : Error { using Error::Error; };
-struct ValueError : Error { using Error::Error; };
-struct IndexError : Error { using Error::Error; };
-struct RuntimeError : Error { using Error::Error; };
-struct NotImplementedError : Error { using Error::Error; };
-struct LinAlgError : Error { using Error::Error; };
-struct OutOfMemoryError : Error { using Error::Error; };
+struct TypeError : Error {
+  using Error::Error;
+};
+struct ValueError : Error {
+  using Error::Error;
+};
+struct IndexError : Error {
+  using Error::Error;
+};
+struct RuntimeError : Error {
+  using Error::Error;
+};
+struct NotImplementedError : Error {
+  using Error::Error;
+};
+struct LinAlgError : Error {
+  using Error::Error;
+};
+struct OutOfMemoryError : Error {
+  using Error::Error;
+};
 
 }  // namespace mlx

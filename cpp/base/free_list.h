@@ -28,7 +28,9 @@ class FreeList {
   }
 
  private:
-  struct Link { Link* next; };
+  struct Link {
+    Link* next;
+  };
   static constexpr size_t kLimit = 4096;
 
   static FreeList& local() {

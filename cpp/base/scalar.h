@@ -38,12 +38,16 @@ class Scalar {
   // The value as a tensor element of type T.
   template <class T>
   T to() const {
-    if constexpr (std::is_same_v<T, bool>) return to_bool();
+    if constexpr (std::is_same_v<T, bool>)
+      return to_bool();
     else if constexpr (std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>)
       return T(to_complex());
-    else if constexpr (std::integral<T>) return static_cast<T>(to_int());
-    else if constexpr (std::floating_point<T>) return static_cast<T>(to_double());
-    else return T(static_cast<float>(to_double()));
+    else if constexpr (std::integral<T>)
+      return static_cast<T>(to_int());
+    else if constexpr (std::floating_point<T>)
+      return static_cast<T>(to_double());
+    else
+      return T(static_cast<float>(to_double()));
   }
 
   bool equals(double v) const { return !is_complex() ? to_double() == v : real_ == v && imag_ == 0; }
@@ -69,10 +73,14 @@ class Scalar {
 
 inline DType Scalar::dtype() const {
   switch (kind_) {
-    case Kind::Bool: return DType::Bool;
-    case Kind::Int: return DType::Int64;
-    case Kind::Float: return default_dtype();
-    case Kind::Complex: break;
+    case Kind::Bool:
+      return DType::Bool;
+    case Kind::Int:
+      return DType::Int64;
+    case Kind::Float:
+      return default_dtype();
+    case Kind::Complex:
+      break;
   }
   return mlx::to_complex(default_dtype());
 }

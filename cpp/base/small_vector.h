@@ -20,8 +20,13 @@ class SmallVector {
   explicit SmallVector(size_t n, const T& value = T{}) { resize(n, value); }
   SmallVector(std::initializer_list<T> items) { assign(items.begin(), items.end()); }
   template <class It>
-    requires requires(It it) { *it; ++it; }
-  SmallVector(It first, It last) { assign(first, last); }
+    requires requires(It it) {
+      *it;
+      ++it;
+    }
+  SmallVector(It first, It last) {
+    assign(first, last);
+  }
   SmallVector(std::span<const T> items) { assign(items.begin(), items.end()); }
   SmallVector(const std::vector<T>& items) { assign(items.begin(), items.end()); }
   SmallVector(const SmallVector& o) { assign(o.begin(), o.end()); }

@@ -48,30 +48,45 @@ double real_of(PyObject* o) {
 bool accepts(const Argument& a, PyObject* v) {
   if (v == Py_None) return a.optional;
   switch (a.kind) {
-    case Kind::Tensor: return is_tensor(v);
-    case Kind::Operand: return is_tensor(v) || is_number(v);
-    case Kind::TensorList: return is_sequence(v) && all_of(v, is_tensor);
+    case Kind::Tensor:
+      return is_tensor(v);
+    case Kind::Operand:
+      return is_tensor(v) || is_number(v);
+    case Kind::TensorList:
+      return is_sequence(v) && all_of(v, is_tensor);
     case Kind::OptionalTensorList:
       return is_sequence(v) && all_of(v, [](PyObject* o) { return o == Py_None || is_tensor(o); });
-    case Kind::Scalar: return is_number(v) || (is_tensor(v) && tensor_of(v).dim() == 0);
-    case Kind::Int: return is_integer(v);
-    case Kind::IntList: return is_sequence(v) ? all_of(v, is_integer) : a.size > 0 && is_integer(v);
-    case Kind::Float: return is_real(v);
-    case Kind::FloatList: return is_sequence(v) ? all_of(v, is_real) : a.size > 0 && is_real(v);
-    case Kind::Bool: return PyBool_Check(v) || (is_number(v) && !PyFloat_Check(v)) || (is_tensor(v) && tensor_of(v).dtype() == DType::Bool);
-    case Kind::Str: return PyUnicode_Check(v);
-    case Kind::Dtype: return is_dtype(v);
-    case Kind::Device: return is_device(v);
-    case Kind::Generator: return py::isinstance<Generator>(v);
+    case Kind::Scalar:
+      return is_number(v) || (is_tensor(v) && tensor_of(v).dim() == 0);
+    case Kind::Int:
+      return is_integer(v);
+    case Kind::IntList:
+      return is_sequence(v) ? all_of(v, is_integer) : a.size > 0 && is_integer(v);
+    case Kind::Float:
+      return is_real(v);
+    case Kind::FloatList:
+      return is_sequence(v) ? all_of(v, is_real) : a.size > 0 && is_real(v);
+    case Kind::Bool:
+      return PyBool_Check(v) || (is_number(v) && !PyFloat_Check(v)) ||
+             (is_tensor(v) && tensor_of(v).dtype() == DType::Bool);
+    case Kind::Str:
+      return PyUnicode_Check(v);
+    case Kind::Dtype:
+      return is_dtype(v);
+    case Kind::Device:
+      return is_device(v);
+    case Kind::Generator:
+      return py::isinstance<Generator>(v);
     case Kind::Layout:
-    case Kind::MemoryFormat: break;
+    case Kind::MemoryFormat:
+      break;
   }
   return true;
 }
 
 void Args::wrong(int i, const char* expected) const {
-  throw TypeError(op_.short_name(), "(): argument '", op_.arguments[i].name, "' (position ", i + 1, ") must be ", expected,
-                  ", not ", values_[i] ? Py_TYPE(values_[i])->tp_name : "missing");
+  throw TypeError(op_.short_name(), "(): argument '", op_.arguments[i].name, "' (position ", i + 1,
+                  ") must be ", expected, ", not ", values_[i] ? Py_TYPE(values_[i])->tp_name : "missing");
 }
 
 const Tensor& Args::tensor(int i) const {
@@ -150,7 +165,8 @@ std::vector<double> Args::reals(int i) const {
     return std::vector<double>(static_cast<size_t>(std::max(op_.arguments[i].size, 1)), real_of(v));
   }
   std::vector<double> out;
-  for (Py_ssize_t k = 0, n = PySequence_Fast_GET_SIZE(v); k < n; ++k) out.push_back(real_of(PySequence_Fast_GET_ITEM(v, k)));
+  for (Py_ssize_t k = 0, n = PySequence_Fast_GET_SIZE(v); k < n; ++k)
+    out.push_back(real_of(PySequence_Fast_GET_ITEM(v, k)));
   return out;
 }
 

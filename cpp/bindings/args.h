@@ -6,14 +6,27 @@
 #include <vector>
 
 #include "bindings/python.h"
-
 #include "ops/generator.h"
 
 namespace mlx::bindings {
 
 enum class Kind : uint8_t {
-  Tensor, Operand, TensorList, OptionalTensorList, Scalar, Int, IntList, Float, FloatList, Bool, Str, Dtype, Device,
-  Generator, Layout, MemoryFormat,
+  Tensor,
+  Operand,
+  TensorList,
+  OptionalTensorList,
+  Scalar,
+  Int,
+  IntList,
+  Float,
+  FloatList,
+  Bool,
+  Str,
+  Dtype,
+  Device,
+  Generator,
+  Layout,
+  MemoryFormat,
 };
 
 struct Argument {
@@ -34,7 +47,9 @@ class Args {
   const Tensor& tensor(int i) const;
   const Tensor& optional_tensor(int i) const;
   Tensor operand(int i) const;
-  Tensor operand(int i, const Scalar& otherwise) const { return values_[i] ? operand(i) : wrapped_number(otherwise); }
+  Tensor operand(int i, const Scalar& otherwise) const {
+    return values_[i] ? operand(i) : wrapped_number(otherwise);
+  }
   Tensor optional_operand(int i) const { return given(i) ? operand(i) : Tensor(); }
   TensorList tensors(int i) const;
   TensorList optional_tensors(int i) const { return given(i) ? tensors(i) : TensorList(); }
@@ -47,7 +62,9 @@ class Args {
   double real(int i) const;
   double real(int i, double otherwise) const { return values_[i] ? real(i) : otherwise; }
   std::vector<double> reals(int i) const;
-  std::vector<double> reals(int i, std::vector<double> otherwise) const { return values_[i] ? reals(i) : otherwise; }
+  std::vector<double> reals(int i, std::vector<double> otherwise) const {
+    return values_[i] ? reals(i) : otherwise;
+  }
   bool boolean(int i) const;
   bool boolean(int i, bool otherwise) const { return values_[i] ? boolean(i) : otherwise; }
   std::string string(int i) const;
@@ -56,14 +73,22 @@ class Args {
 
   std::optional<Scalar> optional_scalar(int i) const { return maybe(i, &Args::scalar_); }
   std::optional<int64_t> optional_integer(int i) const { return maybe(i, &Args::integer_); }
-  std::optional<int64_t> optional_integer(int i, int64_t otherwise) const { return values_[i] ? optional_integer(i) : otherwise; }
+  std::optional<int64_t> optional_integer(int i, int64_t otherwise) const {
+    return values_[i] ? optional_integer(i) : otherwise;
+  }
   std::optional<Shape> optional_ints(int i) const { return maybe(i, &Args::ints_); }
-  std::optional<Shape> optional_ints(int i, const Shape& otherwise) const { return values_[i] ? optional_ints(i) : otherwise; }
+  std::optional<Shape> optional_ints(int i, const Shape& otherwise) const {
+    return values_[i] ? optional_ints(i) : otherwise;
+  }
   std::optional<double> optional_real(int i) const { return maybe(i, &Args::real_); }
-  std::optional<double> optional_real(int i, double otherwise) const { return values_[i] ? optional_real(i) : otherwise; }
+  std::optional<double> optional_real(int i, double otherwise) const {
+    return values_[i] ? optional_real(i) : otherwise;
+  }
   std::optional<std::vector<double>> optional_reals(int i) const { return maybe(i, &Args::reals_); }
   std::optional<bool> optional_boolean(int i) const { return maybe(i, &Args::boolean_); }
-  std::optional<bool> optional_boolean(int i, bool otherwise) const { return values_[i] ? optional_boolean(i) : otherwise; }
+  std::optional<bool> optional_boolean(int i, bool otherwise) const {
+    return values_[i] ? optional_boolean(i) : otherwise;
+  }
   std::optional<std::string> optional_string(int i) const { return maybe(i, &Args::string_); }
   std::optional<std::string> optional_string(int i, const char* otherwise) const {
     return values_[i] ? optional_string(i) : std::optional<std::string>(otherwise);

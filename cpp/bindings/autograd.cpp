@@ -1,9 +1,8 @@
 // The tape as Python sees it: backward(), grad modes, hooks, nodes, and the C++ half of autograd.Function.
 
-#include "autograd/engine.h"
-
 #include <map>
 
+#include "autograd/engine.h"
 #include "bindings/tensor_type.h"
 #include "ops.h"
 #include "ops/pointwise.h"
@@ -37,9 +36,11 @@ TensorHook tensor_hook(py::object f) {
     py::gil_scoped_acquire gil;
     py::object result = (*f)(grad);
     if (result.is_none()) return {};
-    if (!is_tensor(result.ptr())) throw TypeError("hook has to return a Tensor or None, not ", Py_TYPE(result.ptr())->tp_name);
+    if (!is_tensor(result.ptr()))
+      throw TypeError("hook has to return a Tensor or None, not ", Py_TYPE(result.ptr())->tp_name);
     Tensor t = tensor_of(result.ptr());
-    if (t.shape() != grad.shape()) throw RuntimeError("hook has changed the size of value: from ", grad.shape(), " to ", t.shape());
+    if (t.shape() != grad.shape())
+      throw RuntimeError("hook has changed the size of value: from ", grad.shape(), " to ", t.shape());
     return t;
   };
 }
@@ -106,46 +107,56 @@ void add_nodes(py::module_& m) {
   py::class_<Node, Ref<Node>>(m, "Node", py::dynamic_attr(), "A recorded op of the tape.")
       .def("name", &Node::name)
       .def("__repr__", [](const Node& n) { return "<" + n.name() + ">"; })
-      .def("__eq__", [](const Node& a, py::object b) { return py::isinstance<Node>(b) && &a == &py::cast<const Node&>(b); })
+      .def("__eq__", [](const Node& a,
+                        py::object b) { return py::isinstance<Node>(b) && &a == &py::cast<const Node&>(b); })
       .def("__hash__", [](const Node& n) { return reinterpret_cast<uintptr_t>(&n) >> 4; })
-      .def_property_readonly("next_functions", [](const Node& n) {
-        py::tuple out(n.next.size());
-        for (size_t i = 0; i < n.next.size(); ++i)
-          out[i] = py::make_tuple(steal(wrap_node(n.next[i].node)), n.next[i].output);
-        return out;
-      })
-      .def_property_readonly("variable", [](Node& n) {
-        auto* accumulate = dynamic_cast<AccumulateGrad*>(&n);
-        if (!accumulate) throw py::attribute_error("only AccumulateGrad nodes have a variable");
-        return accumulate->leaf();
-      })
+      .def_property_readonly("next_functions",
+                             [](const Node& n) {
+                               py::tuple out(n.next.size());
+                               for (size_t i = 0; i < n.next.size(); ++i)
+                                 out[i] = py::make_tuple(steal(wrap_node(n.next[i].node)), n.next[i].output);
+                               return out;
+                             })
+      .def_property_readonly("variable",
+                             [](Node& n) {
+                               auto* accumulate = dynamic_cast<AccumulateGrad*>(&n);
+                               if (!accumulate)
+                                 throw py::attribute_error("only AccumulateGrad nodes have a variable");
+                               return accumulate->leaf();
+                             })
       // The node of a Python function has the attributes that its forward set on ctx.
-      .def("__getattr__", [](Node& n, const std::string& attribute) -> py::object {
-        auto* node = dynamic_cast<PythonNode*>(&n);
-        if (!node) throw py::attribute_error("'" + n.name() + "' object has no attribute '" + attribute + "'");
-        return node->context().attr(attribute.c_str());
-      })
-      .def_property_readonly("context", [](Node& n) -> py::object {
-        auto* node = dynamic_cast<PythonNode*>(&n);
-        return node ? node->context() : py::none();
-      })
+      .def("__getattr__",
+           [](Node& n, const std::string& attribute) -> py::object {
+             auto* node = dynamic_cast<PythonNode*>(&n);
+             if (!node)
+               throw py::attribute_error("'" + n.name() + "' object has no attribute '" + attribute + "'");
+             return node->context().attr(attribute.c_str());
+           })
+      .def_property_readonly("context",
+                             [](Node& n) -> py::object {
+                               auto* node = dynamic_cast<PythonNode*>(&n);
+                               return node ? node->context() : py::none();
+                             })
       .def_property_readonly("_sequence", [](const Node& n) { return n.sequence(); })
-      .def("_register_hook", [](Node& n, py::object f) {
-        int64_t id = next_hook_id();
-        n.extras().post_hooks.emplace_back(id, [f = shared_callable(std::move(f))](Grads& results, const Grads& grads) {
-          py::gil_scoped_acquire gil;
-          replace(results, (*f)(grads_tuple(results), grads_tuple(grads)));
-        });
-        return id;
-      })
-      .def("_register_prehook", [](Node& n, py::object f) {
-        int64_t id = next_hook_id();
-        n.extras().pre_hooks.emplace_back(id, [f = shared_callable(std::move(f))](Grads& grads) {
-          py::gil_scoped_acquire gil;
-          replace(grads, (*f)(grads_tuple(grads)));
-        });
-        return id;
-      })
+      .def("_register_hook",
+           [](Node& n, py::object f) {
+             int64_t id = next_hook_id();
+             n.extras().post_hooks.emplace_back(
+                 id, [f = shared_callable(std::move(f))](Grads& results, const Grads& grads) {
+                   py::gil_scoped_acquire gil;
+                   replace(results, (*f)(grads_tuple(results), grads_tuple(grads)));
+                 });
+             return id;
+           })
+      .def("_register_prehook",
+           [](Node& n, py::object f) {
+             int64_t id = next_hook_id();
+             n.extras().pre_hooks.emplace_back(id, [f = shared_callable(std::move(f))](Grads& grads) {
+               py::gil_scoped_acquire gil;
+               replace(grads, (*f)(grads_tuple(grads)));
+             });
+             return id;
+           })
       .def("_remove_hook", [](Node& n, int64_t id) {
         std::erase_if(n.extras().post_hooks, [id](auto& h) { return h.first == id; });
         std::erase_if(n.extras().pre_hooks, [id](auto& h) { return h.first == id; });
@@ -155,7 +166,9 @@ void add_nodes(py::module_& m) {
 // A tensor that the context of a Python function keeps; see tape/saved_tensor.h.
 void add_saved_tensors(py::module_& m) {
   py::class_<SavedTensor>(m, "_SavedTensor")
-      .def(py::init([](const Tensor& t, int64_t output) { return output < 0 ? save(t) : save_output(t, static_cast<uint32_t>(output)); }))
+      .def(py::init([](const Tensor& t, int64_t output) {
+        return output < 0 ? save(t) : save_output(t, static_cast<uint32_t>(output));
+      }))
       .def("get", [](const SavedTensor& saved, const Node& node) { return saved.get(node); });
 }
 
@@ -174,7 +187,8 @@ void add_modes(py::module_& m) {
   };
   Node::report_trace = [](const std::string& node, const std::string& trace) {
     py::gil_scoped_acquire gil;
-    std::string text = str("Error detected in ", node, ". Traceback of forward call that caused the error:\n", trace);
+    std::string text =
+        str("Error detected in ", node, ". Traceback of forward call that caused the error:\n", trace);
     if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1)) throw_python_error();
   };
 }
@@ -205,7 +219,8 @@ PyObject* wrap_node(const Ref<Node>& node) {
     py::dict body;
     body["__slots__"] = py::tuple();
     body["__module__"] = "mlx.autograd";
-    type = py::type::handle_of(py::type::of<Node>())(node->name(), py::make_tuple(py::type::of<Node>()), body);
+    type =
+        py::type::handle_of(py::type::of<Node>())(node->name(), py::make_tuple(py::type::of<Node>()), body);
   }
   o.attr("__class__") = type;
   return o.release().ptr();
@@ -215,13 +230,18 @@ void add_autograd(py::module_& m) {
   add_nodes(m);
   add_saved_tensors(m);
   add_modes(m);
-  m.def("_run_backward", [](py::handle roots, py::handle grads, py::handle inputs, bool retain_graph, bool create_graph) {
-    run_backward(tensor_list(roots), tensor_list(grads), tensor_list(inputs), {retain_graph, create_graph, false});
+  m.def("_run_backward",
+        [](py::handle roots, py::handle grads, py::handle inputs, bool retain_graph, bool create_graph) {
+          run_backward(tensor_list(roots), tensor_list(grads), tensor_list(inputs),
+                       {retain_graph, create_graph, false});
+        });
+  m.def("_gradients", [](py::handle roots, py::handle grads, py::handle inputs, bool retain_graph,
+                         bool create_graph, bool allow_unused) {
+    return steal(wrap(gradients(tensor_list(roots), tensor_list(grads), tensor_list(inputs),
+                                {retain_graph, create_graph, allow_unused})));
   });
-  m.def("_gradients", [](py::handle roots, py::handle grads, py::handle inputs, bool retain_graph, bool create_graph, bool allow_unused) {
-    return steal(wrap(gradients(tensor_list(roots), tensor_list(grads), tensor_list(inputs), {retain_graph, create_graph, allow_unused})));
-  });
-  m.def("_register_hook", [](const Tensor& t, py::object f) { return add_hook(t, tensor_hook(std::move(f))); });
+  m.def("_register_hook",
+        [](const Tensor& t, py::object f) { return add_hook(t, tensor_hook(std::move(f))); });
   m.def("_register_accumulate_hook", [](const Tensor& t, py::object f) {
     return add_accumulate_hook(t, [f = shared_callable(std::move(f))](const Tensor& leaf) {
       py::gil_scoped_acquire gil;
@@ -231,12 +251,15 @@ void add_autograd(py::module_& m) {
   m.def("_remove_hook", &remove_hook);
   m.def("_set_python_history", &set_python_history);
   m.def("_alias", [](const Tensor& t) { return alias(t); });
-  m.def("_make_subclass", [](py::type cls, const Tensor& t, bool requires_grad) {
-    Tensor own = alias(t);
-    py::object out = steal(wrap_as(reinterpret_cast<PyTypeObject*>(cls.ptr()), own));
-    if (requires_grad) set_requires_grad(own, true);
-    return out;
-  }, py::arg("cls"), py::arg("data"), py::arg("require_grad") = false);
+  m.def(
+      "_make_subclass",
+      [](py::type cls, const Tensor& t, bool requires_grad) {
+        Tensor own = alias(t);
+        py::object out = steal(wrap_as(reinterpret_cast<PyTypeObject*>(cls.ptr()), own));
+        if (requires_grad) set_requires_grad(own, true);
+        return out;
+      },
+      py::arg("cls"), py::arg("data"), py::arg("require_grad") = false);
 }
 
 }  // namespace mlx::bindings

@@ -1,7 +1,8 @@
 // t[index] and t[index] = value.
 //
-// Integers, slices, None and Ellipsis are views, applied one after the other. Tensors, lists, arrays and bools
-// select element by element; they are collected while the views are made and applied together at the end.
+// Integers, slices, None and Ellipsis are views, applied one after the other. Tensors, lists, arrays and
+// bools select element by element; they are collected while the views are made and applied together at the
+// end.
 
 #include <pybind11/numpy.h>
 
@@ -23,7 +24,9 @@ int64_t to_int64(PyObject* o) {
 
 Tensor selected(const Tensor& t, int64_t dim, int64_t index) {
   if (t.dim() == 0)
-    throw IndexError("invalid index of a 0-dim tensor. Use `tensor.item()` in Python to convert a 0-dim tensor to a number");
+    throw IndexError(
+        "invalid index of a 0-dim tensor. Use `tensor.item()` in Python to convert a 0-dim tensor to a "
+        "number");
   return select(t, dim, index);
 }
 
@@ -48,7 +51,9 @@ bool stands_for_tuple(PyObject* index) {
   if (!PyList_Check(index) || PyList_GET_SIZE(index) >= 32) return false;
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(index); ++i) {
     PyObject* o = PyList_GET_ITEM(index, i);
-    if (o == Py_None || o == Py_Ellipsis || PySlice_Check(o) || is_tensor(o) || (PySequence_Check(o) && !PyUnicode_Check(o))) return true;
+    if (o == Py_None || o == Py_Ellipsis || PySlice_Check(o) || is_tensor(o) ||
+        (PySequence_Check(o) && !PyUnicode_Check(o)))
+      return true;
   }
   return false;
 }
@@ -127,7 +132,10 @@ class Selection {
   }
 
   [[noreturn]] static void invalid(PyObject* o) {
-    throw IndexError("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ", Py_TYPE(o)->tp_name, ")");
+    throw IndexError(
+        "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+        "(got ",
+        Py_TYPE(o)->tp_name, ")");
   }
 
   // Dimensions that an ellipsis stands for: those of the tensor that no other part consumes.
@@ -172,7 +180,8 @@ TensorList packed(const Selection& s) {
     out.push_back(indices[d]);
     if (!indices[d].defined()) continue;
     const Tensor& t = indices[d];
-    if (t.dtype() == DType::Bool || t.dtype() == DType::UInt8) d += static_cast<size_t>(std::max<int64_t>(t.dim() - 1, 0));
+    if (t.dtype() == DType::Bool || t.dtype() == DType::UInt8)
+      d += static_cast<size_t>(std::max<int64_t>(t.dim() - 1, 0));
   }
   return out;
 }
@@ -184,8 +193,11 @@ Tensor value_for(const Tensor& target, PyObject* value) {
   Tensor v = is_tensor(value) ? tensor_of(value)
              : number         ? wrapped_number(scalar_of(value))
                               : tensor_from_data(value, std::nullopt, false);
-  if (v.is_complex() && !target.is_complex() && !is_tensor(value)) throw RuntimeError("value cannot be converted to type ", target.dtype(), " without overflow");
-  return v.dtype() == target.dtype() && v.device() == target.device() ? v : to(v, std::optional<Device>(target.device()), std::optional<DType>(target.dtype()));
+  if (v.is_complex() && !target.is_complex() && !is_tensor(value))
+    throw RuntimeError("value cannot be converted to type ", target.dtype(), " without overflow");
+  return v.dtype() == target.dtype() && v.device() == target.device()
+             ? v
+             : to(v, std::optional<Device>(target.device()), std::optional<DType>(target.dtype()));
 }
 
 Tensor without_leading_ones(Tensor v, int64_t dims) {

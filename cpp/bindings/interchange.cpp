@@ -73,7 +73,8 @@ DType dtype_of_dl(DLDataType d) {
     const DLDataType own = dl_dtype(static_cast<DType>(i));
     if (own.code == d.code && own.bits == d.bits) return static_cast<DType>(i);
   }
-  throw_buffer_error("from_dlpack(): no dtype for type code ", int(d.code), " of ", int(d.bits), " bits in ", d.lanes, " lanes");
+  throw_buffer_error("from_dlpack(): no dtype for type code ", int(d.code), " of ", int(d.bits), " bits in ",
+                     d.lanes, " lanes");
 }
 
 // What an exported tensor keeps alive. Needs no interpreter to be freed.
@@ -94,9 +95,17 @@ PyObject* export_capsule(const Tensor& t, bool copied) {
   const Shape usual = contiguous_strides(t.shape());
   for (size_t d = 0; d < owned->shape.size(); ++d)
     if (owned->shape[d] <= 1) owned->strides[d] = usual[d];
-  owned->managed.tensor = {t.raw(), {kCpu, 0}, static_cast<int32_t>(t.dim()), dl_dtype(t.dtype()), owned->shape.data(), owned->strides.data(), 0};
+  owned->managed.tensor = {t.raw(),
+                           {kCpu, 0},
+                           static_cast<int32_t>(t.dim()),
+                           dl_dtype(t.dtype()),
+                           owned->shape.data(),
+                           owned->strides.data(),
+                           0};
   owned->managed.context = owned.get();
-  owned->managed.deleter = [](Managed* m) { std::unique_ptr<Export<Managed>>(static_cast<Export<Managed>*>(m->context)); };
+  owned->managed.deleter = [](Managed* m) {
+    std::unique_ptr<Export<Managed>>(static_cast<Export<Managed>*>(m->context));
+  };
   if constexpr (std::is_same_v<Managed, DLManagedTensorVersioned>) {
     owned->managed.major = 1;
     owned->managed.flags = copied ? kIsCopied : 0;
@@ -116,17 +125,22 @@ Tensor import_capsule(PyObject* capsule) {
   auto* m = static_cast<Managed*>(PyCapsule_GetPointer(capsule, Capsule<Managed>::name));
   if (!m) throw_python_error();
   const DLTensor& t = m->tensor;
-  if (t.device.type != kCpu) throw_buffer_error("from_dlpack(): the tensor lies on device type ", t.device.type, "; only CPU memory can be shared");
+  if (t.device.type != kCpu)
+    throw_buffer_error("from_dlpack(): the tensor lies on device type ", t.device.type,
+                       "; only CPU memory can be shared");
   if constexpr (std::is_same_v<Managed, DLManagedTensorVersioned>)
     if (m->major != 1) throw_buffer_error("from_dlpack(): DLPack version ", m->major, " is not supported");
   const DType dtype = dtype_of_dl(t.dtype);
   Shape shape, strides;
   for (int32_t d = 0; d < t.ndim; ++d) {
     shape.push_back(t.shape[d]);
-    if (t.strides && t.strides[d] < 0) throw_buffer_error("from_dlpack(): negative strides are not supported; copy the array first");
+    if (t.strides && t.strides[d] < 0)
+      throw_buffer_error("from_dlpack(): negative strides are not supported; copy the array first");
   }
-  if (t.strides) strides = Shape(t.strides, t.strides + t.ndim);
-  else strides = contiguous_strides(shape);
+  if (t.strides)
+    strides = Shape(t.strides, t.strides + t.ndim);
+  else
+    strides = contiguous_strides(shape);
   if (PyCapsule_SetName(capsule, Capsule<Managed>::used)) throw_python_error();
   return adopt(static_cast<char*>(t.data) + t.byte_offset, shape, strides, dtype, Device{}, [m] {
     if (m->deleter) m->deleter(m);
@@ -134,14 +148,17 @@ Tensor import_capsule(PyObject* capsule) {
 }
 
 void check_exportable(const Tensor& t, const char* what) {
-  if (t.requires_grad()) throw_buffer_error(what, ": can't export a tensor that requires grad, use tensor.detach()");
-  if (!(t.device() == Device{})) throw_buffer_error(what, ": the tensor lies on ", t.device(), "; use tensor.cpu()");
+  if (t.requires_grad())
+    throw_buffer_error(what, ": can't export a tensor that requires grad, use tensor.detach()");
+  if (!(t.device() == Device{}))
+    throw_buffer_error(what, ": the tensor lies on ", t.device(), "; use tensor.cpu()");
 }
 
 // ---- the buffer protocol
 
 const char* buffer_format(DType t) {
-  constexpr const char* formats[kDTypeCount] = {"?", "B", "b", "h", "i", "q", "e", nullptr, "f", "d", "Zf", "Zd"};
+  constexpr const char* formats[kDTypeCount] = {"?", "B",     "b", "h", "i",  "q",
+                                                "e", nullptr, "f", "d", "Zf", "Zd"};
   return formats[static_cast<int>(t)];
 }
 
@@ -169,11 +186,18 @@ Tensor from_buffer(py::object buffer, DType dtype, int64_t count, int64_t offset
     release();
     throw ValueError("frombuffer(): ", why);
   };
-  if (length == 0 || count == 0) refuse(str("both buffer length (", length, ") and count (", count, ") must not be 0"));
-  if (offset < 0 || offset >= length) refuse(str("offset (", offset, " bytes) must be non-negative and no greater than buffer length (", length, " bytes) - 1"));
-  if (count < 0 && (length - offset) % size) refuse(str("buffer length (", length - offset, " bytes) after offset (", offset, " bytes) must be a multiple of element size (", size, ")"));
+  if (length == 0 || count == 0)
+    refuse(str("both buffer length (", length, ") and count (", count, ") must not be 0"));
+  if (offset < 0 || offset >= length)
+    refuse(str("offset (", offset, " bytes) must be non-negative and no greater than buffer length (", length,
+               " bytes) - 1"));
+  if (count < 0 && (length - offset) % size)
+    refuse(str("buffer length (", length - offset, " bytes) after offset (", offset,
+               " bytes) must be a multiple of element size (", size, ")"));
   const int64_t n = count < 0 ? (length - offset) / size : count;
-  if (offset + n * size > length) refuse(str("requested buffer length (", n, " * ", size, " bytes) after offset (", offset, " bytes) must not be greater than actual buffer length (", length, " bytes)"));
+  if (offset + n * size > length)
+    refuse(str("requested buffer length (", n, " * ", size, " bytes) after offset (", offset,
+               " bytes) must not be greater than actual buffer length (", length, " bytes)"));
   return adopt(static_cast<char*>(held->buf) + offset, {n}, {1}, dtype, Device{}, release);
 }
 
@@ -186,7 +210,8 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
     check_exportable(t, "memoryview()");
     const char* format = buffer_format(t.dtype());
     if (!format) throw_buffer_error("memoryview(): Python's buffers have no format for ", t.dtype());
-    if (!t.is_contiguous() && (flags & PyBUF_STRIDES) != PyBUF_STRIDES) throw_buffer_error("memoryview(): the tensor is not contiguous; use tensor.contiguous()");
+    if (!t.is_contiguous() && (flags & PyBUF_STRIDES) != PyBUF_STRIDES)
+      throw_buffer_error("memoryview(): the tensor is not contiguous; use tensor.contiguous()");
     auto layout = std::make_unique<BufferLayout>();
     layout->tensor = t;
     for (int64_t d = 0; d < t.dim(); ++d) {
@@ -211,19 +236,26 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   }
 }
 
-void release_buffer(PyObject*, Py_buffer* view) { std::unique_ptr<BufferLayout> last(static_cast<BufferLayout*>(view->internal)); }
+void release_buffer(PyObject*, Py_buffer* view) {
+  std::unique_ptr<BufferLayout> last(static_cast<BufferLayout*>(view->internal));
+}
 
 void add_interchange(py::module_& m) {
   m.def("_to_dlpack", [](const Tensor& t, bool versioned, bool copied) {
     check_exportable(t, "__dlpack__()");
-    return py::reinterpret_steal<py::object>(versioned ? export_capsule<DLManagedTensorVersioned>(t, copied) : export_capsule<DLManagedTensor>(t, copied));
+    return py::reinterpret_steal<py::object>(versioned ? export_capsule<DLManagedTensorVersioned>(t, copied)
+                                                       : export_capsule<DLManagedTensor>(t, copied));
   });
   m.def("_from_dlpack", [](py::object capsule) {
-    if (PyCapsule_IsValid(capsule.ptr(), Capsule<DLManagedTensorVersioned>::name)) return import_capsule<DLManagedTensorVersioned>(capsule.ptr());
-    if (PyCapsule_IsValid(capsule.ptr(), Capsule<DLManagedTensor>::name)) return import_capsule<DLManagedTensor>(capsule.ptr());
+    if (PyCapsule_IsValid(capsule.ptr(), Capsule<DLManagedTensorVersioned>::name))
+      return import_capsule<DLManagedTensorVersioned>(capsule.ptr());
+    if (PyCapsule_IsValid(capsule.ptr(), Capsule<DLManagedTensor>::name))
+      return import_capsule<DLManagedTensor>(capsule.ptr());
     throw ValueError("from_dlpack(): expected a DLPack capsule that was not used before");
   });
-  m.def("_from_buffer", [](py::object buffer, py::object dtype, int64_t count, int64_t offset) { return from_buffer(buffer, dtype_of(dtype.ptr()), count, offset); });
+  m.def("_from_buffer", [](py::object buffer, py::object dtype, int64_t count, int64_t offset) {
+    return from_buffer(buffer, dtype_of(dtype.ptr()), count, offset);
+  });
   // All bytes of a tensor's storage, where they lie, and a tensor over such bytes: for pickle and deepcopy.
   m.def("_storage_bytes", [](const Tensor& t) {
     Tensor bytes = alias(t);
@@ -231,7 +263,8 @@ void add_interchange(py::module_& m) {
     return view_of(bytes, {static_cast<int64_t>(t.storage()->bytes())}, {1}, 0);
   });
   m.def("_storage_address", [](const Tensor& t) { return reinterpret_cast<uintptr_t>(t.storage().get()); });
-  m.def("_from_storage", [](const Tensor& bytes, py::object dtype, const std::vector<int64_t>& shape, const std::vector<int64_t>& strides, int64_t offset) {
+  m.def("_from_storage", [](const Tensor& bytes, py::object dtype, const std::vector<int64_t>& shape,
+                            const std::vector<int64_t>& strides, int64_t offset) {
     Tensor all = alias(bytes);
     all.impl()->dtype = dtype_of(dtype.ptr());
     const int64_t room = bytes.numel() / static_cast<int64_t>(all.item_size());

@@ -34,8 +34,7 @@ struct OpGroup {
 };
 
 struct OpObject {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   OpGroup* group;
 };
 
@@ -46,16 +45,18 @@ PyObject* out_name = nullptr;
 // ---- binding arguments
 
 // Assigns the call's arguments to the overload's parameters; false (with the reason) when they do not fit.
-bool bind(const OpGroup::Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, PyObject** values,
-          py::object& packed, std::string* why) {
+bool bind(const OpGroup::Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames,
+          PyObject** values, py::object& packed, std::string* why) {
   std::fill(values, values + o.entry.count, nullptr);
   if (o.varargs >= 0 && nargs > o.varargs && PyLong_Check(args[o.varargs])) {
     packed = py::reinterpret_steal<py::object>(checked(PyTuple_New(nargs - o.varargs)));
-    for (Py_ssize_t i = o.varargs; i < nargs; ++i) PyTuple_SET_ITEM(packed.ptr(), i - o.varargs, Py_NewRef(args[i]));
+    for (Py_ssize_t i = o.varargs; i < nargs; ++i)
+      PyTuple_SET_ITEM(packed.ptr(), i - o.varargs, Py_NewRef(args[i]));
     values[o.varargs] = packed.ptr();
     std::copy(args, args + o.varargs, values);
   } else if (nargs > o.positional) {
-    *why = str("takes ", o.positional, " positional argument", o.positional == 1 ? "" : "s", " but ", nargs, nargs == 1 ? " was" : " were", " given");
+    *why = str("takes ", o.positional, " positional argument", o.positional == 1 ? "" : "s", " but ", nargs,
+               nargs == 1 ? " was" : " were", " given");
     return false;
   } else {
     std::copy(args, args + nargs, values);
@@ -67,8 +68,13 @@ bool bind(const OpGroup::Overload& o, PyObject* const* args, Py_ssize_t nargs, P
     if (at == o.names.end()) {
       // NumPy's words for the same things, which PyTorch accepts too.
       const char* text = PyUnicode_AsUTF8(name);
-      const char* other = !strcmp(text, "axis") ? "dim" : !strcmp(text, "keepdims") ? "keepdim" : !strcmp(text, "x") || !strcmp(text, "self") ? "input" : nullptr;
-      if (other) at = std::find_if(o.names.begin(), o.names.end(), [&](PyObject* own) { return PyUnicode_CompareWithASCIIString(own, other) == 0; });
+      const char* other = !strcmp(text, "axis")                         ? "dim"
+                          : !strcmp(text, "keepdims")                   ? "keepdim"
+                          : !strcmp(text, "x") || !strcmp(text, "self") ? "input"
+                                                                        : nullptr;
+      if (other)
+        at = std::find_if(o.names.begin(), o.names.end(),
+                          [&](PyObject* own) { return PyUnicode_CompareWithASCIIString(own, other) == 0; });
       if (at == o.names.end()) {
         *why = str("got an unexpected keyword argument '", text, "'");
         return false;
@@ -96,7 +102,8 @@ bool fits(const OpEntry& entry, PyObject* const* values) {
   return true;
 }
 
-[[noreturn]] void no_overload(const OpGroup& group, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+[[noreturn]] void no_overload(const OpGroup& group, PyObject* const* args, Py_ssize_t nargs,
+                              PyObject* kwnames) {
   std::string got;
   Py_ssize_t named = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
   for (Py_ssize_t i = 0; i < nargs + named; ++i) {
@@ -114,8 +121,12 @@ bool fits(const OpEntry& entry, PyObject* const* values) {
 // Gives `out` the shape and the elements of `result`, as PyTorch's out= does.
 void write_out(const Tensor& out, const Tensor& result) {
   if (!can_cast(result.dtype(), out.dtype()))
-    throw RuntimeError("result type ", short_name(result.dtype()), " can't be cast to the desired output type ", short_name(out.dtype()));
-  if (out.requires_grad() || result.requires_grad()) throw RuntimeError("functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad");
+    throw RuntimeError("result type ", short_name(result.dtype()),
+                       " can't be cast to the desired output type ", short_name(out.dtype()));
+  if (out.requires_grad() || result.requires_grad())
+    throw RuntimeError(
+        "functions with out=... arguments don't support automatic differentiation, but one of the arguments "
+        "requires grad");
   if (out.shape() != result.shape()) {
     Tensor fresh = allocate(result.shape(), out.dtype(), out.device());
     TensorImpl& impl = *out.impl();
@@ -130,7 +141,8 @@ void write_out(const Tensor& out, const Tensor& result) {
   out.changed();
 }
 
-PyObject* call_with_out(const OpGroup& group, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, Py_ssize_t at);
+PyObject* call_with_out(const OpGroup& group, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames,
+                        Py_ssize_t at);
 
 PyObject* call(const OpGroup& group, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   PyObject* values[kMaxArguments];
@@ -141,16 +153,19 @@ PyObject* call(const OpGroup& group, PyObject* const* args, Py_ssize_t nargs, Py
     if (bind(o, args, nargs, kwnames, values, packed, &why)) return o.entry.call(Args(o.entry, values));
   } else {
     for (const auto& o : group.overloads)
-      if (bind(o, args, nargs, kwnames, values, packed, &why) && fits(o.entry, values)) return o.entry.call(Args(o.entry, values));
+      if (bind(o, args, nargs, kwnames, values, packed, &why) && fits(o.entry, values))
+        return o.entry.call(Args(o.entry, values));
   }
   for (Py_ssize_t k = 0, n = kwnames ? PyTuple_GET_SIZE(kwnames) : 0; k < n; ++k)
-    if (PyUnicode_Compare(PyTuple_GET_ITEM(kwnames, k), out_name) == 0) return call_with_out(group, args, nargs, kwnames, k);
+    if (PyUnicode_Compare(PyTuple_GET_ITEM(kwnames, k), out_name) == 0)
+      return call_with_out(group, args, nargs, kwnames, k);
   if (group.overloads.size() == 1) throw TypeError(group.name, "() ", why);
   no_overload(group, args, nargs, kwnames);
 }
 
 // The call without its out= argument, and the result written there.
-PyObject* call_with_out(const OpGroup& group, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, Py_ssize_t at) {
+PyObject* call_with_out(const OpGroup& group, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames,
+                        Py_ssize_t at) {
   std::vector<PyObject*> rest(args, args + nargs);
   py::list names;
   py::object out = py::reinterpret_borrow<py::object>(args[nargs + at]);
@@ -164,20 +179,24 @@ PyObject* call_with_out(const OpGroup& group, PyObject* const* args, Py_ssize_t 
   if (out.is_none()) return result.release().ptr();
   if (is_tensor(out.ptr()) && is_tensor(result.ptr())) {
     write_out(tensor_of(out.ptr()), tensor_of(result.ptr()));
-  } else if (PyTuple_Check(result.ptr()) && (PyTuple_Check(out.ptr()) || PyList_Check(out.ptr())) && py::len(out) == py::len(result)) {
+  } else if (PyTuple_Check(result.ptr()) && (PyTuple_Check(out.ptr()) || PyList_Check(out.ptr())) &&
+             py::len(out) == py::len(result)) {
     for (size_t i = 0; i < py::len(result); ++i) {
       py::object to = out[py::int_(i)], from = result[py::int_(i)];
       if (!is_tensor(to.ptr())) throw TypeError(group.name, "(): every element of out must be a Tensor");
       write_out(tensor_of(to.ptr()), tensor_of(from.ptr()));
     }
   } else {
-    throw TypeError(group.name, "(): out must be ", is_tensor(result.ptr()) ? "a Tensor" : "a tuple of Tensors");
+    throw TypeError(group.name, "(): out must be ",
+                    is_tensor(result.ptr()) ? "a Tensor" : "a tuple of Tensors");
   }
   return out.release().ptr();
 }
 
 PyObject* op_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
-  return guarded([&] { return call(*reinterpret_cast<OpObject*>(self)->group, args, PyVectorcall_NARGS(nargsf), kwnames); });
+  return guarded([&] {
+    return call(*reinterpret_cast<OpObject*>(self)->group, args, PyVectorcall_NARGS(nargsf), kwnames);
+  });
 }
 
 // ---- the callable types
@@ -186,7 +205,9 @@ PyObject* op_repr(PyObject* self) {
   return PyUnicode_FromFormat("<built-in op %s>", reinterpret_cast<OpObject*>(self)->group->path.c_str());
 }
 
-PyObject* op_name(PyObject* self, void*) { return PyUnicode_FromString(reinterpret_cast<OpObject*>(self)->group->name.c_str()); }
+PyObject* op_name(PyObject* self, void*) {
+  return PyUnicode_FromString(reinterpret_cast<OpObject*>(self)->group->name.c_str());
+}
 
 PyObject* op_doc(PyObject* self, void*) {
   std::string text;
@@ -203,7 +224,9 @@ PyObject* op_module(PyObject*, void*) { return PyUnicode_FromString("mlx"); }
 PyObject* op_reduce(PyObject* self, PyObject*) {
   return guarded([&] {
     py::object get = py::module_::import("mlx._C").attr("_find_op");
-    return py::make_tuple(get, py::make_tuple(reinterpret_cast<OpObject*>(self)->group->path)).release().ptr();
+    return py::make_tuple(get, py::make_tuple(reinterpret_cast<OpObject*>(self)->group->path))
+        .release()
+        .ptr();
   });
 }
 
@@ -211,13 +234,15 @@ PyObject* method_get(PyObject* self, PyObject* object, PyObject*) {
   return object ? PyMethod_New(self, object) : Py_NewRef(self);
 }
 
-PyGetSetDef op_properties[] = {
-    {"__name__", op_name, nullptr, nullptr, nullptr},     {"__qualname__", op_name, nullptr, nullptr, nullptr},
-    {"__doc__", op_doc, nullptr, nullptr, nullptr},       {"__module__", op_module, nullptr, nullptr, nullptr},
-    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef op_properties[] = {{"__name__", op_name, nullptr, nullptr, nullptr},
+                               {"__qualname__", op_name, nullptr, nullptr, nullptr},
+                               {"__doc__", op_doc, nullptr, nullptr, nullptr},
+                               {"__module__", op_module, nullptr, nullptr, nullptr},
+                               {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMethodDef op_methods[] = {{"__reduce__", op_reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
-PyMemberDef op_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},
-                            {nullptr, 0, 0, 0, nullptr}};
+PyMemberDef op_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
 
 PyTypeObject* make_op_type(const char* name, bool method) {
   std::vector<PyType_Slot> slots = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
@@ -228,7 +253,8 @@ PyTypeObject* make_op_type(const char* name, bool method) {
   if (method) slots.push_back({Py_tp_descr_get, reinterpret_cast<void*>(method_get)});
   slots.push_back({0, nullptr});
   // A method descriptor's calls need no bound-method object in between.
-  unsigned flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | (method ? Py_TPFLAGS_METHOD_DESCRIPTOR : 0);
+  unsigned flags =
+      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | (method ? Py_TPFLAGS_METHOD_DESCRIPTOR : 0);
   PyType_Spec spec = {name, sizeof(OpObject), 0, flags, slots.data()};
   return reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
 }
@@ -255,7 +281,8 @@ OpGroup::Overload overload(const OpEntry& entry) {
   }
   // As in PyTorch: a list of integers that is the only argument (after the tensor) may be spread out.
   bool after_tensor = entry.count && entry.arguments[0].kind == Kind::Tensor;
-  if (lists == 1 && o.positional == (after_tensor ? 2 : 1) && last_list == o.positional - 1) o.varargs = last_list;
+  if (lists == 1 && o.positional == (after_tensor ? 2 : 1) && last_list == o.positional - 1)
+    o.varargs = last_list;
   return o;
 }
 
@@ -270,7 +297,9 @@ OpGroup& group_at(const std::string& path) {
   return *g;
 }
 
-bool takes_input(const OpEntry& e) { return e.count && e.arguments[0].kind <= Kind::Operand && !strcmp(e.arguments[0].name, "input"); }
+bool takes_input(const OpEntry& e) {
+  return e.count && e.arguments[0].kind <= Kind::Operand && !strcmp(e.arguments[0].name, "input");
+}
 
 }  // namespace
 
@@ -285,7 +314,8 @@ PyTypeObject* result_type(const char* op, std::vector<const char*> fields) {
   list->push_back({nullptr, nullptr});
   auto* name = new std::string(str("mlx.return_types.", op));
   PyStructSequence_Desc desc = {name->c_str(), nullptr, list->data(), static_cast<int>(fields.size())};
-  auto* type = reinterpret_cast<PyTypeObject*>(checked(reinterpret_cast<PyObject*>(PyStructSequence_NewType(&desc))));
+  auto* type =
+      reinterpret_cast<PyTypeObject*>(checked(reinterpret_cast<PyObject*>(PyStructSequence_NewType(&desc))));
   return type;
 }
 
@@ -301,7 +331,8 @@ void add_ops(py::module_& module) {
   for (const OpEntry& e : table) {
     std::string path = e.path;
     group_at(path).overloads.push_back(overload(e));
-    if (path.find('.') == std::string::npos && takes_input(e)) group_at("Tensor." + path).overloads.push_back(overload(e));
+    if (path.find('.') == std::string::npos && takes_input(e))
+      group_at("Tensor." + path).overloads.push_back(overload(e));
   }
   py::dict namespaces;
   for (auto& [path, group] : groups()) {
@@ -310,7 +341,8 @@ void add_ops(py::module_& module) {
     if (space == "Tensor") {
       // Attributes (real, imag) come before ops of the same name.
       if (PyDict_GetItemString(tensor_type->tp_dict, group->name.c_str())) continue;
-      py::handle(reinterpret_cast<PyObject*>(tensor_type)).attr(group->name.c_str()) = make_op(method_type, group);
+      py::handle(reinterpret_cast<PyObject*>(tensor_type)).attr(group->name.c_str()) =
+          make_op(method_type, group);
     } else {
       if (!namespaces.contains(space.c_str())) namespaces[space.c_str()] = py::dict();
       py::object ops = namespaces[space.c_str()];

@@ -9,7 +9,7 @@
 namespace mlx::bindings {
 
 struct OpEntry {
-  const char* path;    // "add", "Tensor.view", "nn.functional.gelu"
+  const char* path;  // "add", "Tensor.view", "nn.functional.gelu"
   const char* schema;
   const char* doc;
   const Argument* arguments;
@@ -29,10 +29,12 @@ PyTypeObject* result_type(const char* op, std::vector<const char*> fields);
 template <class... T>
 PyObject* wrap_tuple(PyTypeObject* type, const std::tuple<T...>& values) {
   py::object out = py::reinterpret_steal<py::object>(checked(PyStructSequence_New(type)));
-  std::apply([&](const auto&... v) {
-    Py_ssize_t i = 0;
-    (PyStructSequence_SetItem(out.ptr(), i++, checked(wrap(v))), ...);
-  }, values);
+  std::apply(
+      [&](const auto&... v) {
+        Py_ssize_t i = 0;
+        (PyStructSequence_SetItem(out.ptr(), i++, checked(wrap(v))), ...);
+      },
+      values);
   return out.release().ptr();
 }
 

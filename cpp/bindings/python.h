@@ -49,8 +49,7 @@ auto guarded_int(F&& f) noexcept -> decltype(f()) {
 // ---- tensors (tensor_type.cpp)
 
 struct PyTensor {
-  PyObject_HEAD
-  Tensor tensor;
+  PyObject_HEAD Tensor tensor;
   PyObject* dict;
   PyObject* weak_references;
 };

@@ -13,11 +13,15 @@ namespace {
 std::optional<DType> dtype_of_numpy(const py::dtype& d) {
   char kind = d.kind();
   switch (kind) {
-    case 'b': return DType::Bool;
-    case 'u': if (d.itemsize() == 1) return DType::UInt8; break;
+    case 'b':
+      return DType::Bool;
+    case 'u':
+      if (d.itemsize() == 1) return DType::UInt8;
+      break;
     case 'i': {
       constexpr DType by_size[] = {DType::Int8, DType::Int16, DType::Int32, DType::Int64};
-      for (int i = 0; i < 4; ++i) if (d.itemsize() == (1 << i)) return by_size[i];
+      for (int i = 0; i < 4; ++i)
+        if (d.itemsize() == (1 << i)) return by_size[i];
       break;
     }
     case 'f':
@@ -29,13 +33,15 @@ std::optional<DType> dtype_of_numpy(const py::dtype& d) {
       if (d.itemsize() == 8) return DType::Complex64;
       if (d.itemsize() == 16) return DType::Complex128;
       break;
-    default: break;
+    default:
+      break;
   }
   return std::nullopt;
 }
 
 py::dtype numpy_dtype(DType t) {
-  if (t == DType::BFloat16) throw TypeError("NumPy has no bfloat16; convert the tensor first, for example with .float()");
+  if (t == DType::BFloat16)
+    throw TypeError("NumPy has no bfloat16; convert the tensor first, for example with .float()");
   return py::dtype(name(t));
 }
 
@@ -53,12 +59,19 @@ std::function<void()> keep_alive(py::object o) {
 Tensor share_array(const py::array& a) {
   auto dtype = dtype_of_numpy(a.dtype());
   if (!dtype || a.dtype().byteorder() == '>')
-    throw TypeError("can't convert np.ndarray of type ", py::cast<std::string>(py::str(a.dtype())), "; the supported types are bool, uint8, int8, int16, int32, int64, float16, float32, float64, complex64 and complex128");
+    throw TypeError("can't convert np.ndarray of type ", py::cast<std::string>(py::str(a.dtype())),
+                    "; the supported types are bool, uint8, int8, int16, int32, int64, float16, float32, "
+                    "float64, complex64 and complex128");
   Shape shape, strides;
   for (py::ssize_t d = 0; d < a.ndim(); ++d) {
     shape.push_back(a.shape(d));
-    if (a.strides(d) < 0) throw ValueError("at least one stride in the given numpy array is negative, and tensors with negative strides are not supported; make a copy with array.copy()");
-    if (a.strides(d) % a.itemsize()) throw ValueError("given numpy array strides are not a multiple of the element size; copy the array first");
+    if (a.strides(d) < 0)
+      throw ValueError(
+          "at least one stride in the given numpy array is negative, and tensors with negative strides are "
+          "not supported; make a copy with array.copy()");
+    if (a.strides(d) % a.itemsize())
+      throw ValueError(
+          "given numpy array strides are not a multiple of the element size; copy the array first");
     strides.push_back(a.strides(d) / a.itemsize());
   }
   return adopt(const_cast<void*>(a.data()), shape, strides, *dtype, Device{}, keep_alive(a));
@@ -78,18 +91,23 @@ struct Nest {
       settle(depth);
       empty = false;
       if (is_number(o)) {
-        if (PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o)) promotion.add(scalar_of(o));
-        else promotion.add(wrapped_or_numpy(o));
+        if (PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o))
+          promotion.add(scalar_of(o));
+        else
+          promotion.add(wrapped_or_numpy(o));
       } else {
         promotion.add(tensor_of(o).impl()->wrapped_number ? tensor_of(o) : alias(tensor_of(o)));
       }
       return;
     }
-    if (!PySequence_Check(o) || PyUnicode_Check(o)) throw TypeError("tensor(): could not infer dtype of ", Py_TYPE(o)->tp_name);
+    if (!PySequence_Check(o) || PyUnicode_Check(o))
+      throw TypeError("tensor(): could not infer dtype of ", Py_TYPE(o)->tp_name);
     py::object items = py::reinterpret_steal<py::object>(checked(PySequence_Fast(o, "not a sequence")));
     int64_t n = PySequence_Fast_GET_SIZE(items.ptr());
     if (depth < shape.size()) {
-      if (shape[depth] != n) throw ValueError("tensor(): expected sequence of length ", shape[depth], " at dim ", depth, " (got ", n, ")");
+      if (shape[depth] != n)
+        throw ValueError("tensor(): expected sequence of length ", shape[depth], " at dim ", depth, " (got ",
+                         n, ")");
     } else {
       if (settled) ragged(depth);
       shape.push_back(n);
@@ -101,7 +119,9 @@ struct Nest {
  private:
   bool settled = false;
   void settle(size_t depth) { settled |= depth == shape.size(); }
-  [[noreturn]] static void ragged(size_t depth) { throw ValueError("tensor(): nested sequences differ in depth at dim ", depth); }
+  [[noreturn]] static void ragged(size_t depth) {
+    throw ValueError("tensor(): nested sequences differ in depth at dim ", depth);
+  }
   static Tensor wrapped_or_numpy(PyObject* o) {
     auto dtype = dtype_of_numpy(py::cast<py::dtype>(py::handle(o).attr("dtype")));
     return scalar_tensor(0, dtype.value_or(DType::Float64));
@@ -115,7 +135,8 @@ void fill(PyObject* o, T*& out) {
     return;
   }
   py::object items = py::reinterpret_steal<py::object>(checked(PySequence_Fast(o, "not a sequence")));
-  for (Py_ssize_t i = 0, n = PySequence_Fast_GET_SIZE(items.ptr()); i < n; ++i) fill(PySequence_Fast_GET_ITEM(items.ptr(), i), out);
+  for (Py_ssize_t i = 0, n = PySequence_Fast_GET_SIZE(items.ptr()); i < n; ++i)
+    fill(PySequence_Fast_GET_ITEM(items.ptr(), i), out);
 }
 
 Tensor from_sequence(PyObject* data, std::optional<DType> dtype) {
@@ -139,7 +160,8 @@ Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype, bool copy) {
   } else if (is_number(data)) {
     Scalar s = scalar_of(data);
     DType type = s.dtype();
-    if (py::hasattr(data, "dtype")) type = dtype_of_numpy(py::cast<py::dtype>(py::handle(data).attr("dtype"))).value_or(type);
+    if (py::hasattr(data, "dtype"))
+      type = dtype_of_numpy(py::cast<py::dtype>(py::handle(data).attr("dtype"))).value_or(type);
     return scalar_tensor(s, dtype.value_or(type));
   } else if (py::isinstance<py::array>(data)) {
     py::array array = py::reinterpret_borrow<py::array>(data);
@@ -148,7 +170,8 @@ Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype, bool copy) {
     if (copy && negative) array = py::array(array.attr("copy")());
     t = share_array(array);
   } else if (py::hasattr(data, "__array_interface__") || py::hasattr(data, "__array__")) {
-    return tensor_from_data(py::module_::import("numpy").attr("asarray")(py::handle(data)).ptr(), dtype, copy);
+    return tensor_from_data(py::module_::import("numpy").attr("asarray")(py::handle(data)).ptr(), dtype,
+                            copy);
   } else {
     return from_sequence(data, dtype);
   }
@@ -158,7 +181,8 @@ Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype, bool copy) {
 
 py::object to_numpy(const Tensor& t, bool force) {
   if (t.requires_grad() && !force)
-    throw RuntimeError("numpy(): can't call numpy() on a Tensor that requires grad; use tensor.detach().numpy() instead");
+    throw RuntimeError(
+        "numpy(): can't call numpy() on a Tensor that requires grad; use tensor.detach().numpy() instead");
   std::vector<py::ssize_t> shape(t.shape().begin(), t.shape().end()), strides;
   for (int64_t s : t.strides()) strides.push_back(s * static_cast<py::ssize_t>(t.item_size()));
   auto* keep = new Ref<Storage>(t.storage());
@@ -167,22 +191,36 @@ py::object to_numpy(const Tensor& t, bool force) {
 }
 
 void add_data(py::module_& m) {
-  auto optional_dtype = [](py::object o) { return o.is_none() ? std::optional<DType>() : std::optional<DType>(dtype_of(o.ptr())); };
-  auto on_device = [](Tensor t, py::object device) {
-    return device.is_none() ? t : to(t, std::optional<Device>(device_of(device.ptr())), std::optional<DType>());
+  auto optional_dtype = [](py::object o) {
+    return o.is_none() ? std::optional<DType>() : std::optional<DType>(dtype_of(o.ptr()));
   };
-  m.def("tensor", [=](py::object data, py::object dtype, py::object device, bool requires_grad, bool) {
-    Tensor t = on_device(tensor_from_data(data.ptr(), optional_dtype(dtype), true), device);
-    if (requires_grad) set_requires_grad(t, true);
-    return t;
-  }, py::arg("data"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(), py::arg("requires_grad") = false, py::arg("pin_memory") = false,
-  "A tensor with a copy of `data`: a number, nested sequences, a NumPy array or a tensor.");
-  m.def("as_tensor", [=](py::object data, py::object dtype, py::object device) {
-    if (is_tensor(data.ptr()) && dtype.is_none()) return on_device(tensor_of(data.ptr()), device);
-    if (is_tensor(data.ptr())) return on_device(to(tensor_of(data.ptr()), dtype_of(dtype.ptr()), false, false), device);
-    return on_device(tensor_from_data(data.ptr(), optional_dtype(dtype), false), device);
-  }, py::arg("data"), py::arg("dtype") = py::none(), py::arg("device") = py::none(), "A tensor of `data`, sharing memory where it can.");
-  m.def("from_numpy", [](const py::array& array) { return share_array(array); }, py::arg("ndarray"), "A tensor that shares the array's memory.");
+  auto on_device = [](Tensor t, py::object device) {
+    return device.is_none() ? t
+                            : to(t, std::optional<Device>(device_of(device.ptr())), std::optional<DType>());
+  };
+  m.def(
+      "tensor",
+      [=](py::object data, py::object dtype, py::object device, bool requires_grad, bool) {
+        Tensor t = on_device(tensor_from_data(data.ptr(), optional_dtype(dtype), true), device);
+        if (requires_grad) set_requires_grad(t, true);
+        return t;
+      },
+      py::arg("data"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(),
+      py::arg("requires_grad") = false, py::arg("pin_memory") = false,
+      "A tensor with a copy of `data`: a number, nested sequences, a NumPy array or a tensor.");
+  m.def(
+      "as_tensor",
+      [=](py::object data, py::object dtype, py::object device) {
+        if (is_tensor(data.ptr()) && dtype.is_none()) return on_device(tensor_of(data.ptr()), device);
+        if (is_tensor(data.ptr()))
+          return on_device(to(tensor_of(data.ptr()), dtype_of(dtype.ptr()), false, false), device);
+        return on_device(tensor_from_data(data.ptr(), optional_dtype(dtype), false), device);
+      },
+      py::arg("data"), py::arg("dtype") = py::none(), py::arg("device") = py::none(),
+      "A tensor of `data`, sharing memory where it can.");
+  m.def(
+      "from_numpy", [](const py::array& array) { return share_array(array); }, py::arg("ndarray"),
+      "A tensor that shares the array's memory.");
   m.def("_to_numpy", &to_numpy);
 }
 

@@ -22,12 +22,14 @@ PyObject* to_list(const Tensor& t, int64_t dim, int64_t offset) {
     });
   }
   py::object list = py::reinterpret_steal<py::object>(checked(PyList_New(t.size(dim))));
-  for (int64_t i = 0; i < t.size(dim); ++i) PyList_SET_ITEM(list.ptr(), i, checked(to_list(t, dim + 1, offset + i * t.stride(dim))));
+  for (int64_t i = 0; i < t.size(dim); ++i)
+    PyList_SET_ITEM(list.ptr(), i, checked(to_list(t, dim + 1, offset + i * t.stride(dim))));
   return list.release().ptr();
 }
 
-PyObject* shape_or_size(PyObject* self, PyObject* const* args, Py_ssize_t n, const Shape& (Tensor::*whole)() const,
-                        int64_t (Tensor::*one)(int64_t) const, bool as_size) {
+PyObject* shape_or_size(PyObject* self, PyObject* const* args, Py_ssize_t n,
+                        const Shape& (Tensor::*whole)() const, int64_t (Tensor::*one)(int64_t) const,
+                        bool as_size) {
   const Tensor& t = tensor_of(self);
   if (n == 0 || args[0] == Py_None) {
     if (as_size) return wrap((t.*whole)());
@@ -39,25 +41,30 @@ PyObject* shape_or_size(PyObject* self, PyObject* const* args, Py_ssize_t n, con
 }
 
 PyObject* size(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
-  return guarded([&] { return shape_or_size(self, args, n + (kwnames ? 1 : 0), &Tensor::shape, &Tensor::size, true); });
+  return guarded(
+      [&] { return shape_or_size(self, args, n + (kwnames ? 1 : 0), &Tensor::shape, &Tensor::size, true); });
 }
 
 PyObject* stride(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
-  return guarded([&] { return shape_or_size(self, args, n + (kwnames ? 1 : 0), &Tensor::strides, &Tensor::stride, false); });
+  return guarded([&] {
+    return shape_or_size(self, args, n + (kwnames ? 1 : 0), &Tensor::strides, &Tensor::stride, false);
+  });
 }
-
 
 PyObject* requires_grad_(PyObject* self, PyObject* args, PyObject* kwargs) {
   return guarded([&] {
     int on = 1;
     static const char* names[] = {"requires_grad", nullptr};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p", const_cast<char**>(names), &on)) throw_python_error();
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p", const_cast<char**>(names), &on))
+      throw_python_error();
     set_requires_grad(tensor_of(self), on);
     return Py_NewRef(self);
   });
 }
 
-PyCFunction fast(PyObject* (*f)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*)) { return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)); }
+PyCFunction fast(PyObject* (*f)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*)) {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f));
+}
 
 template <DType type>
 PyObject* cast(PyObject* self, PyObject* const*, Py_ssize_t, PyObject*) {
@@ -67,22 +74,43 @@ PyObject* cast(PyObject* self, PyObject* const*, Py_ssize_t, PyObject*) {
 }  // namespace
 
 PyMethodDef tensor_methods[] = {
-    {"size", fast(size), METH_FASTCALL | METH_KEYWORDS, "size(dim=None): the shape, or the size of one dimension."},
-    {"stride", fast(stride), METH_FASTCALL | METH_KEYWORDS, "stride(dim=None): the strides in elements, or one of them."},
-    {"numel", method([](const Tensor& t, PyObject*) { return wrap(t.numel()); }), METH_NOARGS, "The number of elements."},
-    {"nelement", method([](const Tensor& t, PyObject*) { return wrap(t.numel()); }), METH_NOARGS, "The number of elements."},
-    {"dim", method([](const Tensor& t, PyObject*) { return wrap(t.dim()); }), METH_NOARGS, "The number of dimensions."},
-    {"ndimension", method([](const Tensor& t, PyObject*) { return wrap(t.dim()); }), METH_NOARGS, "The number of dimensions."},
-    {"is_floating_point", method([](const Tensor& t, PyObject*) { return wrap(t.is_floating()); }), METH_NOARGS, "Whether the elements are floating-point numbers."},
-    {"is_complex", method([](const Tensor& t, PyObject*) { return wrap(t.is_complex()); }), METH_NOARGS, "Whether the elements are complex numbers."},
-    {"tolist", method([](const Tensor& t, PyObject*) { return to_list(t, 0, t.offset()); }), METH_NOARGS, "The elements as nested lists of Python numbers."},
-    {"data_ptr", method([](const Tensor& t, PyObject*) { return PyLong_FromVoidPtr(t.numel() ? t.raw() : nullptr); }), METH_NOARGS, "The address of the first element."},
-    {"storage_offset", method([](const Tensor& t, PyObject*) { return wrap(t.offset()); }), METH_NOARGS, "The first element's position in the storage."},
-    {"element_size", method([](const Tensor& t, PyObject*) { return wrap(static_cast<int64_t>(t.item_size())); }), METH_NOARGS, "Bytes an element."},
-    {"is_inference", method([](const Tensor& t, PyObject*) { return wrap(t.impl()->inference); }), METH_NOARGS, "Whether it was made in inference mode."},
-    {"_is_view", method([](const Tensor& t, PyObject*) { return wrap(bool(t.impl()->base)); }), METH_NOARGS, "Whether it is a differentiable view of another tensor."},
-    {"retain_grad", method([](const Tensor& t, PyObject*) { retain_grad(t); return Py_NewRef(Py_None); }), METH_NOARGS, "Keep the gradient of a tensor that is not a leaf."},
-    {"requires_grad_", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(requires_grad_)), METH_VARARGS | METH_KEYWORDS, "requires_grad_(requires_grad=True): ask for gradients."},
+    {"size", fast(size), METH_FASTCALL | METH_KEYWORDS,
+     "size(dim=None): the shape, or the size of one dimension."},
+    {"stride", fast(stride), METH_FASTCALL | METH_KEYWORDS,
+     "stride(dim=None): the strides in elements, or one of them."},
+    {"numel", method([](const Tensor& t, PyObject*) { return wrap(t.numel()); }), METH_NOARGS,
+     "The number of elements."},
+    {"nelement", method([](const Tensor& t, PyObject*) { return wrap(t.numel()); }), METH_NOARGS,
+     "The number of elements."},
+    {"dim", method([](const Tensor& t, PyObject*) { return wrap(t.dim()); }), METH_NOARGS,
+     "The number of dimensions."},
+    {"ndimension", method([](const Tensor& t, PyObject*) { return wrap(t.dim()); }), METH_NOARGS,
+     "The number of dimensions."},
+    {"is_floating_point", method([](const Tensor& t, PyObject*) { return wrap(t.is_floating()); }),
+     METH_NOARGS, "Whether the elements are floating-point numbers."},
+    {"is_complex", method([](const Tensor& t, PyObject*) { return wrap(t.is_complex()); }), METH_NOARGS,
+     "Whether the elements are complex numbers."},
+    {"tolist", method([](const Tensor& t, PyObject*) { return to_list(t, 0, t.offset()); }), METH_NOARGS,
+     "The elements as nested lists of Python numbers."},
+    {"data_ptr",
+     method([](const Tensor& t, PyObject*) { return PyLong_FromVoidPtr(t.numel() ? t.raw() : nullptr); }),
+     METH_NOARGS, "The address of the first element."},
+    {"storage_offset", method([](const Tensor& t, PyObject*) { return wrap(t.offset()); }), METH_NOARGS,
+     "The first element's position in the storage."},
+    {"element_size",
+     method([](const Tensor& t, PyObject*) { return wrap(static_cast<int64_t>(t.item_size())); }),
+     METH_NOARGS, "Bytes an element."},
+    {"is_inference", method([](const Tensor& t, PyObject*) { return wrap(t.impl()->inference); }),
+     METH_NOARGS, "Whether it was made in inference mode."},
+    {"_is_view", method([](const Tensor& t, PyObject*) { return wrap(bool(t.impl()->base)); }), METH_NOARGS,
+     "Whether it is a differentiable view of another tensor."},
+    {"retain_grad", method([](const Tensor& t, PyObject*) {
+       retain_grad(t);
+       return Py_NewRef(Py_None);
+     }),
+     METH_NOARGS, "Keep the gradient of a tensor that is not a leaf."},
+    {"requires_grad_", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(requires_grad_)),
+     METH_VARARGS | METH_KEYWORDS, "requires_grad_(requires_grad=True): ask for gradients."},
     {"bool", fast(cast<DType::Bool>), METH_FASTCALL | METH_KEYWORDS, "The elements as bool."},
     {"byte", fast(cast<DType::UInt8>), METH_FASTCALL | METH_KEYWORDS, "The elements as uint8."},
     {"char", fast(cast<DType::Int8>), METH_FASTCALL | METH_KEYWORDS, "The elements as int8."},

@@ -35,10 +35,13 @@ void set_grad(const Tensor& t, PyObject* value) {
     if (auto* meta = autograd_meta_if_any(t)) meta->grad = {};
     return;
   }
-  if (!is_tensor(value)) throw TypeError("assigned grad expected to be a Tensor or None but got ", Py_TYPE(value)->tp_name);
+  if (!is_tensor(value))
+    throw TypeError("assigned grad expected to be a Tensor or None but got ", Py_TYPE(value)->tp_name);
   const Tensor& grad = tensor_of(value);
-  if (grad.shape() != t.shape()) throw RuntimeError("assigned grad has data of a different size: ", grad.shape(), ", not ", t.shape());
-  if (grad.dtype() != t.dtype()) throw RuntimeError("assigned grad has data of a different type: ", grad.dtype(), ", not ", t.dtype());
+  if (grad.shape() != t.shape())
+    throw RuntimeError("assigned grad has data of a different size: ", grad.shape(), ", not ", t.shape());
+  if (grad.dtype() != t.dtype())
+    throw RuntimeError("assigned grad has data of a different type: ", grad.dtype(), ", not ", t.dtype());
   autograd_meta(t).grad = grad;
 }
 
@@ -58,7 +61,9 @@ Tensor data_of(const Tensor& t) {
 void set_data(const Tensor& t, PyObject* value) {
   if (!is_tensor(value)) throw TypeError("data must be a Tensor, not ", Py_TYPE(value)->tp_name);
   const Tensor& from = tensor_of(value);
-  if (t.requires_grad() && !from.is_inexact()) throw RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype");
+  if (t.requires_grad() && !from.is_inexact())
+    throw RuntimeError(
+        "data set to a tensor that requires gradients must be floating point or complex dtype");
   TensorImpl& impl = *t.impl();
   impl.storage = from.storage();
   impl.offset = from.offset();
@@ -81,12 +86,15 @@ Tensor reversed_dims(const Tensor& t) {
 }
 
 Tensor matrix_transpose(const Tensor& t) {
-  if (t.dim() < 2) throw RuntimeError("tensor.mT is only supported on matrices or batches of matrices. Got ", t.dim(), "-D tensor.");
+  if (t.dim() < 2)
+    throw RuntimeError("tensor.mT is only supported on matrices or batches of matrices. Got ", t.dim(),
+                       "-D tensor.");
   return transpose(t, -2, -1);
 }
 
 Tensor hermitian(const Tensor& t) {
-  if (t.dim() != 0 && t.dim() != 2) throw RuntimeError("tensor.H is only supported on matrices (2-D tensors). Got ", t.dim(), "-D tensor.");
+  if (t.dim() != 0 && t.dim() != 2)
+    throw RuntimeError("tensor.H is only supported on matrices (2-D tensors). Got ", t.dim(), "-D tensor.");
   return t.dim() == 0 ? conj(t) : conj(transpose(t, -2, -1));
 }
 
@@ -101,32 +109,63 @@ PyObject* get_layout(PyObject*, void*) {
 }  // namespace
 
 PyGetSetDef tensor_properties[] = {
-    {"shape", get([](const Tensor& t) { return t.shape(); }), nullptr, "The size of each dimension, a Size.", nullptr},
+    {"shape", get([](const Tensor& t) { return t.shape(); }), nullptr, "The size of each dimension, a Size.",
+     nullptr},
     {"dtype", get([](const Tensor& t) { return t.dtype(); }), nullptr, "The type of the elements.", nullptr},
     {"device", get([](const Tensor& t) { return t.device(); }), nullptr, "Where the memory lies.", nullptr},
     {"ndim", get([](const Tensor& t) { return t.dim(); }), nullptr, "The number of dimensions.", nullptr},
-    {"itemsize", get([](const Tensor& t) { return static_cast<int64_t>(t.item_size()); }), nullptr, "Bytes an element.", nullptr},
-    {"nbytes", get([](const Tensor& t) { return static_cast<int64_t>(t.item_size()) * t.numel(); }), nullptr, "Bytes of all elements.", nullptr},
+    {"itemsize", get([](const Tensor& t) { return static_cast<int64_t>(t.item_size()); }), nullptr,
+     "Bytes an element.", nullptr},
+    {"nbytes", get([](const Tensor& t) { return static_cast<int64_t>(t.item_size()) * t.numel(); }), nullptr,
+     "Bytes of all elements.", nullptr},
     {"layout", get_layout, nullptr, "Always mlx.strided.", nullptr},
-    {"grad", get([](const Tensor& t) { return grad_of(t); }), set([](const Tensor& t, PyObject* v) { set_grad(t, v); }), "The accumulated gradient, or None.", nullptr},
-    {"data", get([](const Tensor& t) { return data_of(t); }), set([](const Tensor& t, PyObject* v) { set_data(t, v); }), "The same memory, without history and unseen by the tape.", nullptr},
+    {"grad", get([](const Tensor& t) { return grad_of(t); }),
+     set([](const Tensor& t, PyObject* v) { set_grad(t, v); }), "The accumulated gradient, or None.",
+     nullptr},
+    {"data", get([](const Tensor& t) { return data_of(t); }),
+     set([](const Tensor& t, PyObject* v) { set_data(t, v); }),
+     "The same memory, without history and unseen by the tape.", nullptr},
     {"requires_grad", get([](const Tensor& t) { return t.requires_grad(); }),
-     set([](const Tensor& t, PyObject* v) { set_requires_grad(t, boolean(v, "requires_grad")); }), "Whether gradients flow to this tensor.", nullptr},
-    {"is_leaf", get([](const Tensor& t) { return is_leaf(t); }), nullptr, "Whether no recorded op made this tensor.", nullptr},
-    {"retains_grad", get([](const Tensor& t) { auto* m = autograd_meta_if_any(t); return m && m->retains_grad; }), nullptr, "Whether retain_grad() was called.", nullptr},
+     set([](const Tensor& t, PyObject* v) { set_requires_grad(t, boolean(v, "requires_grad")); }),
+     "Whether gradients flow to this tensor.", nullptr},
+    {"is_leaf", get([](const Tensor& t) { return is_leaf(t); }), nullptr,
+     "Whether no recorded op made this tensor.", nullptr},
+    {"retains_grad", get([](const Tensor& t) {
+       auto* m = autograd_meta_if_any(t);
+       return m && m->retains_grad;
+     }),
+     nullptr, "Whether retain_grad() was called.", nullptr},
     {"grad_fn", get_grad_fn, nullptr, "The node of the tape that made this tensor, or None.", nullptr},
-    {"output_nr", get([](const Tensor& t) { auto* m = autograd_meta_if_any(t); return static_cast<int64_t>(m ? m->output : 0); }), nullptr, "Which output of grad_fn this is.", nullptr},
-    {"_version", get([](const Tensor& t) { return static_cast<int64_t>(t.version()); }), nullptr, "Counts the writes to the memory.", nullptr},
-    {"_base", get([](const Tensor& t) { return Tensor(t.impl()->base); }), nullptr, "The tensor that this one is a view of, or None.", nullptr},
-    {"T", get([](const Tensor& t) { return reversed_dims(t); }), nullptr, "All dimensions reversed.", nullptr},
-    {"mT", get([](const Tensor& t) { return matrix_transpose(t); }), nullptr, "The last two dimensions swapped.", nullptr},
-    {"H", get([](const Tensor& t) { return hermitian(t); }), nullptr, "The conjugate transpose of a matrix.", nullptr},
-    {"mH", get([](const Tensor& t) { return conj(matrix_transpose(t)); }), nullptr, "The last two dimensions swapped and conjugated.", nullptr},
-    {"real", get([](const Tensor& t) { return real(t); }), set([](const Tensor& t, PyObject* v) { copy_(real(t), tensor_from_data(v, t.dtype(), false), false); }), "The real part, a view.", nullptr},
-    {"imag", get([](const Tensor& t) { return imag(t); }), set([](const Tensor& t, PyObject* v) { copy_(imag(t), tensor_from_data(v, to_real(t.dtype()), false), false); }), "The imaginary part, a view.", nullptr},
-    {"is_cpu", get([](const Tensor& t) { return t.device().type == DeviceType::CPU; }), nullptr, nullptr, nullptr},
-    {"is_mps", get([](const Tensor& t) { return t.device().type == DeviceType::MPS; }), nullptr, nullptr, nullptr},
-    {"is_cuda", get([](const Tensor& t) { return t.device().type == DeviceType::CUDA; }), nullptr, nullptr, nullptr},
+    {"output_nr", get([](const Tensor& t) {
+       auto* m = autograd_meta_if_any(t);
+       return static_cast<int64_t>(m ? m->output : 0);
+     }),
+     nullptr, "Which output of grad_fn this is.", nullptr},
+    {"_version", get([](const Tensor& t) { return static_cast<int64_t>(t.version()); }), nullptr,
+     "Counts the writes to the memory.", nullptr},
+    {"_base", get([](const Tensor& t) { return Tensor(t.impl()->base); }), nullptr,
+     "The tensor that this one is a view of, or None.", nullptr},
+    {"T", get([](const Tensor& t) { return reversed_dims(t); }), nullptr, "All dimensions reversed.",
+     nullptr},
+    {"mT", get([](const Tensor& t) { return matrix_transpose(t); }), nullptr,
+     "The last two dimensions swapped.", nullptr},
+    {"H", get([](const Tensor& t) { return hermitian(t); }), nullptr, "The conjugate transpose of a matrix.",
+     nullptr},
+    {"mH", get([](const Tensor& t) { return conj(matrix_transpose(t)); }), nullptr,
+     "The last two dimensions swapped and conjugated.", nullptr},
+    {"real", get([](const Tensor& t) { return real(t); }),
+     set([](const Tensor& t, PyObject* v) { copy_(real(t), tensor_from_data(v, t.dtype(), false), false); }),
+     "The real part, a view.", nullptr},
+    {"imag", get([](const Tensor& t) { return imag(t); }), set([](const Tensor& t, PyObject* v) {
+       copy_(imag(t), tensor_from_data(v, to_real(t.dtype()), false), false);
+     }),
+     "The imaginary part, a view.", nullptr},
+    {"is_cpu", get([](const Tensor& t) { return t.device().type == DeviceType::CPU; }), nullptr, nullptr,
+     nullptr},
+    {"is_mps", get([](const Tensor& t) { return t.device().type == DeviceType::MPS; }), nullptr, nullptr,
+     nullptr},
+    {"is_cuda", get([](const Tensor& t) { return t.device().type == DeviceType::CUDA; }), nullptr, nullptr,
+     nullptr},
     {"is_sparse", get([](const Tensor&) { return false; }), nullptr, nullptr, nullptr},
     {"is_quantized", get([](const Tensor&) { return false; }), nullptr, nullptr, nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},

@@ -57,7 +57,8 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject*) {
       t = tensor_from_data(PyTuple_GET_ITEM(args, 0), default_dtype(), true);
     } else {
       Shape shape;
-      for (Py_ssize_t i = 0; i < n; ++i) shape.push_back(py::cast<int64_t>(py::handle(PyTuple_GET_ITEM(args, i))));
+      for (Py_ssize_t i = 0; i < n; ++i)
+        shape.push_back(py::cast<int64_t>(py::handle(PyTuple_GET_ITEM(args, i))));
       t = allocate(n ? shape : Shape{0}, default_dtype());
     }
     return new_object(type, t);
@@ -131,12 +132,18 @@ PyObject* slot_matmul(PyObject* a, PyObject* b) {
 
 PyObject* compare(PyObject* a, PyObject* b, int op) {
   switch (op) {
-    case Py_LT: return binary<mlx::lt>(a, b);
-    case Py_LE: return binary<mlx::le>(a, b);
-    case Py_EQ: return binary<mlx::eq>(a, b);
-    case Py_NE: return binary<mlx::ne>(a, b);
-    case Py_GT: return binary<mlx::gt>(a, b);
-    default: return binary<mlx::ge>(a, b);
+    case Py_LT:
+      return binary<mlx::lt>(a, b);
+    case Py_LE:
+      return binary<mlx::le>(a, b);
+    case Py_EQ:
+      return binary<mlx::eq>(a, b);
+    case Py_NE:
+      return binary<mlx::ne>(a, b);
+    case Py_GT:
+      return binary<mlx::gt>(a, b);
+    default:
+      return binary<mlx::ge>(a, b);
   }
 }
 
@@ -144,12 +151,14 @@ Py_hash_t tensor_hash(PyObject* o) { return static_cast<Py_hash_t>(reinterpret_c
 
 Scalar only_element(const Tensor& t, const char* what) {
   if (t.numel() != 1)
-    throw RuntimeError(what, " with more than one value is ambiguous: the tensor has ", t.numel(), " elements, not 1");
+    throw RuntimeError(what, " with more than one value is ambiguous: the tensor has ", t.numel(),
+                       " elements, not 1");
   return item(t);
 }
 
 int tensor_bool(PyObject* o) {
-  return guarded_int([&] { return int(only_element(tensor_of(o), "the truth value of a tensor").to_bool()); });
+  return guarded_int(
+      [&] { return int(only_element(tensor_of(o), "the truth value of a tensor").to_bool()); });
 }
 
 PyObject* tensor_int(PyObject* o) {
@@ -172,7 +181,8 @@ PyObject* tensor_float(PyObject* o) {
 PyObject* tensor_index(PyObject* o) {
   return guarded([&] {
     const Tensor& t = tensor_of(o);
-    if (t.numel() != 1 || t.is_inexact()) throw TypeError("only integer tensors of a single element can be converted to an index");
+    if (t.numel() != 1 || t.is_inexact())
+      throw TypeError("only integer tensors of a single element can be converted to an index");
     return PyLong_FromLongLong(item(t).to_int());
   });
 }
@@ -198,7 +208,8 @@ PyObject* tensor_iter(PyObject* o) {
 int tensor_contains(PyObject* o, PyObject* element) {
   return guarded_int([&]() -> int {
     Tensor x, y;
-    if (!operands(o, element, x, y)) throw RuntimeError("`in` needs a tensor or a number, not ", Py_TYPE(element)->tp_name);
+    if (!operands(o, element, x, y))
+      throw RuntimeError("`in` needs a tensor or a number, not ", Py_TYPE(element)->tp_name);
     return item(any(eq(x, y))).to_bool();
   });
 }
@@ -216,7 +227,9 @@ PyMemberDef members[] = {
     {nullptr, 0, 0, 0, nullptr}};
 
 template <class F>
-void* slot(F* f) { return reinterpret_cast<void*>(f); }
+void* slot(F* f) {
+  return reinterpret_cast<void*>(f);
+}
 
 }  // namespace
 
@@ -229,65 +242,66 @@ PyObject* wrap(const Tensor& t) {
 PyObject* wrap_as(PyTypeObject* type, const Tensor& t) { return new_object(type, t); }
 
 PyObject* wrap(const TensorList& list) {
-  py::object tuple = py::reinterpret_steal<py::object>(checked(PyTuple_New(static_cast<Py_ssize_t>(list.size()))));
-  for (size_t i = 0; i < list.size(); ++i) PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), checked(wrap(list[i])));
+  py::object tuple =
+      py::reinterpret_steal<py::object>(checked(PyTuple_New(static_cast<Py_ssize_t>(list.size()))));
+  for (size_t i = 0; i < list.size(); ++i)
+    PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), checked(wrap(list[i])));
   return tuple.release().ptr();
 }
 
 void make_tensor_type(py::module_& module) {
-  PyType_Slot slots[] = {
-      {Py_tp_new, slot(tensor_new)},
-      {Py_tp_dealloc, slot(tensor_dealloc)},
-      {Py_tp_traverse, slot(tensor_traverse)},
-      {Py_tp_clear, slot(tensor_clear)},
-      {Py_tp_repr, slot(tensor_repr)},
-      {Py_tp_hash, slot(tensor_hash)},
-      {Py_bf_getbuffer, slot(get_buffer)},
-      {Py_bf_releasebuffer, slot(release_buffer)},
-      {Py_tp_richcompare, slot(compare)},
-      {Py_tp_iter, slot(tensor_iter)},
-      {Py_tp_members, members},
-      {Py_tp_getset, tensor_properties},
-      {Py_tp_methods, tensor_methods},
-      {Py_nb_add, slot(binary<slot_add>)},
-      {Py_nb_subtract, slot(binary<slot_sub>)},
-      {Py_nb_multiply, slot(binary<mlx::mul>)},
-      {Py_nb_true_divide, slot(binary<slot_div>)},
-      {Py_nb_floor_divide, slot(binary<mlx::floor_divide>)},
-      {Py_nb_remainder, slot(binary<mlx::remainder>)},
-      {Py_nb_divmod, slot(slot_divmod)},
-      {Py_nb_power, slot(slot_pow)},
-      {Py_nb_matrix_multiply, slot(slot_matmul)},
-      {Py_nb_and, slot(binary<mlx::bitwise_and>)},
-      {Py_nb_or, slot(binary<mlx::bitwise_or>)},
-      {Py_nb_xor, slot(binary<mlx::bitwise_xor>)},
-      {Py_nb_lshift, slot(binary<mlx::bitwise_left_shift>)},
-      {Py_nb_rshift, slot(binary<mlx::bitwise_right_shift>)},
-      {Py_nb_negative, slot(unary<mlx::neg>)},
-      {Py_nb_positive, slot(unary<slot_positive>)},
-      {Py_nb_absolute, slot(unary<mlx::abs>)},
-      {Py_nb_invert, slot(unary<mlx::bitwise_not>)},
-      {Py_nb_inplace_add, slot(inplace<slot_add_>)},
-      {Py_nb_inplace_subtract, slot(inplace<slot_sub_>)},
-      {Py_nb_inplace_multiply, slot(inplace<mlx::mul_>)},
-      {Py_nb_inplace_true_divide, slot(inplace<slot_div_>)},
-      {Py_nb_inplace_floor_divide, slot(inplace<mlx::floor_divide_>)},
-      {Py_nb_inplace_remainder, slot(inplace<mlx::remainder_>)},
-      {Py_nb_inplace_power, slot(slot_pow_)},
-      {Py_nb_inplace_and, slot(inplace<mlx::bitwise_and_>)},
-      {Py_nb_inplace_or, slot(inplace<mlx::bitwise_or_>)},
-      {Py_nb_inplace_xor, slot(inplace<mlx::bitwise_xor_>)},
-      {Py_nb_inplace_lshift, slot(inplace<mlx::bitwise_left_shift_>)},
-      {Py_nb_inplace_rshift, slot(inplace<mlx::bitwise_right_shift_>)},
-      {Py_nb_bool, slot(tensor_bool)},
-      {Py_nb_int, slot(tensor_int)},
-      {Py_nb_float, slot(tensor_float)},
-      {Py_nb_index, slot(tensor_index)},
-      {Py_mp_length, slot(tensor_length)},
-      {Py_mp_subscript, slot(get_item)},
-      {Py_mp_ass_subscript, slot(set_item)},
-      {Py_sq_contains, slot(tensor_contains)},
-      {0, nullptr}};
+  PyType_Slot slots[] = {{Py_tp_new, slot(tensor_new)},
+                         {Py_tp_dealloc, slot(tensor_dealloc)},
+                         {Py_tp_traverse, slot(tensor_traverse)},
+                         {Py_tp_clear, slot(tensor_clear)},
+                         {Py_tp_repr, slot(tensor_repr)},
+                         {Py_tp_hash, slot(tensor_hash)},
+                         {Py_bf_getbuffer, slot(get_buffer)},
+                         {Py_bf_releasebuffer, slot(release_buffer)},
+                         {Py_tp_richcompare, slot(compare)},
+                         {Py_tp_iter, slot(tensor_iter)},
+                         {Py_tp_members, members},
+                         {Py_tp_getset, tensor_properties},
+                         {Py_tp_methods, tensor_methods},
+                         {Py_nb_add, slot(binary<slot_add>)},
+                         {Py_nb_subtract, slot(binary<slot_sub>)},
+                         {Py_nb_multiply, slot(binary<mlx::mul>)},
+                         {Py_nb_true_divide, slot(binary<slot_div>)},
+                         {Py_nb_floor_divide, slot(binary<mlx::floor_divide>)},
+                         {Py_nb_remainder, slot(binary<mlx::remainder>)},
+                         {Py_nb_divmod, slot(slot_divmod)},
+                         {Py_nb_power, slot(slot_pow)},
+                         {Py_nb_matrix_multiply, slot(slot_matmul)},
+                         {Py_nb_and, slot(binary<mlx::bitwise_and>)},
+                         {Py_nb_or, slot(binary<mlx::bitwise_or>)},
+                         {Py_nb_xor, slot(binary<mlx::bitwise_xor>)},
+                         {Py_nb_lshift, slot(binary<mlx::bitwise_left_shift>)},
+                         {Py_nb_rshift, slot(binary<mlx::bitwise_right_shift>)},
+                         {Py_nb_negative, slot(unary<mlx::neg>)},
+                         {Py_nb_positive, slot(unary<slot_positive>)},
+                         {Py_nb_absolute, slot(unary<mlx::abs>)},
+                         {Py_nb_invert, slot(unary<mlx::bitwise_not>)},
+                         {Py_nb_inplace_add, slot(inplace<slot_add_>)},
+                         {Py_nb_inplace_subtract, slot(inplace<slot_sub_>)},
+                         {Py_nb_inplace_multiply, slot(inplace<mlx::mul_>)},
+                         {Py_nb_inplace_true_divide, slot(inplace<slot_div_>)},
+                         {Py_nb_inplace_floor_divide, slot(inplace<mlx::floor_divide_>)},
+                         {Py_nb_inplace_remainder, slot(inplace<mlx::remainder_>)},
+                         {Py_nb_inplace_power, slot(slot_pow_)},
+                         {Py_nb_inplace_and, slot(inplace<mlx::bitwise_and_>)},
+                         {Py_nb_inplace_or, slot(inplace<mlx::bitwise_or_>)},
+                         {Py_nb_inplace_xor, slot(inplace<mlx::bitwise_xor_>)},
+                         {Py_nb_inplace_lshift, slot(inplace<mlx::bitwise_left_shift_>)},
+                         {Py_nb_inplace_rshift, slot(inplace<mlx::bitwise_right_shift_>)},
+                         {Py_nb_bool, slot(tensor_bool)},
+                         {Py_nb_int, slot(tensor_int)},
+                         {Py_nb_float, slot(tensor_float)},
+                         {Py_nb_index, slot(tensor_index)},
+                         {Py_mp_length, slot(tensor_length)},
+                         {Py_mp_subscript, slot(get_item)},
+                         {Py_mp_ass_subscript, slot(set_item)},
+                         {Py_sq_contains, slot(tensor_contains)},
+                         {0, nullptr}};
   PyType_Spec spec = {"mlx.Tensor", sizeof(PyTensor), 0,
                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
   tensor_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));

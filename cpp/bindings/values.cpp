@@ -4,9 +4,9 @@
 
 #include <map>
 
+#include "backends/backend.h"
 #include "bindings/args.h"
 #include "bindings/tensor_type.h"
-#include "backends/backend.h"
 
 namespace mlx::bindings {
 
@@ -23,17 +23,23 @@ struct DTypeObject {
 
 // Shorter names that PyTorch has for the same dtypes.
 constexpr std::pair<const char*, DType> kDtypeAliases[] = {
-    {"float", DType::Float32}, {"double", DType::Float64},    {"half", DType::Float16},      {"short", DType::Int16},
-    {"int", DType::Int32},     {"long", DType::Int64},        {"cfloat", DType::Complex64},  {"cdouble", DType::Complex128}};
+    {"float", DType::Float32},    {"double", DType::Float64},    {"half", DType::Float16},
+    {"short", DType::Int16},      {"int", DType::Int32},         {"long", DType::Int64},
+    {"cfloat", DType::Complex64}, {"cdouble", DType::Complex128}};
 
 Device parse_device(const std::string& text) {
   size_t colon = text.find(':');
   std::string kind = text.substr(0, colon);
   Device d;
-  if (kind == "cpu") d.type = DeviceType::CPU;
-  else if (kind == "mps" || kind == "metal") d.type = DeviceType::MPS;
-  else if (kind == "cuda") d.type = DeviceType::CUDA;
-  else throw RuntimeError("device: expected one of cpu, mps (or metal), cuda as the device type, not '", text, "'");
+  if (kind == "cpu")
+    d.type = DeviceType::CPU;
+  else if (kind == "mps" || kind == "metal")
+    d.type = DeviceType::MPS;
+  else if (kind == "cuda")
+    d.type = DeviceType::CUDA;
+  else
+    throw RuntimeError("device: expected one of cpu, mps (or metal), cuda as the device type, not '", text,
+                       "'");
   if (colon == std::string::npos) return d;
   std::string digits = text.substr(colon + 1);
   if (digits.empty() || digits.size() > 2 || digits.find_first_not_of("0123456789") != std::string::npos)
@@ -56,11 +62,13 @@ PyObject* size_numel(PyObject* self, PyObject*) {
   return PyLong_FromLongLong(n);
 }
 
-PyMethodDef size_methods[] = {{"numel", size_numel, METH_NOARGS, "The number of elements of a tensor of this size."},
-                              {nullptr, nullptr, 0, nullptr}};
+PyMethodDef size_methods[] = {
+    {"numel", size_numel, METH_NOARGS, "The number of elements of a tensor of this size."},
+    {nullptr, nullptr, 0, nullptr}};
 
 void add_size(py::module_& m) {
-  PyType_Slot slots[] = {{Py_tp_repr, reinterpret_cast<void*>(size_repr)}, {Py_tp_methods, size_methods}, {0, nullptr}};
+  PyType_Slot slots[] = {
+      {Py_tp_repr, reinterpret_cast<void*>(size_repr)}, {Py_tp_methods, size_methods}, {0, nullptr}};
   PyType_Spec spec = {"mlx.Size", 0, 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
   py::tuple bases = py::make_tuple(py::handle(reinterpret_cast<PyObject*>(&PyTuple_Type)));
   size_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpecWithBases(&spec, bases.ptr())));
@@ -71,10 +79,13 @@ void add_dtypes(py::module_& m) {
   py::class_<DTypeObject> type(m, "dtype");
   type.def_property_readonly("is_floating_point", [](const DTypeObject& d) { return is_floating(d.value); })
       .def_property_readonly("is_complex", [](const DTypeObject& d) { return is_complex(d.value); })
-      .def_property_readonly("is_signed", [](const DTypeObject& d) { return d.value != DType::Bool && d.value != DType::UInt8; })
+      .def_property_readonly(
+          "is_signed", [](const DTypeObject& d) { return d.value != DType::Bool && d.value != DType::UInt8; })
       .def_property_readonly("itemsize", [](const DTypeObject& d) { return item_size(d.value); })
-      .def("to_real", [](const DTypeObject& d) { return py::reinterpret_steal<py::object>(wrap(to_real(d.value))); })
-      .def("to_complex", [](const DTypeObject& d) { return py::reinterpret_steal<py::object>(wrap(to_complex(d.value))); })
+      .def("to_real",
+           [](const DTypeObject& d) { return py::reinterpret_steal<py::object>(wrap(to_real(d.value))); })
+      .def("to_complex",
+           [](const DTypeObject& d) { return py::reinterpret_steal<py::object>(wrap(to_complex(d.value))); })
       .def("__repr__", [](const DTypeObject& d) { return str(d.value); })
       // Pickles as the name of an attribute of this module.
       .def("__reduce__", [](const DTypeObject& d) { return std::string(name(d.value)); });
@@ -98,16 +109,22 @@ void add_devices(py::module_& m) {
              Device d = parse_device(text);
              if (!index.is_none()) d.index = static_cast<int8_t>(py::cast<int>(index));
              return d;
-           }), py::arg("type"), py::arg("index") = py::none())
+           }),
+           py::arg("type"), py::arg("index") = py::none())
       .def_property_readonly("type", [](const Device& d) { return name(d.type); })
-      .def_property_readonly("index", [](const Device& d) { return d.index < 0 ? py::object(py::none()) : py::int_(d.index); })
-      .def("__repr__", [](const Device& d) {
-        return d.index < 0 ? str("device(type='", name(d.type), "')") : str("device(type='", name(d.type), "', index=", int(d.index), ")");
-      })
+      .def_property_readonly(
+          "index", [](const Device& d) { return d.index < 0 ? py::object(py::none()) : py::int_(d.index); })
+      .def("__repr__",
+           [](const Device& d) {
+             return d.index < 0 ? str("device(type='", name(d.type), "')")
+                                : str("device(type='", name(d.type), "', index=", int(d.index), ")");
+           })
       .def("__str__", [](const Device& d) { return str(d); })
       .def("__hash__", [](const Device& d) { return static_cast<int>(d.type) * 256 + d.index; })
-      .def("__eq__", [](const Device& a, py::object b) { return py::isinstance<Device>(b) && a == py::cast<Device>(b); })
-      .def("__reduce__", [](const Device& d) { return py::make_tuple(py::type::of<Device>(), py::make_tuple(str(d))); });
+      .def("__eq__", [](const Device& a,
+                        py::object b) { return py::isinstance<Device>(b) && a == py::cast<Device>(b); })
+      .def("__reduce__",
+           [](const Device& d) { return py::make_tuple(py::type::of<Device>(), py::make_tuple(str(d))); });
   m.def("_has_device", [](const std::string& text) { return has_backend(parse_device(text).type); });
 }
 
@@ -117,14 +134,20 @@ void add_generator(py::module_& m) {
              Ref<Generator> g(new Generator);
              g->set(default_generator()->seed());
              return g;
-           }), py::arg("device") = "cpu")
-      .def("manual_seed", [](Ref<Generator> g, py::int_ seed) { g->set(PyLong_AsUnsignedLongLongMask(seed.ptr())); return g; })
+           }),
+           py::arg("device") = "cpu")
+      .def("manual_seed",
+           [](Ref<Generator> g, py::int_ seed) {
+             g->set(PyLong_AsUnsignedLongLongMask(seed.ptr()));
+             return g;
+           })
       .def("initial_seed", [](const Generator& g) { return g.seed(); })
-      .def("seed", [](Generator& g) {
-        uint64_t seed = py::cast<uint64_t>(py::module_::import("secrets").attr("randbits")(63));
-        g.set(seed);
-        return seed;
-      })
+      .def("seed",
+           [](Generator& g) {
+             uint64_t seed = py::cast<uint64_t>(py::module_::import("secrets").attr("randbits")(63));
+             g.set(seed);
+             return seed;
+           })
       .def_property_readonly("device", [](const Generator&) { return Device{}; })
       .def("_state", [](const Generator& g) { return py::make_tuple(g.seed(), g.position()); })
       .def("_set_state", [](Generator& g, uint64_t seed, uint64_t position) { g.set(seed, position); });
@@ -138,16 +161,21 @@ PyObject* wrap(Device d) { return py::cast(d).release().ptr(); }
 
 PyObject* wrap(const Shape& ints) {
   PyObject* out = checked(size_type->tp_alloc(size_type, static_cast<Py_ssize_t>(ints.size())));
-  for (size_t i = 0; i < ints.size(); ++i) PyTuple_SET_ITEM(out, static_cast<Py_ssize_t>(i), PyLong_FromLongLong(ints[i]));
+  for (size_t i = 0; i < ints.size(); ++i)
+    PyTuple_SET_ITEM(out, static_cast<Py_ssize_t>(i), PyLong_FromLongLong(ints[i]));
   return out;
 }
 
 PyObject* wrap(const Scalar& s) {
   switch (s.kind()) {
-    case Scalar::Kind::Bool: return PyBool_FromLong(s.to_bool());
-    case Scalar::Kind::Int: return PyLong_FromLongLong(s.to_int());
-    case Scalar::Kind::Float: return PyFloat_FromDouble(s.to_double());
-    case Scalar::Kind::Complex: break;
+    case Scalar::Kind::Bool:
+      return PyBool_FromLong(s.to_bool());
+    case Scalar::Kind::Int:
+      return PyLong_FromLongLong(s.to_int());
+    case Scalar::Kind::Float:
+      return PyFloat_FromDouble(s.to_double());
+    case Scalar::Kind::Complex:
+      break;
   }
   return PyComplex_FromDoubles(s.to_complex().real(), s.to_complex().imag());
 }
@@ -183,8 +211,9 @@ Scalar scalar_of(PyObject* o) {
 }
 
 bool is_dtype(PyObject* o) {
-  return Py_TYPE(o) == dtype_type || o == reinterpret_cast<PyObject*>(&PyFloat_Type) || o == reinterpret_cast<PyObject*>(&PyLong_Type) ||
-         o == reinterpret_cast<PyObject*>(&PyBool_Type) || o == reinterpret_cast<PyObject*>(&PyComplex_Type);
+  return Py_TYPE(o) == dtype_type || o == reinterpret_cast<PyObject*>(&PyFloat_Type) ||
+         o == reinterpret_cast<PyObject*>(&PyLong_Type) || o == reinterpret_cast<PyObject*>(&PyBool_Type) ||
+         o == reinterpret_cast<PyObject*>(&PyComplex_Type);
 }
 
 DType dtype_of(PyObject* o) {
@@ -197,28 +226,44 @@ DType dtype_of(PyObject* o) {
 
 bool is_device(PyObject* o) { return PyUnicode_Check(o) || py::isinstance<Device>(o); }
 
-Device device_of(PyObject* o) { return normal(PyUnicode_Check(o) ? parse_device(py::cast<std::string>(py::handle(o))) : py::cast<Device>(py::handle(o))); }
+Device device_of(PyObject* o) {
+  return normal(PyUnicode_Check(o) ? parse_device(py::cast<std::string>(py::handle(o)))
+                                   : py::cast<Device>(py::handle(o)));
+}
 
 void add_values(py::module_& m) {
   add_size(m);
   add_dtypes(m);
   add_devices(m);
   add_generator(m);
-  m.def("set_default_dtype", [](py::handle d) {
-    if (!is_dtype(d.ptr()) || !is_floating(dtype_of(d.ptr()))) throw TypeError("set_default_dtype(): only floating-point types are supported as the default type");
-    set_default_dtype(dtype_of(d.ptr()));
-  }, py::arg("d"));
+  m.def(
+      "set_default_dtype",
+      [](py::handle d) {
+        if (!is_dtype(d.ptr()) || !is_floating(dtype_of(d.ptr())))
+          throw TypeError("set_default_dtype(): only floating-point types are supported as the default type");
+        set_default_dtype(dtype_of(d.ptr()));
+      },
+      py::arg("d"));
   m.def("get_default_dtype", [] { return py::reinterpret_steal<py::object>(wrap(default_dtype())); });
-  m.def("promote_types", [](py::handle a, py::handle b) { return py::reinterpret_steal<py::object>(wrap(promote(dtype_of(a.ptr()), dtype_of(b.ptr())))); });
-  m.def("can_cast", [](py::handle a, py::handle b) { return can_cast(dtype_of(a.ptr()), dtype_of(b.ptr())); }, py::arg("from_"), py::arg("to"));
-  m.def("result_type", [](py::handle a, py::handle b) {
-    Promotion p;
-    for (py::handle o : {a, b}) {
-      if (is_tensor(o.ptr())) p.add(tensor_of(o.ptr()));
-      else p.add(scalar_of(o.ptr()));
-    }
-    return py::reinterpret_steal<py::object>(wrap(p.result()));
-  }, py::arg("tensor1"), py::arg("tensor2"));
+  m.def("promote_types", [](py::handle a, py::handle b) {
+    return py::reinterpret_steal<py::object>(wrap(promote(dtype_of(a.ptr()), dtype_of(b.ptr()))));
+  });
+  m.def(
+      "can_cast", [](py::handle a, py::handle b) { return can_cast(dtype_of(a.ptr()), dtype_of(b.ptr())); },
+      py::arg("from_"), py::arg("to"));
+  m.def(
+      "result_type",
+      [](py::handle a, py::handle b) {
+        Promotion p;
+        for (py::handle o : {a, b}) {
+          if (is_tensor(o.ptr()))
+            p.add(tensor_of(o.ptr()));
+          else
+            p.add(scalar_of(o.ptr()));
+        }
+        return py::reinterpret_steal<py::object>(wrap(p.result()));
+      },
+      py::arg("tensor1"), py::arg("tensor2"));
 }
 
 }  // namespace mlx::bindings

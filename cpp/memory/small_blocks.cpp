@@ -1,11 +1,12 @@
 #include "memory/small_blocks.h"
-#include "base/fast_thread_local.h"
 
 #include <array>
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
 #include <new>
+
+#include "base/fast_thread_local.h"
 
 namespace mlx::small_blocks {
 namespace {
@@ -59,7 +60,8 @@ constinit thread_local ThreadCache t_cache;
 constinit MLX_FAST_THREAD_LOCAL ThreadCache* t_cache_at = nullptr;
 
 ThreadCache& local_cache() {
-  if (!t_cache_at) [[unlikely]] t_cache_at = &t_cache;
+  if (!t_cache_at) [[unlikely]]
+    t_cache_at = &t_cache;
   return *t_cache_at;
 }
 

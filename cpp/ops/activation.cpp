@@ -13,9 +13,10 @@ OP("_threshold_backward(Tensor grad, Tensor input, Scalar threshold) -> Tensor")
     .gradient<0>([](const Tensor& g, In<1> x, Param<0> limit) { return _threshold_backward(g, x, limit); });
 
 // max(input, 0).
-OP("relu(Tensor input) -> Tensor").pointwise(Formula::relu).refuse_bool().gradient<0>([](const Tensor& g, Out out) {
-  return _threshold_backward(g, out, 0);
-});
+OP("relu(Tensor input) -> Tensor")
+    .pointwise(Formula::relu)
+    .refuse_bool()
+    .gradient<0>([](const Tensor& g, Out out) { return _threshold_backward(g, out, 0); });
 
 // The input where it exceeds the threshold, `value` elsewhere.
 OP("threshold(Tensor input, Scalar threshold, Scalar value) -> Tensor")
@@ -32,29 +33,33 @@ OP("_leaky_relu(Tensor input, Scalar negative_slope) -> Tensor")
 
 OP("_hardtanh_backward(Tensor grad, Tensor input, Scalar min_val, Scalar max_val) -> Tensor")
     .pointwise(Formula::hardtanh_backward)
-    .gradient<0>([](const Tensor& g, In<1> x, Param<0> low, Param<1> high) { return _hardtanh_backward(g, x, low, high); });
+    .gradient<0>([](const Tensor& g, In<1> x, Param<0> low, Param<1> high) {
+      return _hardtanh_backward(g, x, low, high);
+    });
 
 OP("_hardtanh(Tensor input, Scalar min_val, Scalar max_val) -> Tensor")
     .pointwise(Formula::hardtanh)
     .refuse_bool()
-    .gradient<0>([](const Tensor& g, In<0> x, Param<0> low, Param<1> high) { return _hardtanh_backward(g, x, low, high); });
+    .gradient<0>([](const Tensor& g, In<0> x, Param<0> low, Param<1> high) {
+      return _hardtanh_backward(g, x, low, high);
+    });
 
 OP("_hardsigmoid_backward(Tensor grad, Tensor input) -> Tensor")
     .pointwise(Formula::hardsigmoid_backward)
     .gradient<0>([](const Tensor& g, In<1> x) { return _hardsigmoid_backward(g, x); });
 
-OP("_hardsigmoid(Tensor input) -> Tensor").pointwise(Formula::hardsigmoid).gradient<0>([](const Tensor& g, In<0> x) {
-  return _hardsigmoid_backward(g, x);
-});
+OP("_hardsigmoid(Tensor input) -> Tensor")
+    .pointwise(Formula::hardsigmoid)
+    .gradient<0>([](const Tensor& g, In<0> x) { return _hardsigmoid_backward(g, x); });
 
 OP("_hardswish_backward(Tensor grad, Tensor input) -> Tensor")
     .pointwise(Formula::hardswish_backward)
     .gradient<0>([](const Tensor& g, In<1> x) { return _hardswish_backward(g, x); })
     .gradient<1>([](const Tensor& g, In<0> grad, In<1> x) { return where(lt(abs(x), 3), g * grad / 3, 0); });
 
-OP("_hardswish(Tensor input) -> Tensor").pointwise(Formula::hardswish).gradient<0>([](const Tensor& g, In<0> x) {
-  return _hardswish_backward(g, x);
-});
+OP("_hardswish(Tensor input) -> Tensor")
+    .pointwise(Formula::hardswish)
+    .gradient<0>([](const Tensor& g, In<0> x) { return _hardswish_backward(g, x); });
 
 OP("_shrink_backward(Tensor grad, Tensor input, Scalar lambd) -> Tensor")
     .pointwise(Formula::shrink_backward)
@@ -77,8 +82,10 @@ OP("_elu_backward(Tensor grad, Tensor input, Scalar alpha, Scalar scale, Scalar 
     .gradient<0>([](const Tensor& g, In<1> x, Param<0> alpha, Param<1> scale, Param<2> input_scale) {
       return _elu_backward(g, x, alpha, scale, input_scale);
     })
-    .gradient<1>([](const Tensor& g, In<0> grad, In<1> x, Param<0> alpha, Param<1> scale, Param<2> input_scale) {
-      const double factor = alpha.to_double() * scale.to_double() * input_scale.to_double() * input_scale.to_double();
+    .gradient<1>([](const Tensor& g, In<0> grad, In<1> x, Param<0> alpha, Param<1> scale,
+                    Param<2> input_scale) {
+      const double factor =
+          alpha.to_double() * scale.to_double() * input_scale.to_double() * input_scale.to_double();
       return where(le(x, 0), g * grad * exp(x * input_scale) * factor, 0);
     });
 
@@ -101,7 +108,9 @@ Tensor selu(const Tensor& input) { return _elu(input, 1.6732632423543772, 1.0507
 
 OP("_softplus_backward(Tensor grad, Tensor input, Scalar beta, Scalar threshold) -> Tensor")
     .pointwise(Formula::softplus_backward)
-    .gradient<0>([](const Tensor& g, In<1> x, Param<0> beta, Param<1> limit) { return _softplus_backward(g, x, beta, limit); })
+    .gradient<0>([](const Tensor& g, In<1> x, Param<0> beta, Param<1> limit) {
+      return _softplus_backward(g, x, beta, limit);
+    })
     .gradient<1>([](const Tensor& g, In<0> grad, In<1> x, Param<0> beta, Param<1> limit) {
       Tensor scaled = x * beta, s = sigmoid(scaled);
       return where(gt(scaled, limit), 0, g * grad * s * (1 - s) * beta);
@@ -109,7 +118,9 @@ OP("_softplus_backward(Tensor grad, Tensor input, Scalar beta, Scalar threshold)
 
 OP("_softplus(Tensor input, Scalar beta, Scalar threshold) -> Tensor")
     .pointwise(Formula::softplus)
-    .gradient<0>([](const Tensor& g, In<0> x, Param<0> beta, Param<1> limit) { return _softplus_backward(g, x, beta, limit); });
+    .gradient<0>([](const Tensor& g, In<0> x, Param<0> beta, Param<1> limit) {
+      return _softplus_backward(g, x, beta, limit);
+    });
 
 OP("_log_sigmoid_backward(Tensor grad, Tensor input) -> Tensor")
     .pointwise(Formula::log_sigmoid_backward)
@@ -119,9 +130,9 @@ OP("_log_sigmoid_backward(Tensor grad, Tensor input) -> Tensor")
       return -g * grad * s * (1 - s);
     });
 
-OP("_log_sigmoid(Tensor input) -> Tensor").pointwise(Formula::log_sigmoid).gradient<0>([](const Tensor& g, In<0> x) {
-  return _log_sigmoid_backward(g, x);
-});
+OP("_log_sigmoid(Tensor input) -> Tensor")
+    .pointwise(Formula::log_sigmoid)
+    .gradient<0>([](const Tensor& g, In<0> x) { return _log_sigmoid_backward(g, x); });
 
 // ---- smooth gates
 
@@ -172,28 +183,31 @@ OP("_gelu_tanh_backward(Tensor grad, Tensor input) -> Tensor")
       return g * grad * (1 - t * t) * (first + x * second * 0.5 - x * t * first * first);
     });
 
-OP("_gelu_tanh(Tensor input) -> Tensor").pointwise(Formula::gelu_tanh).gradient<0>([](const Tensor& g, In<0> x) {
-  return _gelu_tanh_backward(g, x);
-});
+OP("_gelu_tanh(Tensor input) -> Tensor")
+    .pointwise(Formula::gelu_tanh)
+    .gradient<0>([](const Tensor& g, In<0> x) { return _gelu_tanh_backward(g, x); });
 
-OP("_tanhshrink(Tensor input) -> Tensor").pointwise(Formula::tanhshrink).gradient<0>([](const Tensor& g, In<0> x) {
-  return g * square(tanh(x));
-});
+OP("_tanhshrink(Tensor input) -> Tensor")
+    .pointwise(Formula::tanhshrink)
+    .gradient<0>([](const Tensor& g, In<0> x) { return g * square(tanh(x)); });
 
-OP("_softsign(Tensor input) -> Tensor").pointwise(Formula::softsign).gradient<0>([](const Tensor& g, In<0> x) {
-  return g / square(abs(x) + 1);
-});
+OP("_softsign(Tensor input) -> Tensor")
+    .pointwise(Formula::softsign)
+    .gradient<0>([](const Tensor& g, In<0> x) { return g / square(abs(x) + 1); });
 
 // max(0, input) + weight * min(0, input); one weight, or one a channel (dimension 1).
 OP("prelu(Tensor input, Tensor weight) -> Tensor").alias("nn.functional.prelu");
 Tensor prelu(const Tensor& input, const Tensor& weight) {
   if (input.dtype() != weight.dtype())
-    throw RuntimeError("prelu(): input and weight must have one dtype, but are ", input.dtype(), " and ", weight.dtype());
+    throw RuntimeError("prelu(): input and weight must have one dtype, but are ", input.dtype(), " and ",
+                       weight.dtype());
   Tensor w = weight;
   if (weight.numel() != 1) {
     const int64_t channels = input.dim() > 1 ? input.shape()[1] : 1;
     if (input.dim() == 0 || weight.dim() != 1 || weight.numel() != channels)
-      throw RuntimeError("prelu(): Mismatch of parameter numbers and input channel size. Found parameter numbers = ", weight.numel(), " and channel size = ", channels, ".");
+      throw RuntimeError(
+          "prelu(): Mismatch of parameter numbers and input channel size. Found parameter numbers = ",
+          weight.numel(), " and channel size = ", channels, ".");
     Shape shape(static_cast<size_t>(input.dim()), 1);
     if (input.dim() > 1) shape[1] = channels;
     w = reshape(weight, shape);
@@ -224,10 +238,12 @@ Tensor leaky_relu(const Tensor& input, const Scalar& negative_slope, bool inplac
 }
 
 // The input brought into [min_val, max_val].
-OP("nn.functional.hardtanh(Tensor input, Scalar min_val=-1.0, Scalar max_val=1.0, bool inplace=False) -> Tensor");
+OP("nn.functional.hardtanh(Tensor input, Scalar min_val=-1.0, Scalar max_val=1.0, bool inplace=False) -> "
+   "Tensor");
 Tensor hardtanh(const Tensor& input, const Scalar& min_val, const Scalar& max_val, bool inplace) {
   if (min_val.to_double() > max_val.to_double())
-    throw ValueError("hardtanh(): min_val cannot be greater than max_val, but they are ", min_val, " and ", max_val);
+    throw ValueError("hardtanh(): min_val cannot be greater than max_val, but they are ", min_val, " and ",
+                     max_val);
   return inplace ? _hardtanh_(input, min_val, max_val) : _hardtanh(input, min_val, max_val);
 }
 
@@ -237,16 +253,21 @@ Tensor relu6(const Tensor& input, bool inplace) { return hardtanh(input, 0, 6, i
 
 // A piecewise linear sigmoid: relu6(input + 3) / 6.
 OP("nn.functional.hardsigmoid(Tensor input, bool inplace=False) -> Tensor");
-Tensor hardsigmoid(const Tensor& input, bool inplace) { return inplace ? _hardsigmoid_(input) : _hardsigmoid(input); }
+Tensor hardsigmoid(const Tensor& input, bool inplace) {
+  return inplace ? _hardsigmoid_(input) : _hardsigmoid(input);
+}
 
 // input * relu6(input + 3) / 6: https://arxiv.org/abs/1905.02244
 OP("nn.functional.hardswish(Tensor input, bool inplace=False) -> Tensor");
-Tensor hardswish(const Tensor& input, bool inplace) { return inplace ? _hardswish_(input) : _hardswish(input); }
+Tensor hardswish(const Tensor& input, bool inplace) {
+  return inplace ? _hardswish_(input) : _hardswish(input);
+}
 
 // The input moved towards zero by `lambd`.
 OP("nn.functional.softshrink(Tensor input, float lambd=0.5) -> Tensor");
 Tensor softshrink(const Tensor& input, double lambd) {
-  if (!(lambd >= 0)) throw RuntimeError("softshrink(): lambd must be greater than or equal to 0, but is ", lambd);
+  if (!(lambd >= 0))
+    throw RuntimeError("softshrink(): lambd must be greater than or equal to 0, but is ", lambd);
   return _softshrink(input, lambd);
 }
 
@@ -258,7 +279,9 @@ Tensor elu(const Tensor& input, double alpha, bool inplace) {
 
 // max(0, input) + min(0, alpha * (exp(input / alpha) - 1)): https://arxiv.org/abs/1704.07483
 OP("nn.functional.celu(Tensor input, float alpha=1.0, bool inplace=False) -> Tensor");
-Tensor celu(const Tensor& input, double alpha, bool inplace) { return inplace ? celu_(input, alpha) : mlx::celu(input, alpha); }
+Tensor celu(const Tensor& input, double alpha, bool inplace) {
+  return inplace ? celu_(input, alpha) : mlx::celu(input, alpha);
+}
 
 // The self-normalising ELU: https://arxiv.org/abs/1706.02515
 OP("nn.functional.selu(Tensor input, bool inplace=False) -> Tensor");
@@ -266,7 +289,9 @@ Tensor selu(const Tensor& input, bool inplace) { return inplace ? selu_(input) :
 
 // log(1 + exp(beta * input)) / beta; the input itself where beta * input exceeds the threshold.
 OP("nn.functional.softplus(Tensor input, Scalar beta=1, Scalar threshold=20) -> Tensor");
-Tensor softplus(const Tensor& input, const Scalar& beta, const Scalar& threshold) { return _softplus(input, beta, threshold); }
+Tensor softplus(const Tensor& input, const Scalar& beta, const Scalar& threshold) {
+  return _softplus(input, beta, threshold);
+}
 
 // log(sigmoid(input)).
 OP("nn.functional.logsigmoid(Tensor input) -> Tensor");
@@ -294,11 +319,15 @@ Tensor gelu(const Tensor& input, const std::string& approximate) {
 
 // input - tanh(input).
 OP("nn.functional.tanhshrink(Tensor input) -> Tensor");
-Tensor tanhshrink(const Tensor& input) { return input.is_floating() ? _tanhshrink(input) : input - tanh(input); }
+Tensor tanhshrink(const Tensor& input) {
+  return input.is_floating() ? _tanhshrink(input) : input - tanh(input);
+}
 
 // input / (1 + |input|).
 OP("nn.functional.softsign(Tensor input) -> Tensor");
-Tensor softsign(const Tensor& input) { return input.is_floating() ? _softsign(input) : input / (abs(input) + 1); }
+Tensor softsign(const Tensor& input) {
+  return input.is_floating() ? _softsign(input) : input / (abs(input) + 1);
+}
 
 // The first half of the input along `dim`, gated by the sigmoid of the second:
 // https://arxiv.org/abs/1612.08083
@@ -306,7 +335,8 @@ OP("nn.functional.glu(Tensor input, int dim=-1) -> Tensor");
 Tensor glu(const Tensor& input, int64_t dim) {
   if (input.dim() == 0) throw RuntimeError("glu(): does not support 0-dimensional tensors");
   const int64_t size = input.shape()[input.wrapped(dim)];
-  if (size % 2) throw RuntimeError("glu(): Halving dimension must be even, but dimension ", dim, " is size ", size);
+  if (size % 2)
+    throw RuntimeError("glu(): Halving dimension must be even, but dimension ", dim, " is size ", size);
   return narrow(input, dim, 0, size / 2) * sigmoid(narrow(input, dim, size / 2, size / 2));
 }
 

@@ -14,9 +14,13 @@ Tensor scaled(const Tensor& t, const Scalar& alpha) { return alpha.equals(1) ? t
 
 void refuse_bool_subtraction(const Tensor& a, const Tensor& b) {
   if (a.dtype() == DType::Bool && b.dtype() == DType::Bool)
-    throw RuntimeError("sub(): subtraction, the `-` operator, with two bool tensors is not supported; use the `^` or `logical_xor()` operator instead");
+    throw RuntimeError(
+        "sub(): subtraction, the `-` operator, with two bool tensors is not supported; use the `^` or "
+        "`logical_xor()` operator instead");
   if (a.dtype() == DType::Bool || b.dtype() == DType::Bool)
-    throw RuntimeError("sub(): subtraction, the `-` operator, with a bool tensor is not supported; use the `~` or `logical_not()` operator to invert a mask");
+    throw RuntimeError(
+        "sub(): subtraction, the `-` operator, with a bool tensor is not supported; use the `~` or "
+        "`logical_not()` operator to invert a mask");
 }
 
 }  // namespace
@@ -31,9 +35,13 @@ OP("_add(Tensor input, Operand other) -> Tensor")
 // >>> mlx.add(mlx.tensor([1, 2]), 10)
 // tensor([11, 12])
 OP("add(Tensor input, Operand other, *, Scalar alpha=1) -> Tensor");
-Tensor add(const Tensor& input, const Tensor& other, const Scalar& alpha) { return _add(input, scaled(other, alpha)); }
+Tensor add(const Tensor& input, const Tensor& other, const Scalar& alpha) {
+  return _add(input, scaled(other, alpha));
+}
 OP("Tensor.add_(Tensor input, Operand other, *, Scalar alpha=1) -> Tensor");
-Tensor add_(const Tensor& input, const Tensor& other, const Scalar& alpha) { return _add_(input, scaled(other, alpha)); }
+Tensor add_(const Tensor& input, const Tensor& other, const Scalar& alpha) {
+  return _add_(input, scaled(other, alpha));
+}
 
 OP("_sub(Tensor input, Operand other) -> Tensor")
     .pointwise(Formula::sub)
@@ -88,31 +96,42 @@ Tensor truncated_quotient(const Tensor& input, const Tensor& other) {
 }  // namespace
 
 // input / other; with rounding_mode "floor" or "trunc" in the operands' own dtype.
-OP("div(Tensor input, Operand other, *, str? rounding_mode=None) -> Tensor").alias("divide").alias("true_divide");
+OP("div(Tensor input, Operand other, *, str? rounding_mode=None) -> Tensor")
+    .alias("divide")
+    .alias("true_divide");
 Tensor div(const Tensor& input, const Tensor& other, const std::optional<std::string>& rounding_mode) {
   if (!rounding_mode) return _div(input, other);
   if (*rounding_mode == "floor") return floor_divide(input, other);
   if (*rounding_mode == "trunc") return truncated_quotient(input, other);
-  throw RuntimeError("div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '", *rounding_mode, "'");
+  throw RuntimeError("div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '",
+                     *rounding_mode, "'");
 }
-OP("Tensor.div_(Tensor input, Operand other, *, str? rounding_mode=None) -> Tensor").alias("Tensor.divide_").alias("Tensor.true_divide_");
+OP("Tensor.div_(Tensor input, Operand other, *, str? rounding_mode=None) -> Tensor")
+    .alias("Tensor.divide_")
+    .alias("Tensor.true_divide_");
 Tensor div_(const Tensor& input, const Tensor& other, const std::optional<std::string>& rounding_mode) {
   if (!rounding_mode) return _div_(input, other);
   if (*rounding_mode == "floor") return floor_divide_(input, other);
-  if (*rounding_mode == "trunc") return is_reduced(input.dtype()) ? trunc_(_div_(input, other)) : _div_trunc_(input, other);
-  throw RuntimeError("div_ expected rounding_mode to be one of None, 'trunc', or 'floor' but found '", *rounding_mode, "'");
+  if (*rounding_mode == "trunc")
+    return is_reduced(input.dtype()) ? trunc_(_div_(input, other)) : _div_trunc_(input, other);
+  throw RuntimeError("div_ expected rounding_mode to be one of None, 'trunc', or 'floor' but found '",
+                     *rounding_mode, "'");
 }
 
 // other - alpha * input.
 OP("rsub(Tensor input, Operand other, *, Scalar alpha=1) -> Tensor");
-Tensor rsub(const Tensor& input, const Tensor& other, const Scalar& alpha) { return sub(other, input, alpha); }
+Tensor rsub(const Tensor& input, const Tensor& other, const Scalar& alpha) {
+  return sub(other, input, alpha);
+}
 
 // C's remainder, with the sign of `input`.
 OP("fmod(Tensor input, Operand other) -> Tensor")
     .pointwise(Formula::fmod)
     .refuse_bool()
     .gradient<0>([](const Tensor& g) { return g; })
-    .gradient<1>([](const Tensor& g, In<0> input, In<1> other) { return -g * truncated_quotient(input, other); });
+    .gradient<1>([](const Tensor& g, In<0> input, In<1> other) {
+      return -g * truncated_quotient(input, other);
+    });
 
 // Python's remainder: input - floor_divide(input, other) * other, with the sign of `other`.
 OP("remainder(Tensor input, Operand other) -> Tensor")
@@ -130,7 +149,8 @@ OP("neg(Tensor input) -> Tensor")
 // The tensor itself.
 OP("positive(Tensor input) -> Tensor");
 Tensor positive(const Tensor& input) {
-  if (input.dtype() == DType::Bool) throw RuntimeError("positive(): the `+` operator is not supported for bool tensors");
+  if (input.dtype() == DType::Bool)
+    throw RuntimeError("positive(): the `+` operator is not supported for bool tensors");
   return input;
 }
 
@@ -141,7 +161,9 @@ OP("abs(Tensor input) -> Tensor")
     .gradient<0>([](const Tensor& g, In<0> input) { return g * sgn(input); });
 
 // 1, 0 or -1: the sign of each element.
-OP("sign(Tensor input) -> Tensor").pointwise(Formula::sign).gradient<0>([](const Tensor& g) { return zeros_like(g); });
+OP("sign(Tensor input) -> Tensor").pointwise(Formula::sign).gradient<0>([](const Tensor& g) {
+  return zeros_like(g);
+});
 
 // 1 / input.
 OP("reciprocal(Tensor input) -> Tensor")
@@ -160,7 +182,9 @@ Scalar minus_one(const Scalar& s) {
   return s.is_integral() ? Scalar(s.to_int() - 1) : Scalar(s.to_double() - 1);
 }
 
-Scalar log_of(const Scalar& s) { return s.is_complex() ? Scalar(std::log(s.to_complex())) : Scalar(std::log(s.to_double())); }
+Scalar log_of(const Scalar& s) {
+  return s.is_complex() ? Scalar(std::log(s.to_complex())) : Scalar(std::log(s.to_double()));
+}
 
 Tensor power_of_tensor(const Tensor& input, const Scalar& exponent) {
   if (!input.is_inexact() && exponent.is_integral() && exponent.to_int() < 0)
@@ -177,9 +201,9 @@ Tensor power_of_tensor(const Tensor& input, const Scalar& exponent) {
 
 }  // namespace
 
-OP("_square(Tensor input) -> Tensor").pointwise(Formula::square).gradient<0>([](const Tensor& g, In<0> input) {
-  return g * conj(input * 2);
-});
+OP("_square(Tensor input) -> Tensor")
+    .pointwise(Formula::square)
+    .gradient<0>([](const Tensor& g, In<0> input) { return g * conj(input * 2); });
 
 // input * input.
 OP("square(Tensor input) -> Tensor").inplace();
@@ -210,7 +234,8 @@ OP("_pow_number(Tensor input, Scalar exponent) -> Tensor")
 // tensor([1., 4., 9.])
 OP("pow(Operand input, Operand exponent) -> Tensor").inplace();
 Tensor pow(const Tensor& input, const Tensor& exponent) {
-  if (exponent.impl()->wrapped_number && !input.impl()->wrapped_number) return power_of_tensor(input, item(exponent));
+  if (exponent.impl()->wrapped_number && !input.impl()->wrapped_number)
+    return power_of_tensor(input, item(exponent));
   return _pow(input, exponent);
 }
 
@@ -225,7 +250,8 @@ OP("Tensor.float_power_(Tensor input, Operand exponent) -> Tensor");
 Tensor float_power_(const Tensor& input, const Tensor& exponent) {
   DType dtype = input.is_complex() || exponent.is_complex() ? DType::Complex128 : DType::Float64;
   if (input.dtype() != dtype)
-    throw RuntimeError("float_power_(): the base has dtype ", input.dtype(), " but the operation's result requires dtype ", dtype);
+    throw RuntimeError("float_power_(): the base has dtype ", input.dtype(),
+                       " but the operation's result requires dtype ", dtype);
   return pow_(input, exponent);
 }
 
@@ -256,7 +282,8 @@ OP("_heaviside(Tensor input, Tensor values) -> Tensor").pointwise(Formula::heavi
 OP("heaviside(Tensor input, Tensor values) -> Tensor").inplace();
 Tensor heaviside(const Tensor& input, const Tensor& values) {
   if (input.dtype() != values.dtype())
-    throw RuntimeError("heaviside(): both tensors must have one dtype, but got ", input.dtype(), " and ", values.dtype());
+    throw RuntimeError("heaviside(): both tensors must have one dtype, but got ", input.dtype(), " and ",
+                       values.dtype());
   return _heaviside(input, values);
 }
 
@@ -289,9 +316,10 @@ OP("nextafter(Tensor input, Tensor other) -> Tensor").inplace();
 Tensor nextafter(const Tensor& input, const Tensor& other) {
   if (!is_reduced(input.dtype()) || input.dtype() != other.dtype()) return _nextafter(input, other);
   Tensor out = next_half(detach(input), detach(other));
-  return record("Nextafter", out, {&input, &other}, [input = save(input), other = save(other)](Backward& b) -> Grads {
-    return {where(ne(b.get(input), b.get(other)), b.grad(), 0), zeros_like(b.grad())};
-  });
+  return record("Nextafter", out, {&input, &other},
+                [input = save(input), other = save(other)](Backward& b) -> Grads {
+                  return {where(ne(b.get(input), b.get(other)), b.grad(), 0), zeros_like(b.grad())};
+                });
 }
 
 // ---- sums of products, interpolation
@@ -307,7 +335,8 @@ namespace {
 
 void check_value(const Tensor& input, const Tensor& a, const Tensor& b, const Scalar& value, const char* op) {
   if (!input.is_inexact() && !a.is_inexact() && !b.is_inexact() && !value.is_integral())
-    throw RuntimeError(op, "(): value must not be a floating-point number for integer tensors, but is ", value);
+    throw RuntimeError(op, "(): value must not be a floating-point number for integer tensors, but is ",
+                       value);
 }
 
 }  // namespace
@@ -328,7 +357,9 @@ OP("_addcdiv(Tensor input, Tensor tensor1, Tensor tensor2, Scalar value) -> Tens
     .pointwise(Formula::addcdiv)
     .gradient<0>([](const Tensor& g) { return g; })
     .gradient<1>([](const Tensor& g, In<2> b, Param<0> value) { return g * conj(value / b); })
-    .gradient<2>([](const Tensor& g, In<1> a, In<2> b, Param<0> value) { return -g * conj(value * a / (b * b)); });
+    .gradient<2>([](const Tensor& g, In<1> a, In<2> b, Param<0> value) {
+      return -g * conj(value * a / (b * b));
+    });
 
 // input + value * tensor1 / tensor2.
 OP("addcdiv(Tensor input, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor");
@@ -355,7 +386,9 @@ Tensor half_at_ties(const Tensor& g, const Tensor& x, const Tensor& y, const Ten
   return where(loses, 0, where(eq(x, y), g * 0.5, g));
 }
 
-Tensor inside(const Tensor& x, const Tensor& low, const Tensor& high) { return logical_and(ge(x, low), le(x, high)); }
+Tensor inside(const Tensor& x, const Tensor& low, const Tensor& high) {
+  return logical_and(ge(x, low), le(x, high));
+}
 
 }  // namespace
 
@@ -371,7 +404,6 @@ OP("minimum(Tensor input, Tensor other) -> Tensor")
     .gradient<0>([](const Tensor& g, In<0> x, In<1> y) { return half_at_ties(g, x, y, gt(x, y)); })
     .gradient<1>([](const Tensor& g, In<0> x, In<1> y) { return half_at_ties(g, x, y, lt(x, y)); });
 
-
 OP("max(Tensor input, Tensor other) -> Tensor");
 Tensor max(const Tensor& input, const Tensor& other) { return maximum(input, other); }
 OP("min(Tensor input, Tensor other) -> Tensor");
@@ -380,14 +412,22 @@ Tensor min(const Tensor& input, const Tensor& other) { return minimum(input, oth
 // The larger of two elements; the other one where one is NaN.
 OP("fmax(Tensor input, Tensor other) -> Tensor")
     .pointwise(Formula::fmax)
-    .gradient<0>([](const Tensor& g, In<0> x, In<1> y) { return where(logical_or(ge(x, y), isnan(y)), g, 0); })
-    .gradient<1>([](const Tensor& g, In<0> x, In<1> y) { return where(logical_or(ge(x, y), isnan(y)), 0, g); });
+    .gradient<0>([](const Tensor& g, In<0> x, In<1> y) {
+      return where(logical_or(ge(x, y), isnan(y)), g, 0);
+    })
+    .gradient<1>([](const Tensor& g, In<0> x, In<1> y) {
+      return where(logical_or(ge(x, y), isnan(y)), 0, g);
+    });
 
 // The smaller of two elements; the other one where one is NaN.
 OP("fmin(Tensor input, Tensor other) -> Tensor")
     .pointwise(Formula::fmin)
-    .gradient<0>([](const Tensor& g, In<0> x, In<1> y) { return where(logical_or(le(x, y), isnan(y)), g, 0); })
-    .gradient<1>([](const Tensor& g, In<0> x, In<1> y) { return where(logical_or(le(x, y), isnan(y)), 0, g); });
+    .gradient<0>([](const Tensor& g, In<0> x, In<1> y) {
+      return where(logical_or(le(x, y), isnan(y)), g, 0);
+    })
+    .gradient<1>([](const Tensor& g, In<0> x, In<1> y) {
+      return where(logical_or(le(x, y), isnan(y)), 0, g);
+    });
 
 // Elements raised to at least `min`.
 OP("clamp_min(Tensor input, Operand min) -> Tensor")
@@ -404,7 +444,9 @@ OP("clamp_max(Tensor input, Operand max) -> Tensor")
 OP("_clamp(Tensor input, Operand min, Operand max) -> Tensor")
     .pointwise(Formula::clamp)
     .refuse_bool()
-    .gradient<0>([](const Tensor& g, In<0> x, In<1> low, In<2> high) { return where(inside(x, low, high), g, 0); })
+    .gradient<0>([](const Tensor& g, In<0> x, In<1> low, In<2> high) {
+      return where(inside(x, low, high), g, 0);
+    })
     .gradient<1>([](const Tensor& g, In<0> x, In<1> low, In<2> high) {
       return where(logical_and(lt(x, low), lt(low, high)), g, 0);
     })
@@ -434,10 +476,14 @@ namespace {
 
 double largest(DType dtype) {
   switch (dtype) {
-    case DType::Float16: return 65504;
-    case DType::BFloat16: return 0x1.fep127;
-    case DType::Float32: return std::numeric_limits<float>::max();
-    default: return std::numeric_limits<double>::max();
+    case DType::Float16:
+      return 65504;
+    case DType::BFloat16:
+      return 0x1.fep127;
+    case DType::Float32:
+      return std::numeric_limits<float>::max();
+    default:
+      return std::numeric_limits<double>::max();
   }
 }
 
@@ -449,7 +495,8 @@ OP("_nan_to_num(Tensor input, float nan, float posinf, float neginf) -> Tensor")
 
 // NaN and infinities replaced by numbers: by default 0 and the largest finite ones of the dtype.
 OP("nan_to_num(Tensor input, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor").inplace();
-Tensor nan_to_num(const Tensor& input, std::optional<double> nan, std::optional<double> posinf, std::optional<double> neginf) {
+Tensor nan_to_num(const Tensor& input, std::optional<double> nan, std::optional<double> posinf,
+                  std::optional<double> neginf) {
   if (!input.is_inexact()) return clone(input);
   const double limit = largest(input.dtype());
   return _nan_to_num(input, nan.value_or(0), posinf.value_or(limit), neginf.value_or(-limit));
@@ -471,17 +518,20 @@ FloatFields fields_of(DType dtype) {
 // mantissa * 2 ** exponent is the input, with a mantissa of magnitude in [0.5, 1).
 OP("frexp(Tensor input) -> (Tensor mantissa, Tensor exponent)");
 std::tuple<Tensor, Tensor> frexp(const Tensor& input) {
-  if (!input.is_floating()) throw RuntimeError("frexp(): expected a floating-point tensor, but got ", input.dtype());
+  if (!input.is_floating())
+    throw RuntimeError("frexp(): expected a floating-point tensor, but got ", input.dtype());
   Tensor x = converted(detach(input), is_reduced(input.dtype()) ? DType::Float32 : input.dtype());
   const FloatFields f = fields_of(x.dtype());
-  const int64_t bias = f.exponent_mask / 2 - 1, field = f.exponent_mask << f.fraction_bits, lift = f.fraction_bits + 1;
+  const int64_t bias = f.exponent_mask / 2 - 1, field = f.exponent_mask << f.fraction_bits,
+                lift = f.fraction_bits + 1;
   // Subnormal numbers are scaled up first, so that they have a leading one as the others do.
   Tensor scaled = x * std::ldexp(1.0, static_cast<int>(lift));
   Tensor small = lt(abs(x), std::ldexp(1.0, static_cast<int>(1 - bias)));
   Tensor bits = view(where(small, scaled, x), f.bits);
   Tensor biased = bitwise_right_shift(bitwise_and(bits, field), f.fraction_bits);
   Tensor whole = logical_or(eq(x, 0), logical_not(isfinite(x)));
-  Tensor exponent = where(whole, zeros_like(biased), biased - bias - where(small, full_like(biased, lift), zeros_like(biased)));
+  Tensor exponent = where(whole, zeros_like(biased),
+                          biased - bias - where(small, full_like(biased, lift), zeros_like(biased)));
   Tensor fraction = bitwise_or(bitwise_and(bits, ~field), bias << f.fraction_bits);
   Tensor mantissa = converted(where(whole, x, view(fraction, x.dtype())), input.dtype());
   exponent = converted(exponent, DType::Int32);

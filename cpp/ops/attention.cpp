@@ -22,19 +22,27 @@ Tensor repeat_heads(const Tensor& t, int64_t times) {
 
 // softmax(query @ key^T * scale + mask) @ value, over the last two dimensions (length, features), as in
 // "Attention is all you need" (Vaswani et al., 2017). A boolean mask tells where attention may look.
-OP("_scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, float? scale=None, bool enable_gqa=False) -> Tensor");
-Tensor _scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& attn_mask, double dropout_p, bool is_causal, std::optional<double> scale, bool enable_gqa) {
+OP("_scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float "
+   "dropout_p=0.0, bool is_causal=False, float? scale=None, bool enable_gqa=False) -> Tensor");
+Tensor _scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value,
+                                     const Tensor& attn_mask, double dropout_p, bool is_causal,
+                                     std::optional<double> scale, bool enable_gqa) {
   const char* op = "scaled_dot_product_attention";
   if (query.dim() < 2 || key.dim() < 2 || value.dim() < 2)
-    throw RuntimeError(op, "(): query, key and value must have at least 2 dimensions, but have shapes ", query.shape(), ", ", key.shape(), " and ", value.shape());
+    throw RuntimeError(op, "(): query, key and value must have at least 2 dimensions, but have shapes ",
+                       query.shape(), ", ", key.shape(), " and ", value.shape());
   if (query.dtype() != key.dtype() || query.dtype() != value.dtype())
-    throw RuntimeError(op, "(): Expected query, key, and value to have the same dtype, but got ", query.dtype(), ", ", key.dtype(), " and ", value.dtype());
-  if (is_causal && attn_mask.defined()) throw RuntimeError(op, "(): Explicit attn_mask should not be set when is_causal=True");
+    throw RuntimeError(op, "(): Expected query, key, and value to have the same dtype, but got ",
+                       query.dtype(), ", ", key.dtype(), " and ", value.dtype());
+  if (is_causal && attn_mask.defined())
+    throw RuntimeError(op, "(): Explicit attn_mask should not be set when is_causal=True");
   Tensor k = key, v = value;
   if (enable_gqa && query.dim() > 2) {
     int64_t heads = query.size(-3);
     if (k.size(-3) == 0 || heads % k.size(-3) || heads % v.size(-3))
-      throw RuntimeError(op, "(): with enable_gqa the number of query heads (", heads, ") must be a multiple of those of key (", k.size(-3), ") and value (", v.size(-3), ")");
+      throw RuntimeError(op, "(): with enable_gqa the number of query heads (", heads,
+                         ") must be a multiple of those of key (", k.size(-3), ") and value (", v.size(-3),
+                         ")");
     k = repeat_heads(k, heads / k.size(-3));
     v = repeat_heads(v, heads / v.size(-3));
   }
@@ -47,7 +55,8 @@ Tensor _scaled_dot_product_attention(const Tensor& query, const Tensor& key, con
   }
   Tensor weights = softmax(scores, -1, std::nullopt);
   // A query that may look nowhere gets zeros, not NaN.
-  if (mask.defined() && mask.dtype() == DType::Bool) weights = where(logical_not(any(mask, Shape{-1}, true)), Scalar(0), weights);
+  if (mask.defined() && mask.dtype() == DType::Bool)
+    weights = where(logical_not(any(mask, Shape{-1}, true)), Scalar(0), weights);
   if (dropout_p > 0) weights = functional::dropout(weights, dropout_p, true, false);
   return matmul(weights, v);
 }

@@ -7,7 +7,8 @@ namespace {
 
 enum class Averaging { None, Mean, Sum };
 
-Averaging averaging_of(const std::string& reduction, std::optional<bool> size_average, std::optional<bool> reduce) {
+Averaging averaging_of(const std::string& reduction, std::optional<bool> size_average,
+                       std::optional<bool> reduce) {
   if (size_average || reduce) {
     if (!reduce.value_or(true)) return Averaging::None;
     return size_average.value_or(true) ? Averaging::Mean : Averaging::Sum;
@@ -26,9 +27,13 @@ void check_shapes(const char* op, const Tensor& input, const Tensor& target) {
   if (input.dim() == 0) throw ValueError("Expected input to have 1 or more dimensions, got 0");
   expected.erase(static_cast<size_t>(class_dim(input)));
   if (input.dim() > 1 && target.dim() > 0 && input.size(0) != target.size(0))
-    throw ValueError(op, "(): Expected input batch_size (", input.size(0), ") to match target batch_size (", target.size(0), ").");
-  if (expected != target.shape()) throw RuntimeError(op, "(): Expected target size ", expected, ", got ", target.shape());
-  if (target.is_inexact() || target.dtype() == DType::Bool) throw RuntimeError(op, "(): expected class indices of an integer dtype, but target has dtype ", target.dtype());
+    throw ValueError(op, "(): Expected input batch_size (", input.size(0), ") to match target batch_size (",
+                     target.size(0), ").");
+  if (expected != target.shape())
+    throw RuntimeError(op, "(): Expected target size ", expected, ", got ", target.shape());
+  if (target.is_inexact() || target.dtype() == DType::Bool)
+    throw RuntimeError(op, "(): expected class indices of an integer dtype, but target has dtype ",
+                       target.dtype());
 }
 
 // Class indices with 0 where the class is to be ignored. IndexError for one that is not a class.
@@ -42,14 +47,16 @@ Labels checked_labels(const char* op, const Tensor& target, int64_t classes, int
   Tensor index = where(kept, labels, 0), wrong = logical_or(lt(index, 0), ge(index, classes));
   if (item(any(wrong)).to_bool()) {
     int64_t at = item(argmax(to(reshape(wrong, {-1}), DType::UInt8, false, false))).to_int();
-    throw IndexError(op, "(): Target ", item(select(reshape(index, {-1}), 0, at)).to_int(), " is out of bounds for ", classes, " classes");
+    throw IndexError(op, "(): Target ", item(select(reshape(index, {-1}), 0, at)).to_int(),
+                     " is out of bounds for ", classes, " classes");
   }
   return {index, kept};
 }
 
 void check_weight(const char* op, const Tensor& weight, int64_t classes) {
   if (weight.defined() && (weight.dim() != 1 || weight.numel() != classes))
-    throw RuntimeError(op, "(): weight tensor should be defined either for all ", classes, " classes or no classes but got weight tensor of shape: ", weight.shape());
+    throw RuntimeError(op, "(): weight tensor should be defined either for all ", classes,
+                       " classes or no classes but got weight tensor of shape: ", weight.shape());
 }
 
 // Each sample's weight: that of its class, 0 where ignored.
@@ -87,7 +94,8 @@ Tensor fused_cross_entropy(const Tensor& input, const Labels& labels, Averaging 
   Tensor logits = contiguous(input);
   const Shape samples = {input.size(0)};
   Tensor index = contiguous(where(labels.kept, labels.index, -1));
-  Tensor sums = allocate(samples, DType::Float32, input.device()), losses = allocate(samples, DType::Float32, input.device());
+  Tensor sums = allocate(samples, DType::Float32, input.device()),
+         losses = allocate(samples, DType::Float32, input.device());
   if (logits.numel()) launch(CrossEntropy{}, {&sums, &losses}, {&logits, &index});
   record("CrossEntropyLoss", losses, {&logits}, [index, sums, logits = save(logits)](Backward& b) -> Grads {
     return {fused_gradient(b.get(logits), index, sums, b.grad())};
@@ -97,7 +105,8 @@ Tensor fused_cross_entropy(const Tensor& input, const Labels& labels, Averaging 
 
 // ---- cross-entropy by its definition
 
-Tensor smoothed(const Tensor& logs, const Labels& labels, const Tensor& weight, double smoothing, Averaging averaging) {
+Tensor smoothed(const Tensor& logs, const Labels& labels, const Tensor& weight, double smoothing,
+                Averaging averaging) {
   const int64_t d = class_dim(logs), classes = logs.size(d);
   Tensor weights = sample_weights(weight, labels, logs.dtype());
   Tensor nll = averaged(likelihood_losses(logs, labels, weights), weights, averaging);
@@ -109,12 +118,16 @@ Tensor smoothed(const Tensor& logs, const Labels& labels, const Tensor& weight, 
     by_class = logs * reshape(weight, column);
   }
   Tensor uniform = where(labels.kept, neg(sum(by_class, Shape{d})), 0);
-  return nll * Scalar(1 - smoothing) + averaged(uniform, weights, averaging) * Scalar(smoothing / static_cast<double>(classes));
+  return nll * Scalar(1 - smoothing) +
+         averaged(uniform, weights, averaging) * Scalar(smoothing / static_cast<double>(classes));
 }
 
-Tensor of_probabilities(const Tensor& input, const Tensor& target, const Tensor& weight, double smoothing, Averaging averaging) {
+Tensor of_probabilities(const Tensor& input, const Tensor& target, const Tensor& weight, double smoothing,
+                        Averaging averaging) {
   const int64_t d = class_dim(input), classes = input.size(d);
-  Tensor wanted = smoothing > 0 ? target * Scalar(1 - smoothing) + Scalar(smoothing / static_cast<double>(classes)) : target;
+  Tensor wanted = smoothing > 0
+                      ? target * Scalar(1 - smoothing) + Scalar(smoothing / static_cast<double>(classes))
+                      : target;
   Tensor terms = log_softmax(input, d) * wanted;
   if (weight.defined()) {
     Shape column(input.shape().size(), 1);
@@ -124,15 +137,19 @@ Tensor of_probabilities(const Tensor& input, const Tensor& target, const Tensor&
   Tensor losses = neg(sum(terms, Shape{d}));
   if (averaging == Averaging::None) return losses;
   Tensor total = sum(losses);
-  return averaging == Averaging::Sum ? total : total / Scalar(static_cast<double>(input.numel()) / static_cast<double>(classes));
+  return averaging == Averaging::Sum
+             ? total
+             : total / Scalar(static_cast<double>(input.numel()) / static_cast<double>(classes));
 }
 
 }  // namespace
 
 // The negative log-likelihood of the classes `target`, given log-probabilities (samples, classes, ...).
-OP("nn.functional.nll_loss(Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, int ignore_index=-100, bool? reduce=None, str reduction='mean') -> Tensor");
-Tensor functional::nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight, std::optional<bool> size_average,
-                            int64_t ignore_index, std::optional<bool> reduce, const std::string& reduction) {
+OP("nn.functional.nll_loss(Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, int "
+   "ignore_index=-100, bool? reduce=None, str reduction='mean') -> Tensor");
+Tensor functional::nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight,
+                            std::optional<bool> size_average, int64_t ignore_index,
+                            std::optional<bool> reduce, const std::string& reduction) {
   Averaging averaging = averaging_of(reduction, size_average, reduce);
   check_shapes("nll_loss", input, target);
   const int64_t classes = input.size(class_dim(input));
@@ -142,17 +159,23 @@ Tensor functional::nll_loss(const Tensor& input, const Tensor& target, const Ten
   return averaged(likelihood_losses(input, labels, weights), weights, averaging);
 }
 
-// The cross-entropy of logits (samples, classes, ...) with class indices or with probabilities of the same shape.
-// Classes equal to ignore_index count for nothing; label_smoothing mixes in the uniform distribution (Szegedy et al.,
-// 2016). IndexError for an index that is not a class.
-OP("nn.functional.cross_entropy(Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, int ignore_index=-100, bool? reduce=None, str reduction='mean', float label_smoothing=0.0) -> Tensor");
-Tensor functional::cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight, std::optional<bool> size_average,
-                                 int64_t ignore_index, std::optional<bool> reduce, const std::string& reduction, double label_smoothing) {
+// The cross-entropy of logits (samples, classes, ...) with class indices or with probabilities of the same
+// shape. Classes equal to ignore_index count for nothing; label_smoothing mixes in the uniform distribution
+// (Szegedy et al., 2016). IndexError for an index that is not a class.
+OP("nn.functional.cross_entropy(Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, "
+   "int ignore_index=-100, bool? reduce=None, str reduction='mean', float label_smoothing=0.0) -> Tensor");
+Tensor functional::cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight,
+                                 std::optional<bool> size_average, int64_t ignore_index,
+                                 std::optional<bool> reduce, const std::string& reduction,
+                                 double label_smoothing) {
   Averaging averaging = averaging_of(reduction, size_average, reduce);
-  if (label_smoothing < 0 || label_smoothing > 1) throw RuntimeError("cross_entropy(): label_smoothing must be between 0.0 and 1.0. Got: ", label_smoothing);
+  if (label_smoothing < 0 || label_smoothing > 1)
+    throw RuntimeError("cross_entropy(): label_smoothing must be between 0.0 and 1.0. Got: ",
+                       label_smoothing);
   if (input.dim() > 0) check_weight("cross_entropy", weight, input.size(class_dim(input)));
   if (target.is_floating() && input.shape() == target.shape()) {
-    if (ignore_index >= 0) throw RuntimeError("cross_entropy(): ignore_index is not supported for floating point target");
+    if (ignore_index >= 0)
+      throw RuntimeError("cross_entropy(): ignore_index is not supported for floating point target");
     return of_probabilities(input, target, weight, label_smoothing, averaging);
   }
   check_shapes("cross_entropy", input, target);

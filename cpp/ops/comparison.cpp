@@ -28,15 +28,21 @@ OP("_isneginf(Tensor input) -> Tensor").pointwise(Formula::isneginf, Result::Boo
 
 // Whether an element is plus infinity.
 OP("isposinf(Tensor input) -> Tensor");
-Tensor isposinf(const Tensor& input) { return input.is_inexact() ? _isposinf(input) : zeros_like(input, DType::Bool); }
+Tensor isposinf(const Tensor& input) {
+  return input.is_inexact() ? _isposinf(input) : zeros_like(input, DType::Bool);
+}
 
 // Whether an element is minus infinity.
 OP("isneginf(Tensor input) -> Tensor");
-Tensor isneginf(const Tensor& input) { return input.is_inexact() ? _isneginf(input) : zeros_like(input, DType::Bool); }
+Tensor isneginf(const Tensor& input) {
+  return input.is_inexact() ? _isneginf(input) : zeros_like(input, DType::Bool);
+}
 
 // Whether an element has no imaginary part.
 OP("isreal(Tensor input) -> Tensor");
-Tensor isreal(const Tensor& input) { return input.is_complex() ? eq(imag(input), 0) : ones_like(input, DType::Bool); }
+Tensor isreal(const Tensor& input) {
+  return input.is_complex() ? eq(imag(input), 0) : ones_like(input, DType::Bool);
+}
 
 // ---- closeness
 
@@ -44,14 +50,16 @@ Tensor isreal(const Tensor& input) { return input.is_complex() ? eq(imag(input),
 OP("isclose(Tensor input, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> Tensor");
 Tensor isclose(const Tensor& input, const Tensor& other, double rtol, double atol, bool equal_nan) {
   if (input.dtype() != other.dtype())
-    throw RuntimeError("isclose(): both tensors must have one dtype, but got ", input.dtype(), " and ", other.dtype());
+    throw RuntimeError("isclose(): both tensors must have one dtype, but got ", input.dtype(), " and ",
+                       other.dtype());
   if (rtol < 0 || atol < 0)
     throw RuntimeError("isclose(): rtol and atol must not be negative, but are ", rtol, " and ", atol);
   Tensor close = eq(input, other);
   if (equal_nan) close = logical_or(close, logical_and(isnan(input), isnan(other)));
   if (rtol == 0 && atol == 0) return close;
   auto inexact = [](const Tensor& t) { return t.is_inexact() ? t : to(t, default_dtype(), false, false); };
-  Tensor expected = inexact(other), error = abs(inexact(input) - expected), allowed = abs(expected * rtol) + atol;
+  Tensor expected = inexact(other), error = abs(inexact(input) - expected),
+         allowed = abs(expected * rtol) + atol;
   return logical_or(close, logical_and(isfinite(error), le(error, allowed)));
 }
 
@@ -71,7 +79,8 @@ bool allclose(const Tensor& input, const Tensor& other, double rtol, double atol
 OP("equal(Tensor input, Tensor other) -> bool");
 bool equal(const Tensor& input, const Tensor& other) {
   if (input.dtype() != other.dtype())
-    throw RuntimeError("equal(): both tensors must have one dtype, but got ", input.dtype(), " and ", other.dtype());
+    throw RuntimeError("equal(): both tensors must have one dtype, but got ", input.dtype(), " and ",
+                       other.dtype());
   return input.shape() == other.shape() && all_true(eq(input, other));
 }
 
@@ -89,23 +98,30 @@ OP("_where(Tensor condition, Operand input, Operand other) -> Tensor")
 // tensor([0., 2.])
 OP("where(Tensor condition, Operand input, Operand other) -> Tensor");
 Tensor where(const Tensor& condition, const Tensor& input, const Tensor& other) {
-  if (condition.dtype() == DType::UInt8) return _where(to(condition, DType::Bool, false, false), input, other);
+  if (condition.dtype() == DType::UInt8)
+    return _where(to(condition, DType::Bool, false, false), input, other);
   if (condition.dtype() != DType::Bool)
-    throw RuntimeError("where expected condition to be a boolean tensor, but got a tensor with dtype ", condition.dtype());
+    throw RuntimeError("where expected condition to be a boolean tensor, but got a tensor with dtype ",
+                       condition.dtype());
   return _where(condition, input, other);
 }
 OP("_where_method(Tensor input, Tensor condition, Operand other) -> Tensor").alias("Tensor.where");
-Tensor _where_method(const Tensor& input, const Tensor& condition, const Tensor& other) { return where(condition, input, other); }
+Tensor _where_method(const Tensor& input, const Tensor& condition, const Tensor& other) {
+  return where(condition, input, other);
+}
 
 namespace {
 
 // The value as an element of `input`; it must be a number or a tensor of no dimensions.
 Tensor fill_element(const Tensor& input, const Tensor& mask, const Tensor& value) {
-  if (mask.dtype() != DType::Bool) throw RuntimeError("masked_fill only supports boolean masks, but got mask with dtype ", mask.dtype());
+  if (mask.dtype() != DType::Bool)
+    throw RuntimeError("masked_fill only supports boolean masks, but got mask with dtype ", mask.dtype());
   if (value.dim() != 0)
-    throw RuntimeError("masked_fill only supports a 0-dimensional value tensor, but got tensor with ", value.dim(), " dimension(s).");
+    throw RuntimeError("masked_fill only supports a 0-dimensional value tensor, but got tensor with ",
+                       value.dim(), " dimension(s).");
   if (!can_cast(value.dtype(), input.dtype()) && !(value.impl()->wrapped_number && !value.is_complex()))
-    throw RuntimeError("masked_fill(): value of dtype ", value.dtype(), " can't be converted to ", input.dtype());
+    throw RuntimeError("masked_fill(): value of dtype ", value.dtype(), " can't be converted to ",
+                       input.dtype());
   return to(value, input.dtype(), false, false);
 }
 
@@ -119,7 +135,8 @@ Tensor masked_fill(const Tensor& input, const Tensor& mask, const Tensor& value)
 OP("Tensor.masked_fill_(Tensor input, Tensor mask, Operand value) -> Tensor");
 Tensor masked_fill_(const Tensor& input, const Tensor& mask, const Tensor& value) {
   check_writable(input, "masked_fill_");
-  return assign_in_place(input, _where(mask, fill_element(input, mask, value), readable_copy(input)), "masked_fill_");
+  return assign_in_place(input, _where(mask, fill_element(input, mask, value), readable_copy(input)),
+                         "masked_fill_");
 }
 
 }  // namespace mlx

@@ -10,12 +10,15 @@ const Scalar kI{std::complex<double>(0, 1)};
 
 void expect_same_floats(const Tensor& a, const Tensor& b, const char* op) {
   if (!a.is_floating() || a.dtype() != b.dtype())
-    throw RuntimeError(op, "(): expected two tensors of one floating-point dtype, but got ", a.dtype(), " and ", b.dtype());
+    throw RuntimeError(op, "(): expected two tensors of one floating-point dtype, but got ", a.dtype(),
+                       " and ", b.dtype());
 }
 
 }  // namespace
 
-OP("_conj(Tensor input) -> Tensor").pointwise(Formula::conj).gradient<0>([](const Tensor& g) { return conj(g); });
+OP("_conj(Tensor input) -> Tensor").pointwise(Formula::conj).gradient<0>([](const Tensor& g) {
+  return conj(g);
+});
 
 // The complex conjugate; a real tensor itself.
 OP("conj(Tensor input) -> Tensor");

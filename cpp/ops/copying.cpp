@@ -46,16 +46,23 @@ Tensor converted(const Tensor& input, DType dtype, Device device, bool copy) {
 }  // namespace
 
 // The tensor with another dtype or on another device; itself when nothing changes and `copy` is false.
-OP("Tensor.to(Tensor input, dtype dtype, bool non_blocking=False, bool copy=False, *, memory_format? memory_format=None) -> Tensor");
-Tensor to(const Tensor& input, DType dtype, bool, bool copy) { return converted(input, dtype, input.device(), copy); }
+OP("Tensor.to(Tensor input, dtype dtype, bool non_blocking=False, bool copy=False, *, memory_format? "
+   "memory_format=None) -> Tensor");
+Tensor to(const Tensor& input, DType dtype, bool, bool copy) {
+  return converted(input, dtype, input.device(), copy);
+}
 
-OP("Tensor.to(Tensor input, device? device=None, dtype? dtype=None, bool non_blocking=False, bool copy=False, *, memory_format? memory_format=None) -> Tensor");
+OP("Tensor.to(Tensor input, device? device=None, dtype? dtype=None, bool non_blocking=False, bool "
+   "copy=False, *, memory_format? memory_format=None) -> Tensor");
 Tensor to(const Tensor& input, std::optional<Device> device, std::optional<DType> dtype, bool, bool copy) {
   return converted(input, dtype.value_or(input.dtype()), device.value_or(input.device()), copy);
 }
 
-OP("Tensor.to(Tensor input, Tensor other, bool non_blocking=False, bool copy=False, *, memory_format? memory_format=None) -> Tensor");
-Tensor to(const Tensor& input, const Tensor& other, bool, bool copy) { return converted(input, other.dtype(), other.device(), copy); }
+OP("Tensor.to(Tensor input, Tensor other, bool non_blocking=False, bool copy=False, *, memory_format? "
+   "memory_format=None) -> Tensor");
+Tensor to(const Tensor& input, const Tensor& other, bool, bool copy) {
+  return converted(input, other.dtype(), other.device(), copy);
+}
 
 OP("Tensor.type_as(Tensor input, Tensor other) -> Tensor");
 Tensor type_as(const Tensor& input, const Tensor& other) { return to(input, other, false, false); }
@@ -78,7 +85,8 @@ Tensor detach_(const Tensor& input) {
 // The single element as a number of Python.
 OP("Tensor.item(Tensor input) -> Scalar");
 Scalar item(const Tensor& input) {
-  if (input.numel() != 1) throw RuntimeError("item(): a Tensor with ", input.numel(), " elements cannot be converted to Scalar");
+  if (input.numel() != 1)
+    throw RuntimeError("item(): a Tensor with ", input.numel(), " elements cannot be converted to Scalar");
   if (!(input.device() == Device{})) backend(input.device().type).synchronize();
   return visit(input.dtype(), [&](auto zero) { return Scalar(*input.data<decltype(zero)>()); });
 }

@@ -26,10 +26,12 @@ Tensor allocate_like(const Tensor& input, std::optional<DType> dtype, std::optio
   int64_t reach = 1;
   for (int64_t d = 0; d < input.dim(); ++d) reach += (input.size(d) - 1) * input.stride(d);
   bool dense = input.numel() && reach == input.numel() && !has_internal_overlap(input);
-  return dense ? allocate_strided(input.shape(), input.strides(), type, place) : allocate(input.shape(), type, place);
+  return dense ? allocate_strided(input.shape(), input.strides(), type, place)
+               : allocate(input.shape(), type, place);
 }
 
-Tensor filled_like(const Tensor& input, const Scalar& value, std::optional<DType> dtype, std::optional<Device> device) {
+Tensor filled_like(const Tensor& input, const Scalar& value, std::optional<DType> dtype,
+                   std::optional<Device> device) {
   Tensor out = allocate_like(input, dtype, device);
   fill_data(out, value);
   return out;
@@ -49,50 +51,60 @@ Tensor filled(const Shape& size, const Scalar& value, DType dtype, Device device
 }  // namespace
 
 // Uninitialised memory.
-OP("empty(int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False, memory_format? memory_format=None) -> Tensor");
+OP("empty(int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
+   "requires_grad=False, bool pin_memory=False, memory_format? memory_format=None) -> Tensor");
 Tensor empty(const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
   check_sizes("empty", size);
   return allocate(size, dtype.value_or(default_dtype()), device.value_or(Device{}));
 }
 
-OP("empty_like(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, memory_format? memory_format=None) -> Tensor");
+OP("empty_like(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
+   "requires_grad=False, memory_format? memory_format=None) -> Tensor");
 Tensor empty_like(const Tensor& input, std::optional<DType> dtype, std::optional<Device> device) {
   return allocate_like(input, dtype, device);
 }
 
 // A tensor full of zeros.
-OP("zeros(int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+OP("zeros(int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
+   "requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor zeros(const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
   check_sizes("zeros", size);
   return filled(size, 0, dtype.value_or(default_dtype()), device.value_or(Device{}));
 }
 
-OP("zeros_like(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, memory_format? memory_format=None) -> Tensor");
+OP("zeros_like(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
+   "requires_grad=False, memory_format? memory_format=None) -> Tensor");
 Tensor zeros_like(const Tensor& input, std::optional<DType> dtype, std::optional<Device> device) {
   return filled_like(input, 0, dtype, device);
 }
 
 // A tensor full of ones.
-OP("ones(int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+OP("ones(int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
+   "requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor ones(const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
   check_sizes("ones", size);
   return filled(size, 1, dtype.value_or(default_dtype()), device.value_or(Device{}));
 }
 
-OP("ones_like(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, memory_format? memory_format=None) -> Tensor");
+OP("ones_like(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
+   "requires_grad=False, memory_format? memory_format=None) -> Tensor");
 Tensor ones_like(const Tensor& input, std::optional<DType> dtype, std::optional<Device> device) {
   return filled_like(input, 1, dtype, device);
 }
 
 // A tensor full of one number; its dtype follows from the number.
-OP("full(int[] size, Scalar fill_value, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False) -> Tensor");
-Tensor full(const Shape& size, const Scalar& fill_value, std::optional<DType> dtype, std::optional<Device> device) {
+OP("full(int[] size, Scalar fill_value, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
+   "requires_grad=False) -> Tensor");
+Tensor full(const Shape& size, const Scalar& fill_value, std::optional<DType> dtype,
+            std::optional<Device> device) {
   check_sizes("full", size);
   return filled(size, fill_value, dtype.value_or(fill_value.dtype()), device.value_or(Device{}));
 }
 
-OP("full_like(Tensor input, Scalar fill_value, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, memory_format? memory_format=None) -> Tensor");
-Tensor full_like(const Tensor& input, const Scalar& fill_value, std::optional<DType> dtype, std::optional<Device> device) {
+OP("full_like(Tensor input, Scalar fill_value, *, dtype? dtype=None, layout? layout=None, device? "
+   "device=None, bool requires_grad=False, memory_format? memory_format=None) -> Tensor");
+Tensor full_like(const Tensor& input, const Scalar& fill_value, std::optional<DType> dtype,
+                 std::optional<Device> device) {
   return filled_like(input, fill_value, dtype, device);
 }
 
@@ -100,7 +112,8 @@ Tensor full_like(const Tensor& input, const Scalar& fill_value, std::optional<DT
 OP("Tensor.fill_(Tensor input, Scalar value) -> Tensor");
 Tensor fill_(const Tensor& input, const Scalar& value) {
   check_writable(input, "fill_");
-  if (input.requires_grad() && GradMode::enabled()) return assign_in_place(input, full_like(input, value), "fill_");
+  if (input.requires_grad() && GradMode::enabled())
+    return assign_in_place(input, full_like(input, value), "fill_");
   fill_data(input, value);
   input.changed();
   return input;
@@ -110,14 +123,19 @@ OP("Tensor.zero_(Tensor input) -> Tensor");
 Tensor zero_(const Tensor& input) { return fill_(input, 0); }
 
 // start, start + step, ... before end.
-OP("arange(Scalar start, Scalar end, Scalar step=1, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False) -> Tensor");
-Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype, std::optional<Device> device) {
+OP("arange(Scalar start, Scalar end, Scalar step=1, *, dtype? dtype=None, layout? layout=None, device? "
+   "device=None, bool requires_grad=False) -> Tensor");
+Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype,
+              std::optional<Device> device) {
   bool whole = start.is_integral() && end.is_integral() && step.is_integral();
   DType type = dtype.value_or(whole ? DType::Int64 : default_dtype());
   if (step.equals(0)) throw RuntimeError("arange(): step must be nonzero");
   double from = start.to_double(), to = end.to_double(), by = step.to_double();
-  if (!std::isfinite(from) || !std::isfinite(to)) throw RuntimeError("arange(): unsupported range: ", from, " -> ", to);
-  if ((by > 0) != (to >= from) && to != from) throw RuntimeError("arange(): upper bound and lower bound inconsistent with step sign: ", start, " to ", end, " by ", step);
+  if (!std::isfinite(from) || !std::isfinite(to))
+    throw RuntimeError("arange(): unsupported range: ", from, " -> ", to);
+  if ((by > 0) != (to >= from) && to != from)
+    throw RuntimeError("arange(): upper bound and lower bound inconsistent with step sign: ", start, " to ",
+                       end, " by ", step);
   int64_t count;
   if (whole) {
     int64_t span = end.to_int() - start.to_int(), d = step.to_int();
@@ -130,18 +148,24 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::o
   return out;
 }
 
-OP("arange(Scalar end, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False) -> Tensor");
-Tensor arange(const Scalar& end, std::optional<DType> dtype, std::optional<Device> device) { return arange(0, end, 1, dtype, device); }
+OP("arange(Scalar end, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
+   "requires_grad=False) -> Tensor");
+Tensor arange(const Scalar& end, std::optional<DType> dtype, std::optional<Device> device) {
+  return arange(0, end, 1, dtype, device);
+}
 
 // ---- evenly spaced numbers
 
 namespace {
 
-Tensor spaced(const char* op, const Scalar& start, const Scalar& end, int64_t steps, std::optional<DType> dtype, std::optional<Device> device, double base, bool powers) {
+Tensor spaced(const char* op, const Scalar& start, const Scalar& end, int64_t steps,
+              std::optional<DType> dtype, std::optional<Device> device, double base, bool powers) {
   if (steps < 0) throw RuntimeError(op, "(): number of steps must be non-negative, got ", steps);
   const bool complex = start.is_complex() || end.is_complex();
-  Tensor out = allocate({steps}, dtype.value_or(complex ? to_complex(default_dtype()) : default_dtype()), device.value_or(Device{}));
-  if (complex && !out.is_complex()) throw RuntimeError(op, "(): inferred dtype complex can't be safely cast to passed dtype ", out.dtype());
+  Tensor out = allocate({steps}, dtype.value_or(complex ? to_complex(default_dtype()) : default_dtype()),
+                        device.value_or(Device{}));
+  if (complex && !out.is_complex())
+    throw RuntimeError(op, "(): inferred dtype complex can't be safely cast to passed dtype ", out.dtype());
   if (steps) launch(Spaced{start, end, base, powers}, {&out}, std::initializer_list<const Tensor*>{});
   return out;
 }
@@ -152,47 +176,67 @@ Tensor spaced(const char* op, const Scalar& start, const Scalar& end, int64_t st
 //
 // >>> mlx.linspace(0, 1, 3)
 // tensor([0.0000, 0.5000, 1.0000])
-OP("linspace(Scalar start, Scalar end, int steps, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False) -> Tensor");
-Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, std::optional<DType> dtype, std::optional<Device> device) {
+OP("linspace(Scalar start, Scalar end, int steps, *, dtype? dtype=None, layout? layout=None, device? "
+   "device=None, bool requires_grad=False) -> Tensor");
+Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, std::optional<DType> dtype,
+                std::optional<Device> device) {
   return spaced("linspace", start, end, steps, dtype, device, 0, false);
 }
 
 // `steps` numbers from base to the power start to base to the power end, evenly spaced in the exponent.
-OP("logspace(Scalar start, Scalar end, int steps, float base=10.0, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False) -> Tensor");
-Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double base, std::optional<DType> dtype, std::optional<Device> device) {
+OP("logspace(Scalar start, Scalar end, int steps, float base=10.0, *, dtype? dtype=None, layout? "
+   "layout=None, device? device=None, bool requires_grad=False) -> Tensor");
+Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double base,
+                std::optional<DType> dtype, std::optional<Device> device) {
   return spaced("logspace", start, end, steps, dtype, device, base, true);
 }
 
 // ---- matrices and laid-out memory
 
 // Ones on the diagonal, zeros elsewhere.
-OP("eye(int n, int? m=None, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False) -> Tensor");
+OP("eye(int n, int? m=None, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
+   "requires_grad=False) -> Tensor");
 Tensor eye(int64_t n, std::optional<int64_t> m, std::optional<DType> dtype, std::optional<Device> device) {
-  if (n < 0 || m.value_or(0) < 0) throw RuntimeError("eye(): n and m must be greater or equal to 0, got ", n, " and ", m.value_or(n));
+  if (n < 0 || m.value_or(0) < 0)
+    throw RuntimeError("eye(): n and m must be greater or equal to 0, got ", n, " and ", m.value_or(n));
   Tensor out = filled({n, m.value_or(n)}, 0, dtype.value_or(default_dtype()), device.value_or(Device{}));
   if (out.numel()) fill_data(view_of(out, {std::min(n, m.value_or(n))}, {m.value_or(n) + 1}, 0), 1);
   return out;
 }
 
 // Uninitialised memory with the given strides (in elements).
-OP("empty_strided(int[] size, int[] stride, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
-Tensor empty_strided(const Shape& size, const Shape& stride, std::optional<DType> dtype, std::optional<Device> device, bool) {
-  if (size.size() != stride.size()) throw RuntimeError("empty_strided(): dimensionality of sizes (", size.size(), ") must match dimensionality of strides (", stride.size(), ")");
+OP("empty_strided(int[] size, int[] stride, *, dtype? dtype=None, layout? layout=None, device? device=None, "
+   "bool requires_grad=False, bool pin_memory=False) -> Tensor");
+Tensor empty_strided(const Shape& size, const Shape& stride, std::optional<DType> dtype,
+                     std::optional<Device> device, bool) {
+  if (size.size() != stride.size())
+    throw RuntimeError("empty_strided(): dimensionality of sizes (", size.size(),
+                       ") must match dimensionality of strides (", stride.size(), ")");
   int64_t extent = checked_numel(size) ? 1 : 0;
   for (size_t d = 0; d < size.size() && extent; ++d) {
-    if (stride[d] < 0) throw RuntimeError("empty_strided(): negative strides are not supported, got ", stride);
+    if (stride[d] < 0)
+      throw RuntimeError("empty_strided(): negative strides are not supported, got ", stride);
     extent += (size[d] - 1) * stride[d];
   }
-  return view_of(allocate({extent}, dtype.value_or(default_dtype()), device.value_or(Device{})), size, stride, 0);
+  return view_of(allocate({extent}, dtype.value_or(default_dtype()), device.value_or(Device{})), size, stride,
+                 0);
 }
 
 // Uninitialised memory whose dimensions lie in the order `physical_layout`, outermost first.
-OP("empty_permuted(int[] size, int[] physical_layout, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
-Tensor empty_permuted(const Shape& size, const Shape& physical_layout, std::optional<DType> dtype, std::optional<Device> device, bool) {
+OP("empty_permuted(int[] size, int[] physical_layout, *, dtype? dtype=None, layout? layout=None, device? "
+   "device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+Tensor empty_permuted(const Shape& size, const Shape& physical_layout, std::optional<DType> dtype,
+                      std::optional<Device> device, bool) {
   const size_t n = size.size();
-  if (physical_layout.size() != n) throw RuntimeError("empty_permuted(): Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = ", n, " is not equal to len(physical_layout) = ", physical_layout.size());
+  if (physical_layout.size() != n)
+    throw RuntimeError(
+        "empty_permuted(): Number of dimensions in size does not match the length of the physical_layout; "
+        "i.e. len(size) = ",
+        n, " is not equal to len(physical_layout) = ", physical_layout.size());
   for (int64_t d : physical_layout)
-    if (d < 0 || d >= static_cast<int64_t>(n)) throw RuntimeError("empty_permuted(): Dimension out of range (expected to be between 0 and ", n - 1, ", but got ", d, ")");
+    if (d < 0 || d >= static_cast<int64_t>(n))
+      throw RuntimeError("empty_permuted(): Dimension out of range (expected to be between 0 and ", n - 1,
+                         ", but got ", d, ")");
   dim_mask(physical_layout, static_cast<int64_t>(n), false);
   Shape strides(n, 1);
   int64_t step = 1;
@@ -200,36 +244,48 @@ Tensor empty_permuted(const Shape& size, const Shape& physical_layout, std::opti
     strides[physical_layout[k]] = step;
     step *= std::max<int64_t>(size[physical_layout[k]], 1);
   }
-  return view_of(allocate(size, dtype.value_or(default_dtype()), device.value_or(Device{})), size, strides, 0);
+  return view_of(allocate(size, dtype.value_or(default_dtype()), device.value_or(Device{})), size, strides,
+                 0);
 }
 
 // A number as a zero-dimensional tensor.
-OP("scalar_tensor(Scalar s, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False) -> Tensor");
+OP("scalar_tensor(Scalar s, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
+   "requires_grad=False) -> Tensor");
 Tensor scalar_tensor(const Scalar& s, std::optional<DType> dtype, std::optional<Device> device) {
   return filled({}, s, dtype.value_or(default_dtype()), device.value_or(Device{}));
 }
 
 // ---- of another tensor's dtype and device
 
-OP("Tensor.new_empty(Tensor input, int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
-Tensor new_empty(const Tensor& input, const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
+OP("Tensor.new_empty(Tensor input, int[] size, *, dtype? dtype=None, layout? layout=None, device? "
+   "device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+Tensor new_empty(const Tensor& input, const Shape& size, std::optional<DType> dtype,
+                 std::optional<Device> device, bool) {
   check_sizes("empty", size);
   return allocate(size, dtype.value_or(input.dtype()), device.value_or(input.device()));
 }
-OP("Tensor.new_empty_strided(Tensor input, int[] size, int[] stride, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
-Tensor new_empty_strided(const Tensor& input, const Shape& size, const Shape& stride, std::optional<DType> dtype, std::optional<Device> device, bool) {
+OP("Tensor.new_empty_strided(Tensor input, int[] size, int[] stride, *, dtype? dtype=None, layout? "
+   "layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+Tensor new_empty_strided(const Tensor& input, const Shape& size, const Shape& stride,
+                         std::optional<DType> dtype, std::optional<Device> device, bool) {
   return empty_strided(size, stride, dtype.value_or(input.dtype()), device.value_or(input.device()), false);
 }
-OP("Tensor.new_zeros(Tensor input, int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
-Tensor new_zeros(const Tensor& input, const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
+OP("Tensor.new_zeros(Tensor input, int[] size, *, dtype? dtype=None, layout? layout=None, device? "
+   "device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+Tensor new_zeros(const Tensor& input, const Shape& size, std::optional<DType> dtype,
+                 std::optional<Device> device, bool) {
   return filled(size, 0, dtype.value_or(input.dtype()), device.value_or(input.device()));
 }
-OP("Tensor.new_ones(Tensor input, int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
-Tensor new_ones(const Tensor& input, const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
+OP("Tensor.new_ones(Tensor input, int[] size, *, dtype? dtype=None, layout? layout=None, device? "
+   "device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+Tensor new_ones(const Tensor& input, const Shape& size, std::optional<DType> dtype,
+                std::optional<Device> device, bool) {
   return filled(size, 1, dtype.value_or(input.dtype()), device.value_or(input.device()));
 }
-OP("Tensor.new_full(Tensor input, int[] size, Scalar fill_value, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
-Tensor new_full(const Tensor& input, const Shape& size, const Scalar& fill_value, std::optional<DType> dtype, std::optional<Device> device, bool) {
+OP("Tensor.new_full(Tensor input, int[] size, Scalar fill_value, *, dtype? dtype=None, layout? layout=None, "
+   "device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+Tensor new_full(const Tensor& input, const Shape& size, const Scalar& fill_value, std::optional<DType> dtype,
+                std::optional<Device> device, bool) {
   return filled(size, fill_value, dtype.value_or(input.dtype()), device.value_or(input.device()));
 }
 

@@ -19,7 +19,8 @@ Tensor diag_embed(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim
     GradModeGuard off(false);
     copy_data(diagonal(out, offset, d1, d2), input);
   }
-  return record("DiagEmbed", out, {&input}, [=](Backward& b) -> Grads { return {diagonal(b.grad(), offset, d1, d2)}; });
+  return record("DiagEmbed", out, {&input},
+                [=](Backward& b) -> Grads { return {diagonal(b.grad(), offset, d1, d2)}; });
 }
 
 // A vector as the diagonal of a matrix, or the diagonal of a matrix as a vector.
@@ -29,7 +30,8 @@ Tensor diag_embed(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim
 //         [0, 2]])
 OP("diag(Tensor input, int diagonal=0) -> Tensor");
 Tensor diag(const Tensor& input, int64_t diagonal) {
-  if (input.dim() != 1 && input.dim() != 2) throw RuntimeError("diag(): Supports 1D or 2D tensors. Got ", input.dim(), "D");
+  if (input.dim() != 1 && input.dim() != 2)
+    throw RuntimeError("diag(): Supports 1D or 2D tensors. Got ", input.dim(), "D");
   return input.dim() == 1 ? diag_embed(input, diagonal) : clone(mlx::diagonal(input, diagonal));
 }
 
@@ -42,20 +44,23 @@ Tensor diagflat(const Tensor& input, int64_t offset) { return diag_embed(reshape
 namespace {
 
 template <class View>
-Tensor with_view_replaced(const char* op, const char* node, const Tensor& input, const Tensor& src, View view) {
+Tensor with_view_replaced(const char* op, const char* node, const Tensor& input, const Tensor& src,
+                          View view) {
   Tensor out = copy_of(input);
   {
     GradModeGuard off(false);
     Tensor part = view(out);
     if (part.shape() != src.shape())
-      throw RuntimeError(op, "(): expected src to have a size equal to the ", op, " view of input: src has shape ", src.shape(), ", the view ", part.shape());
+      throw RuntimeError(op, "(): expected src to have a size equal to the ", op,
+                         " view of input: src has shape ", src.shape(), ", the view ", part.shape());
     copy_data(part, src);
   }
   return record(node, out, {&input, &src}, [=](Backward& b) -> Grads {
     Tensor g = b.grad();
     if (!b.needs(0)) return {Tensor(), view(g)};
     Tensor part = view(g);
-    return {with_view_replaced(op, node, g, zeros(part.shape(), g.dtype(), g.device()), view), b.needs(1) ? part : Tensor()};
+    return {with_view_replaced(op, node, g, zeros(part.shape(), g.dtype(), g.device()), view),
+            b.needs(1) ? part : Tensor()};
   });
 }
 
@@ -64,21 +69,28 @@ Tensor with_view_replaced(const char* op, const char* node, const Tensor& input,
 // A copy with row `index` along `dim` replaced.
 OP("select_scatter(Tensor input, Tensor src, int dim, int index) -> Tensor");
 Tensor select_scatter(const Tensor& input, const Tensor& src, int64_t dim, int64_t index) {
-  return with_view_replaced("select_scatter", "SelectScatter", input, src, [=](const Tensor& t) { return select(t, dim, index); });
+  return with_view_replaced("select_scatter", "SelectScatter", input, src,
+                            [=](const Tensor& t) { return select(t, dim, index); });
 }
 // A copy with the elements start, start + step, ... along `dim` replaced.
-OP("slice_scatter(Tensor input, Tensor src, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor");
-Tensor slice_scatter(const Tensor& input, const Tensor& src, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end, int64_t step) {
-  return with_view_replaced("slice_scatter", "SliceScatter", input, src, [=](const Tensor& t) { return slice(t, dim, start, end, step); });
+OP("slice_scatter(Tensor input, Tensor src, int dim=0, int? start=None, int? end=None, int step=1) -> "
+   "Tensor");
+Tensor slice_scatter(const Tensor& input, const Tensor& src, int64_t dim, std::optional<int64_t> start,
+                     std::optional<int64_t> end, int64_t step) {
+  return with_view_replaced("slice_scatter", "SliceScatter", input, src,
+                            [=](const Tensor& t) { return slice(t, dim, start, end, step); });
 }
 // A copy with a diagonal of two dimensions replaced.
 OP("diagonal_scatter(Tensor input, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor");
 Tensor diagonal_scatter(const Tensor& input, const Tensor& src, int64_t offset, int64_t dim1, int64_t dim2) {
-  return with_view_replaced("diagonal_scatter", "DiagonalScatter", input, src, [=](const Tensor& t) { return diagonal(t, offset, dim1, dim2); });
+  return with_view_replaced("diagonal_scatter", "DiagonalScatter", input, src,
+                            [=](const Tensor& t) { return diagonal(t, offset, dim1, dim2); });
 }
 // A copy laid out as the input is, with the elements of a strided view of its memory replaced.
-OP("as_strided_scatter(Tensor input, Tensor src, int[] size, int[] stride, int? storage_offset=None) -> Tensor");
-Tensor as_strided_scatter(const Tensor& input, const Tensor& src, const Shape& size, const Shape& stride, std::optional<int64_t> storage_offset) {
+OP("as_strided_scatter(Tensor input, Tensor src, int[] size, int[] stride, int? storage_offset=None) -> "
+   "Tensor");
+Tensor as_strided_scatter(const Tensor& input, const Tensor& src, const Shape& size, const Shape& stride,
+                          std::optional<int64_t> storage_offset) {
   // The strides speak of the storage, so the copy is of the whole of it.
   const int64_t room = static_cast<int64_t>(input.storage()->bytes() / input.item_size());
   Tensor whole = copy_of(view_of(input, {room}, {1}, 0));
@@ -87,17 +99,22 @@ Tensor as_strided_scatter(const Tensor& input, const Tensor& src, const Shape& s
   {
     GradModeGuard off(false);
     Tensor part = as_strided(out, size, stride, offset);
-    if (part.shape() != src.shape()) throw RuntimeError("as_strided_scatter(): expected src to have the shape ", size, ", not ", src.shape());
+    if (part.shape() != src.shape())
+      throw RuntimeError("as_strided_scatter(): expected src to have the shape ", size, ", not ",
+                         src.shape());
     copy_data(part, src);
   }
-  return record("AsStridedScatter", out, {&input, &src}, [=, shape = input.shape(), strides = input.strides(), at = input.offset()](Backward& b) -> Grads {
-    const Tensor& g = b.grad();
-    Tensor laid_out = as_strided(zeros({room}, g.dtype(), g.device()), shape, strides, at);
-    copy_(laid_out, g, false);
-    Tensor part = as_strided(laid_out, size, stride, offset), for_src = clone(part);
-    Tensor for_input = as_strided_scatter(laid_out, zeros(size, g.dtype(), g.device()), size, stride, offset);
-    return {for_input, for_src};
-  });
+  return record(
+      "AsStridedScatter", out, {&input, &src},
+      [=, shape = input.shape(), strides = input.strides(), at = input.offset()](Backward& b) -> Grads {
+        const Tensor& g = b.grad();
+        Tensor laid_out = as_strided(zeros({room}, g.dtype(), g.device()), shape, strides, at);
+        copy_(laid_out, g, false);
+        Tensor part = as_strided(laid_out, size, stride, offset), for_src = clone(part);
+        Tensor for_input =
+            as_strided_scatter(laid_out, zeros(size, g.dtype(), g.device()), size, stride, offset);
+        return {for_input, for_src};
+      });
 }
 
 }  // namespace mlx

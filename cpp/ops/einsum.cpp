@@ -21,13 +21,15 @@ std::string read_labels(const std::string& text) {
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == ' ') continue;
     if (text.compare(i, 3, "...") == 0) {
-      if (labels.find(kEllipsis) != std::string::npos) throw RuntimeError("einsum(): found '...' more than once in an operand: ", text);
+      if (labels.find(kEllipsis) != std::string::npos)
+        throw RuntimeError("einsum(): found '...' more than once in an operand: ", text);
       labels += kEllipsis;
       i += 2;
     } else if (std::isalpha(static_cast<unsigned char>(text[i]))) {
       labels += text[i];
     } else {
-      throw RuntimeError("einsum(): invalid subscript '", text[i], "' in the equation; subscripts are letters");
+      throw RuntimeError("einsum(): invalid subscript '", text[i],
+                         "' in the equation; subscripts are letters");
     }
   }
   return labels;
@@ -68,7 +70,8 @@ struct Axes {
 // An operand with every label's dimension in its place: repeated labels become diagonals, missing ones
 // size 1.
 Tensor aligned(Tensor t, const std::string& labels, const Axes& axes, size_t index) {
-  int64_t own = t.dim() - static_cast<int64_t>(labels.size()) + (labels.find(kEllipsis) != std::string::npos ? 1 : 0);
+  int64_t own =
+      t.dim() - static_cast<int64_t>(labels.size()) + (labels.find(kEllipsis) != std::string::npos ? 1 : 0);
   Shape places(static_cast<size_t>(axes.total), -1);
   int64_t d = 0;
   for (char c : labels) {
@@ -83,7 +86,8 @@ Tensor aligned(Tensor t, const std::string& labels, const Axes& axes, size_t ind
     }
     int64_t first = places[place];
     if (t.size(first) != t.size(d))
-      throw RuntimeError("einsum(): subscript ", c, " is repeated for operand ", index, " but the sizes don't match, ", t.size(d), " != ", t.size(first));
+      throw RuntimeError("einsum(): subscript ", c, " is repeated for operand ", index,
+                         " but the sizes don't match, ", t.size(d), " != ", t.size(first));
     t = movedim(diagonal(t, 0, first, d), {-1}, {first});
   }
   Shape order;
@@ -102,8 +106,10 @@ Tensor contract(Tensor a, Tensor b, const std::vector<bool>& gone) {
   for (int64_t d = 0; d < a.dim(); ++d) {
     bool in_a = a.size(d) != 1, in_b = b.size(d) != 1;
     if (gone[d] && in_a != in_b) (in_a ? a : b) = sum(in_a ? a : b, Shape{d}, true, a.dtype());
-    if (gone[d]) (in_a && in_b ? inner : batch).push_back(d);
-    else (in_a == in_b ? batch : in_a ? left : right).push_back(d);
+    if (gone[d])
+      (in_a && in_b ? inner : batch).push_back(d);
+    else
+      (in_a == in_b ? batch : in_a ? left : right).push_back(d);
   }
   auto group = [](const Tensor& t, std::initializer_list<const Shape*> parts) {
     Shape order, sizes;
@@ -142,7 +148,9 @@ Axes number_axes(const Equation& e, const TensorList& operands) {
     bool dots = e.inputs[i].find(kEllipsis) != std::string::npos;
     int64_t named = static_cast<int64_t>(e.inputs[i].size()) - dots, dims = operands[i].dim();
     if (dots ? dims < named : dims != named)
-      throw RuntimeError("einsum(): the number of subscripts in the equation (", named, ") ", dots ? "is more than" : "does not match", " the number of dimensions (", dims, ") for operand ", i, dots ? "" : " and no ellipsis was given");
+      throw RuntimeError("einsum(): the number of subscripts in the equation (", named, ") ",
+                         dots ? "is more than" : "does not match", " the number of dimensions (", dims,
+                         ") for operand ", i, dots ? "" : " and no ellipsis was given");
     if (dots) axes.ellipsis = std::max(axes.ellipsis, dims - named);
   }
   // Output letters first, so that what is summed lies behind.
@@ -150,9 +158,13 @@ Axes number_axes(const Equation& e, const TensorList& operands) {
   std::string seen;
   for (char c : e.output) {
     if (c == kEllipsis) continue;
-    bool known = std::any_of(e.inputs.begin(), e.inputs.end(), [c](auto& labels) { return labels.find(c) != std::string::npos; });
-    if (!known) throw RuntimeError("einsum(): output subscript ", c, " does not appear in the equation for any input operand");
-    if (!axes.of_letter.emplace(c, axes.total++).second) throw RuntimeError("einsum(): output subscript ", c, " appears more than once in the output");
+    bool known = std::any_of(e.inputs.begin(), e.inputs.end(),
+                             [c](auto& labels) { return labels.find(c) != std::string::npos; });
+    if (!known)
+      throw RuntimeError("einsum(): output subscript ", c,
+                         " does not appear in the equation for any input operand");
+    if (!axes.of_letter.emplace(c, axes.total++).second)
+      throw RuntimeError("einsum(): output subscript ", c, " appears more than once in the output");
   }
   for (const std::string& labels : e.inputs)
     for (char c : labels)
@@ -172,7 +184,9 @@ Tensor _einsum(const std::string& equation, const TensorList& operands) {
   if (operands.empty()) throw ValueError("einsum(): must provide at least one operand");
   Equation e = parse(equation);
   if (e.inputs.size() != operands.size())
-    throw RuntimeError("einsum(): ", e.inputs.size() > operands.size() ? "fewer" : "more", " operands were provided (", operands.size(), ") than specified in the equation (", e.inputs.size(), ")");
+    throw RuntimeError("einsum(): ", e.inputs.size() > operands.size() ? "fewer" : "more",
+                       " operands were provided (", operands.size(), ") than specified in the equation (",
+                       e.inputs.size(), ")");
   Axes axes = number_axes(e, operands);
   TensorList ts;
   for (size_t i = 0; i < operands.size(); ++i) ts.push_back(aligned(operands[i], e.inputs[i], axes, i));
@@ -180,7 +194,9 @@ Tensor _einsum(const std::string& equation, const TensorList& operands) {
     int64_t size = 1;
     for (size_t i = 0; i < ts.size(); ++i) {
       if (size != 1 && ts[i].size(d) != 1 && ts[i].size(d) != size)
-        throw RuntimeError("einsum(): operands do not broadcast with remapped shapes: operand ", i, " of shape ", operands[i].shape(), " has size ", ts[i].size(d), " where another has ", size);
+        throw RuntimeError("einsum(): operands do not broadcast with remapped shapes: operand ", i,
+                           " of shape ", operands[i].shape(), " has size ", ts[i].size(d),
+                           " where another has ", size);
       if (ts[i].size(d) != 1) size = ts[i].size(d);
     }
   }
@@ -196,7 +212,8 @@ Tensor _einsum(const std::string& equation, const TensorList& operands) {
     // A dimension is summed with the last operand that has it.
     std::vector<bool> gone(static_cast<size_t>(axes.total));
     for (int64_t d = 0; d < axes.total; ++d) {
-      bool later = std::any_of(ts.begin() + static_cast<int64_t>(i) + 1, ts.end(), [d](const Tensor& t) { return t.size(d) != 1; });
+      bool later = std::any_of(ts.begin() + static_cast<int64_t>(i) + 1, ts.end(),
+                               [d](const Tensor& t) { return t.size(d) != 1; });
       gone[d] = summed(d) && !later;
     }
     out = contract(out, ts[i], gone);
@@ -209,8 +226,10 @@ Tensor _einsum(const std::string& equation, const TensorList& operands) {
   Shape order;
   int64_t next = dots_out ? axes.ellipsis : 0;
   for (char c : e.output) {
-    if (c == kEllipsis) for (int64_t k = 0; k < axes.ellipsis; ++k) order.push_back(k);
-    else order.push_back(next++);
+    if (c == kEllipsis)
+      for (int64_t k = 0; k < axes.ellipsis; ++k) order.push_back(k);
+    else
+      order.push_back(next++);
   }
   return permute(out, order);
 }

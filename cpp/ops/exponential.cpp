@@ -84,11 +84,12 @@ Tensor complex_logaddexp(const Tensor& input, const Tensor& other) {
 
 // log(exp(input) + exp(other)) without overflow.
 //
-// >>> mlx.logaddexp(mlx.tensor([1000.0]), mlx.tensor([1000.0]))
-// tensor([1000.6931])
+// >>> mlx.logaddexp(mlx.tensor([0.0]), mlx.tensor([0.0]))
+// tensor([0.6931])
 OP("logaddexp(Tensor input, Tensor other) -> Tensor");
 Tensor logaddexp(const Tensor& input, const Tensor& other) {
-  return input.is_complex() || other.is_complex() ? complex_logaddexp(input, other) : _logaddexp(input, other);
+  return input.is_complex() || other.is_complex() ? complex_logaddexp(input, other)
+                                                  : _logaddexp(input, other);
 }
 
 // log2(2 ** input + 2 ** other) without overflow.

@@ -10,7 +10,8 @@ namespace {
 
 bool is_mask(const Tensor& t) { return t.dtype() == DType::Bool || t.dtype() == DType::UInt8; }
 
-// Masks as the coordinates of their true elements, a tensor a dimension; integers as int64; as many as dimensions.
+// Masks as the coordinates of their true elements, a tensor a dimension; integers as int64; as many as
+// dimensions.
 Indices expanded(const char* op, const Tensor& input, const Indices& indices) {
   Indices out;
   for (const Tensor& index : indices) {
@@ -19,20 +20,26 @@ Indices expanded(const char* op, const Tensor& input, const Indices& indices) {
     } else if (is_mask(index)) {
       for (int64_t d = 0; d < index.dim(); ++d) {
         const int64_t at = static_cast<int64_t>(out.size()) + d;
-        if (at >= input.dim()) throw IndexError(op, "(): too many indices for tensor of dimension ", input.dim());
+        if (at >= input.dim())
+          throw IndexError(op, "(): too many indices for tensor of dimension ", input.dim());
         if (input.size(at) != index.size(d))
-          throw IndexError(op, "(): The shape of the mask ", index.shape(), " at index ", d, " does not match the shape of the indexed tensor ", input.shape(), " at index ", at);
+          throw IndexError(op, "(): The shape of the mask ", index.shape(), " at index ", d,
+                           " does not match the shape of the indexed tensor ", input.shape(), " at index ",
+                           at);
       }
       Tensor places = nonzero(index);
       for (int64_t d = 0; d < index.dim(); ++d) out.push_back(select(places, 1, d));
-    } else if (index.dtype() == DType::Int64 || index.dtype() == DType::Int32 || index.dtype() == DType::Int16 || index.dtype() == DType::Int8) {
+    } else if (index.dtype() == DType::Int64 || index.dtype() == DType::Int32 ||
+               index.dtype() == DType::Int16 || index.dtype() == DType::Int8) {
       out.push_back(index);
     } else {
-      throw IndexError("tensors used as indices must be long, int, byte or bool tensors, not ", index.dtype());
+      throw IndexError("tensors used as indices must be long, int, byte or bool tensors, not ",
+                       index.dtype());
     }
   }
   if (static_cast<int64_t>(out.size()) > input.dim())
-    throw IndexError(op, "(): too many indices for tensor of dimension ", input.dim(), " (got ", out.size(), ")");
+    throw IndexError(op, "(): too many indices for tensor of dimension ", input.dim(), " (got ", out.size(),
+                     ")");
   out.resize(static_cast<size_t>(input.dim()));
   return out;
 }
@@ -48,7 +55,8 @@ Shape common_index_shape(const Indices& indices) {
       std::string shapes;
       for (const Tensor& u : indices)
         if (u.defined()) shapes += str(shapes.empty() ? "" : ", ", u.shape());
-      throw IndexError("shape mismatch: indexing tensors could not be broadcast together with shapes ", shapes);
+      throw IndexError("shape mismatch: indexing tensors could not be broadcast together with shapes ",
+                       shapes);
     }
     first = false;
   }
@@ -58,7 +66,8 @@ Shape common_index_shape(const Indices& indices) {
 // Whether the indexed dimensions are neighbours: then their result stays in place, else it comes first.
 bool adjacent(const Indices& indices) {
   int runs = 0;
-  for (size_t d = 0; d < indices.size(); ++d) runs += indices[d].defined() && (d == 0 || !indices[d - 1].defined());
+  for (size_t d = 0; d < indices.size(); ++d)
+    runs += indices[d].defined() && (d == 0 || !indices[d - 1].defined());
   return runs <= 1;
 }
 
@@ -70,7 +79,8 @@ Tensor zero_offsets(const Shape& shape, Device device) { return zeros(shape, DTy
 
 void check_same_dtype(const char* op, const Tensor& self, const Tensor& source) {
   if (self.dtype() != source.dtype())
-    throw RuntimeError(op, "(): self (", short_name(self.dtype()), ") and source (", short_name(source.dtype()), ") must have the same scalar type");
+    throw RuntimeError(op, "(): self (", short_name(self.dtype()), ") and source (",
+                       short_name(source.dtype()), ") must have the same scalar type");
 }
 
 }  // namespace
@@ -105,7 +115,8 @@ IndexedRows indexed_rows(const char* op, const Tensor& input, const Indices& ind
 }
 
 IndexedRows rows_along(const char* op, const Tensor& input, int64_t dim, const Tensor& index) {
-  if (index.dim() > 1) throw IndexError(op, "(): Index is supposed to be a vector, but got dim: ", index.dim());
+  if (index.dim() > 1)
+    throw IndexError(op, "(): Index is supposed to be a vector, but got dim: ", index.dim());
   if (index.dtype() != DType::Int64 && index.dtype() != DType::Int32)
     throw RuntimeError(op, "(): Expected dtype int32 or int64 for index, not ", index.dtype());
   if (input.dim() == 0) {
@@ -125,7 +136,9 @@ Tensor read_rows(const IndexedRows& rows, const Tensor& input) {
 }
 
 void write_rows(const IndexedRows& rows, const Tensor& values, bool accumulate) {
-  Tensor all = values.shape() == rows.shape ? values : view_of(values, rows.shape, broadcast_strides(values, rows.shape), values.offset());
+  Tensor all = values.shape() == rows.shape
+                   ? values
+                   : view_of(values, rows.shape, broadcast_strides(values, rows.shape), values.offset());
   if (all.numel() == 0) return;
   Shape strides;
   if (!view_strides(rows.shape, all.strides(), rows.row_shape, strides)) {
@@ -133,12 +146,14 @@ void write_rows(const IndexedRows& rows, const Tensor& values, bool accumulate) 
     strides = contiguous_strides(rows.row_shape);
   }
   all = view_of(all, rows.row_shape, strides, all.offset());
-  launch(ScatterRows{rows.before, accumulate ? Update::Add : Update::Set}, {&rows.base}, {&rows.offsets, &all});
+  launch(ScatterRows{rows.before, accumulate ? Update::Add : Update::Set}, {&rows.base},
+         {&rows.offsets, &all});
 }
 
 // ---- input[indices]
 
-// The elements that index tensors name: what `input[i, j, ...]` means for tensors; None takes a dimension whole.
+// The elements that index tensors name: what `input[i, j, ...]` means for tensors; None takes a dimension
+// whole.
 OP("_index(Tensor input, Tensor?[] indices) -> Tensor");
 Tensor _index(const Tensor& input, const TensorList& indices) {
   IndexedRows rows = indexed_rows("index", input, indices);
@@ -146,31 +161,38 @@ Tensor _index(const Tensor& input, const TensorList& indices) {
   std::vector<SavedTensor> saved;
   if (recording({&input}))
     for (const Tensor& t : indices) saved.push_back(t.defined() ? save(t) : SavedTensor());
-  return record("Index", out, {&input}, [shape = input.shape(), saved = std::move(saved)](Backward& b) -> Grads {
-    TensorList indices;
-    for (const SavedTensor& s : saved) indices.push_back(s.kept() ? b.get(s) : Tensor());
-    return {index_put(zeros(shape, b.grad().dtype(), b.grad().device()), indices, b.grad(), true)};
-  });
+  return record(
+      "Index", out, {&input}, [shape = input.shape(), saved = std::move(saved)](Backward& b) -> Grads {
+        TensorList indices;
+        for (const SavedTensor& s : saved) indices.push_back(s.kept() ? b.get(s) : Tensor());
+        return {index_put(zeros(shape, b.grad().dtype(), b.grad().device()), indices, b.grad(), true)};
+      });
 }
 
 namespace {
 
 void index_put_data(const Tensor& self, const TensorList& indices, const Tensor& values, bool accumulate) {
   if (values.dtype() != self.dtype())
-    throw RuntimeError("index_put(): Index put requires the source and destination dtypes match, got ", short_name(self.dtype()),
-                       " for the destination and ", short_name(values.dtype()), " for the source.");
+    throw RuntimeError("index_put(): Index put requires the source and destination dtypes match, got ",
+                       short_name(self.dtype()), " for the destination and ", short_name(values.dtype()),
+                       " for the source.");
   IndexedRows rows = indexed_rows("index_put", self, indices);
   bool fits = values.dim() <= static_cast<int64_t>(rows.shape.size());
   if (fits) {
     const size_t lead = rows.shape.size() - values.shape().size();
-    for (size_t d = 0; d < values.shape().size(); ++d) fits &= values.shape()[d] == 1 || values.shape()[d] == rows.shape[d + lead];
+    for (size_t d = 0; d < values.shape().size(); ++d)
+      fits &= values.shape()[d] == 1 || values.shape()[d] == rows.shape[d + lead];
   }
-  if (!fits) throw RuntimeError("shape mismatch: value tensor of shape ", values.shape(), " cannot be broadcast to indexing result of shape ", rows.shape);
+  if (!fits)
+    throw RuntimeError("shape mismatch: value tensor of shape ", values.shape(),
+                       " cannot be broadcast to indexing result of shape ", rows.shape);
   write_rows(rows, apart_from(self, values), accumulate);
 }
 
 // The gradient of what is kept: zero where it was overwritten.
-Tensor with_zeros_at(const Tensor& g, const TensorList& indices) { return index_put(g, indices, zeros({}, g.dtype(), g.device())); }
+Tensor with_zeros_at(const Tensor& g, const TensorList& indices) {
+  return index_put(g, indices, zeros({}, g.dtype(), g.device()));
+}
 
 }  // namespace
 
@@ -182,16 +204,20 @@ Tensor index_put(const Tensor& input, const TensorList& indices, const Tensor& v
   std::vector<SavedTensor> saved;
   if (recording({&input, &values}))
     for (const Tensor& t : indices) saved.push_back(t.defined() ? save(t) : SavedTensor());
-  return record("IndexPut", out, {&input, &values}, [accumulate, saved = std::move(saved)](Backward& b) -> Grads {
-    TensorList indices;
-    for (const SavedTensor& s : saved) indices.push_back(s.kept() ? b.get(s) : Tensor());
-    return {b.needs(0) ? (accumulate ? b.grad() : with_zeros_at(b.grad(), indices)) : Tensor(), b.needs(1) ? _index(b.grad(), indices) : Tensor()};
-  });
+  return record("IndexPut", out, {&input, &values},
+                [accumulate, saved = std::move(saved)](Backward& b) -> Grads {
+                  TensorList indices;
+                  for (const SavedTensor& s : saved) indices.push_back(s.kept() ? b.get(s) : Tensor());
+                  return {b.needs(0) ? (accumulate ? b.grad() : with_zeros_at(b.grad(), indices)) : Tensor(),
+                          b.needs(1) ? _index(b.grad(), indices) : Tensor()};
+                });
 }
 OP("index_put_(Tensor input, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor");
 Tensor index_put_(const Tensor& input, const TensorList& indices, const Tensor& values, bool accumulate) {
-  return update_in_place(input, {&values}, "index_put_", [&](const Tensor& self) { index_put_data(self, indices, values, accumulate); },
-                         [&](const Tensor& old) { return index_put(old, indices, values, accumulate); });
+  return update_in_place(
+      input, {&values}, "index_put_",
+      [&](const Tensor& self) { index_put_data(self, indices, values, accumulate); },
+      [&](const Tensor& old) { return index_put(old, indices, values, accumulate); });
 }
 
 // ---- rows along one dimension
@@ -206,12 +232,16 @@ Tensor index_select(const Tensor& input, int64_t dim, const Tensor& index) {
   const int64_t d = wrap_dim(dim, input.dim());
   IndexedRows rows = rows_along("index_select", input, d, index);
   if (input.dim() == 0) {
-    if (numel(rows.shape) != 1) throw IndexError("index_select(): Index to scalar can have only 1 value, got ", numel(rows.shape), " value(s)");
+    if (numel(rows.shape) != 1)
+      throw IndexError("index_select(): Index to scalar can have only 1 value, got ", numel(rows.shape),
+                       " value(s)");
     return record("IndexSelect", copy_of(input), {&input}, [](Backward& b) -> Grads { return {b.grad()}; });
   }
-  return record("IndexSelect", read_rows(rows, input), {&input}, [shape = input.shape(), d, index = save(index)](Backward& b) -> Grads {
-    return {index_add(zeros(shape, b.grad().dtype(), b.grad().device()), d, b.get(index), b.grad())};
-  });
+  return record(
+      "IndexSelect", read_rows(rows, input), {&input},
+      [shape = input.shape(), d, index = save(index)](Backward& b) -> Grads {
+        return {index_add(zeros(shape, b.grad().dtype(), b.grad().device()), d, b.get(index), b.grad())};
+      });
 }
 
 namespace {
@@ -219,16 +249,19 @@ namespace {
 // `source` checked against the rows, and reshaped to them where a number stands for one element.
 Tensor checked_source(const char* op, const IndexedRows& rows, const Tensor& input, const Tensor& source) {
   check_same_dtype(op, input, source);
-  if (source.numel() == 1 && numel(rows.shape) == 1) return view_of(source, rows.shape, Shape(rows.shape.size(), 1), source.offset());
+  if (source.numel() == 1 && numel(rows.shape) == 1)
+    return view_of(source, rows.shape, Shape(rows.shape.size(), 1), source.offset());
   if (source.shape() != rows.shape) {
     Shape source_shape = source.shape();
     if (source.dim() == 0 || source_shape != rows.shape)
-      throw RuntimeError(op, "(): source of shape ", source.shape(), " does not match the ", numel(rows.index_shape), " indexed row(s) of shape ", rows.shape);
+      throw RuntimeError(op, "(): source of shape ", source.shape(), " does not match the ",
+                         numel(rows.index_shape), " indexed row(s) of shape ", rows.shape);
   }
   return source;
 }
 
-void index_write(const char* op, const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source, bool accumulate) {
+void index_write(const char* op, const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source,
+                 bool accumulate) {
   IndexedRows rows = rows_along(op, self, dim, index);
   write_rows(rows, apart_from(self, checked_source(op, rows, self, source)), accumulate);
 }
@@ -242,24 +275,33 @@ Tensor source_gradient(const Tensor& g, int64_t dim, const Tensor& index, const 
 
 // A copy with alpha * source added to the rows along `dim` that the index names; indices may repeat.
 OP("index_add(Tensor input, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor");
-Tensor index_add(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha) {
+Tensor index_add(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& source,
+                 const Scalar& alpha) {
   const int64_t d = wrap_dim(dim, input.dim());
   Tensor out = copy_of(input);
   {
     GradModeGuard off(false);
     index_write("index_add", out, d, index, alpha.equals(1) ? source : mul(source, alpha), true);
   }
-  return record("IndexAdd", out, {&input, &source}, [d, alpha, index = save(index), shape = source.shape()](Backward& b) -> Grads {
-    if (!b.needs(1)) return {b.grad(), Tensor()};
-    Tensor g = source_gradient(b.grad(), d, b.get(index), shape);
-    return {b.grad(), alpha.equals(1) ? g : g * (alpha.is_complex() ? Scalar(std::conj(alpha.to_complex())) : alpha)};
-  });
+  return record("IndexAdd", out, {&input, &source},
+                [d, alpha, index = save(index), shape = source.shape()](Backward& b) -> Grads {
+                  if (!b.needs(1)) return {b.grad(), Tensor()};
+                  Tensor g = source_gradient(b.grad(), d, b.get(index), shape);
+                  return {b.grad(),
+                          alpha.equals(1)
+                              ? g
+                              : g * (alpha.is_complex() ? Scalar(std::conj(alpha.to_complex())) : alpha)};
+                });
 }
 OP("Tensor.index_add_(Tensor input, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor");
-Tensor index_add_(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha) {
-  return update_in_place(input, {&source}, "index_add_",
-                         [&](const Tensor& self) { index_write("index_add_", self, dim, index, alpha.equals(1) ? source : mul(source, alpha), true); },
-                         [&](const Tensor& old) { return index_add(old, dim, index, source, alpha); });
+Tensor index_add_(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& source,
+                  const Scalar& alpha) {
+  return update_in_place(
+      input, {&source}, "index_add_",
+      [&](const Tensor& self) {
+        index_write("index_add_", self, dim, index, alpha.equals(1) ? source : mul(source, alpha), true);
+      },
+      [&](const Tensor& old) { return index_add(old, dim, index, source, alpha); });
 }
 
 // A copy with the rows along `dim` that the index names replaced by those of `source`.
@@ -268,26 +310,33 @@ Tensor index_copy(const Tensor& input, int64_t dim, const Tensor& index, const T
   const int64_t d = wrap_dim(dim, input.dim());
   Tensor out = copy_of(input);
   index_write("index_copy", out, d, index, source, false);
-  return record("IndexCopy", out, {&input, &source}, [d, index = save(index), shape = source.shape()](Backward& b) -> Grads {
-    return {b.needs(0) ? index_fill(b.grad(), d, b.get(index), Scalar(0)) : Tensor(),
-            b.needs(1) ? source_gradient(b.grad(), d, b.get(index), shape) : Tensor()};
-  });
+  return record("IndexCopy", out, {&input, &source},
+                [d, index = save(index), shape = source.shape()](Backward& b) -> Grads {
+                  return {b.needs(0) ? index_fill(b.grad(), d, b.get(index), Scalar(0)) : Tensor(),
+                          b.needs(1) ? source_gradient(b.grad(), d, b.get(index), shape) : Tensor()};
+                });
 }
 OP("Tensor.index_copy_(Tensor input, int dim, Tensor index, Tensor source) -> Tensor");
 Tensor index_copy_(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& source) {
-  return update_in_place(input, {&source}, "index_copy_", [&](const Tensor& self) { index_write("index_copy_", self, dim, index, source, false); },
-                         [&](const Tensor& old) { return index_copy(old, dim, index, source); });
+  return update_in_place(
+      input, {&source}, "index_copy_",
+      [&](const Tensor& self) { index_write("index_copy_", self, dim, index, source, false); },
+      [&](const Tensor& old) { return index_copy(old, dim, index, source); });
 }
 
 namespace {
 
 void index_fill_data(const Tensor& self, int64_t dim, const Tensor& index, const Scalar& value) {
-  if (value.is_complex() && !self.is_complex()) throw RuntimeError("index_fill(): Converting complex Scalar to non-complex type is not supported");
-  write_rows(rows_along("index_fill", self, dim, index), scalar_tensor(value, self.dtype(), self.device()), false);
+  if (value.is_complex() && !self.is_complex())
+    throw RuntimeError("index_fill(): Converting complex Scalar to non-complex type is not supported");
+  write_rows(rows_along("index_fill", self, dim, index), scalar_tensor(value, self.dtype(), self.device()),
+             false);
 }
 
 void check_fill_value(const Tensor& value) {
-  if (value.dim()) throw RuntimeError("index_fill(): value must be a zero-dimensional tensor, but got one with ", value.dim(), " dimension(s)");
+  if (value.dim())
+    throw RuntimeError("index_fill(): value must be a zero-dimensional tensor, but got one with ",
+                       value.dim(), " dimension(s)");
 }
 
 }  // namespace
@@ -299,7 +348,8 @@ Tensor index_fill(const Tensor& input, int64_t dim, const Tensor& index, const T
   Tensor out = copy_of(input);
   index_fill_data(out, d, index, item(value));
   return record("IndexFill", out, {&input, &value}, [d, index = save(index)](Backward& b) -> Grads {
-    return {b.needs(0) ? index_fill(b.grad(), d, b.get(index), Scalar(0)) : Tensor(), b.needs(1) ? sum(index_select(b.grad(), d, b.get(index))) : Tensor()};
+    return {b.needs(0) ? index_fill(b.grad(), d, b.get(index), Scalar(0)) : Tensor(),
+            b.needs(1) ? sum(index_select(b.grad(), d, b.get(index))) : Tensor()};
   });
 }
 // A copy with one number in the rows along `dim` that the index names.
@@ -308,18 +358,23 @@ Tensor index_fill(const Tensor& input, int64_t dim, const Tensor& index, const S
   const int64_t d = wrap_dim(dim, input.dim());
   Tensor out = copy_of(input);
   index_fill_data(out, d, index, value);
-  return record("IndexFill", out, {&input}, [d, index = save(index)](Backward& b) -> Grads { return {index_fill(b.grad(), d, b.get(index), Scalar(0))}; });
+  return record("IndexFill", out, {&input}, [d, index = save(index)](Backward& b) -> Grads {
+    return {index_fill(b.grad(), d, b.get(index), Scalar(0))};
+  });
 }
 OP("Tensor.index_fill_(Tensor input, int dim, Tensor index, Tensor value) -> Tensor");
 Tensor index_fill_(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& value) {
   check_fill_value(value);
-  return update_in_place(input, {&value}, "index_fill_", [&](const Tensor& self) { index_fill_data(self, dim, index, item(value)); },
-                         [&](const Tensor& old) { return index_fill(old, dim, index, value); });
+  return update_in_place(
+      input, {&value}, "index_fill_",
+      [&](const Tensor& self) { index_fill_data(self, dim, index, item(value)); },
+      [&](const Tensor& old) { return index_fill(old, dim, index, value); });
 }
 OP("Tensor.index_fill_(Tensor input, int dim, Tensor index, Scalar value) -> Tensor");
 Tensor index_fill_(const Tensor& input, int64_t dim, const Tensor& index, const Scalar& value) {
-  return update_in_place(input, {}, "index_fill_", [&](const Tensor& self) { index_fill_data(self, dim, index, value); },
-                         [&](const Tensor& old) { return index_fill(old, dim, index, value); });
+  return update_in_place(
+      input, {}, "index_fill_", [&](const Tensor& self) { index_fill_data(self, dim, index, value); },
+      [&](const Tensor& old) { return index_fill(old, dim, index, value); });
 }
 
 // ---- elements of the tensor as a vector
@@ -327,20 +382,25 @@ Tensor index_fill_(const Tensor& input, int64_t dim, const Tensor& index, const 
 // The elements at positions in the flattened tensor, in the index's shape.
 OP("take(Tensor input, Tensor index) -> Tensor");
 Tensor take(const Tensor& input, const Tensor& index) {
-  if (index.dtype() != DType::Int64) throw RuntimeError("take(): Expected a long tensor for index, but got ", index.dtype());
+  if (index.dtype() != DType::Int64)
+    throw RuntimeError("take(): Expected a long tensor for index, but got ", index.dtype());
   if (input.numel() == 0 && index.numel()) throw IndexError("take(): tried to take from an empty tensor");
   return _index(reshape(input, {-1}), {index});
 }
 
-// A copy with the elements at positions in the flattened tensor replaced by, or increased by, those of `source`.
+// A copy with the elements at positions in the flattened tensor replaced by, or increased by, those of
+// `source`.
 OP("put(Tensor input, Tensor index, Tensor source, bool accumulate=False) -> Tensor").inplace();
 Tensor put(const Tensor& input, const Tensor& index, const Tensor& source, bool accumulate) {
-  if (index.dtype() != DType::Int64) throw RuntimeError("put(): Expected a long tensor for index, but got ", index.dtype());
+  if (index.dtype() != DType::Int64)
+    throw RuntimeError("put(): Expected a long tensor for index, but got ", index.dtype());
   check_same_dtype("put", input, source);
   if (index.numel() != source.numel())
-    throw RuntimeError("put(): Expected source and index to have the same number of elements, but got ", source.numel(), " and ", index.numel());
+    throw RuntimeError("put(): Expected source and index to have the same number of elements, but got ",
+                       source.numel(), " and ", index.numel());
   if (index.numel() == 0) return clone(input);
-  return reshape(index_put(reshape(input, {-1}), {reshape(index, {-1})}, reshape(source, {-1}), accumulate), input.shape());
+  return reshape(index_put(reshape(input, {-1}), {reshape(index, {-1})}, reshape(source, {-1}), accumulate),
+                 input.shape());
 }
 
 }  // namespace mlx

@@ -73,7 +73,8 @@ Ref<Node> history_of_view(const Tensor& view) {
   // The view's place in its base, as a strided view of it.
   Tensor base(view.impl()->base);
   GradModeGuard on(true);
-  if (view.dtype() == base.dtype()) return grad_fn(as_strided(base, view.shape(), view.strides(), view.offset()));
+  if (view.dtype() == base.dtype())
+    return grad_fn(as_strided(base, view.shape(), view.strides(), view.offset()));
   // A real view of a complex base (or the reverse) sees it through view_as_real first.
   Tensor seen = base.is_complex() ? view_as_real(base) : view_as_complex(base);
   return grad_fn(as_strided(seen, view.shape(), view.strides(), view.offset()));
@@ -81,19 +82,30 @@ Ref<Node> history_of_view(const Tensor& view) {
 
 void check_writable(const Tensor& self, const char* op) {
   if (has_internal_overlap(self))
-    throw RuntimeError(op, "(): unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
-                           "Please clone() the tensor before performing the operation.");
+    throw RuntimeError(op,
+                       "(): unsupported operation: more than one element of the written-to tensor refers to "
+                       "a single memory location. "
+                       "Please clone() the tensor before performing the operation.");
   if (GradMode::enabled()) {
     if (self.requires_grad() && is_leaf(self) && !self.impl()->base)
-      throw RuntimeError(op, "(): a leaf Variable that requires grad is being used in an in-place operation; write under mlx.no_grad() or to its detach().");
+      throw RuntimeError(op,
+                         "(): a leaf Variable that requires grad is being used in an in-place operation; "
+                         "write under mlx.no_grad() or to its detach().");
     if (self.impl()->base && self.impl()->base->requires_grad) {
       if (self.impl()->view_kind == ViewKind::NoGrad)
-        throw RuntimeError(op, "(): A view was created in no_grad mode and is being modified inplace with grad mode enabled; make the view where the write is.");
+        throw RuntimeError(op,
+                           "(): A view was created in no_grad mode and is being modified inplace with grad "
+                           "mode enabled; make the view where the write is.");
       if (self.impl()->view_kind == ViewKind::Several)
-        throw RuntimeError(op, "(): This view is the output of a function that returns multiple views, which do not allow the output views to be modified inplace. Replace the inplace operation by an out-of-place one.");
+        throw RuntimeError(
+            op,
+            "(): This view is the output of a function that returns multiple views, which do not allow the "
+            "output views to be modified inplace. Replace the inplace operation by an out-of-place one.");
     }
     if (self.impl()->base && self.impl()->base->requires_grad && is_leaf(Tensor(self.impl()->base)))
-      throw RuntimeError(op, "(): a view of a leaf Variable that requires grad is being used in an in-place operation; write under mlx.no_grad() or to its detach().");
+      throw RuntimeError(op,
+                         "(): a view of a leaf Variable that requires grad is being used in an in-place "
+                         "operation; write under mlx.no_grad() or to its detach().");
   }
   if (self.impl()->inference && !GradMode::inference())
     throw RuntimeError(op, "(): Inplace update to inference tensor outside InferenceMode is not allowed.");
@@ -106,10 +118,13 @@ Tensor readable_copy(const Tensor& self, std::initializer_list<const Tensor*> ot
 Tensor assign_in_place(const Tensor& self, const Tensor& value, const char* op) {
   bool copying = std::string_view(op) == "copy_";
   if (!copying && !can_cast(value.dtype(), self.dtype()))
-    throw RuntimeError(op, "(): result type ", value.dtype(), " can't be cast to the desired output type ", self.dtype());
+    throw RuntimeError(op, "(): result type ", value.dtype(), " can't be cast to the desired output type ",
+                       self.dtype());
   if (!copying && value.shape() != self.shape())
-    throw RuntimeError(op, "(): output with shape ", self.shape(), " doesn't match the broadcast shape ", value.shape());
-  bool record = recording({&self, &value}) || (GradMode::enabled() && self.impl()->base && self.impl()->base->requires_grad);
+    throw RuntimeError(op, "(): output with shape ", self.shape(), " doesn't match the broadcast shape ",
+                       value.shape());
+  bool record = recording({&self, &value}) ||
+                (GradMode::enabled() && self.impl()->base && self.impl()->base->requires_grad);
   copy_data(self, value);
   self.changed();
   if (record) rewrite_history(self, value, copying || std::string_view(op) == "fill_");

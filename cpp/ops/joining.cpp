@@ -15,12 +15,17 @@ Shape joined_shape(const TensorList& tensors, const Tensor& like, int64_t d) {
   shape[d] = 0;
   for (size_t i = 0; i < tensors.size(); ++i) {
     const Tensor& t = tensors[i];
-    if (t.dim() == 0) throw RuntimeError("cat(): zero-dimensional tensor (at position ", i, ") cannot be concatenated");
+    if (t.dim() == 0)
+      throw RuntimeError("cat(): zero-dimensional tensor (at position ", i, ") cannot be concatenated");
     if (is_skipped(t)) continue;
-    if (t.dim() != like.dim()) throw RuntimeError("cat(): Tensors must have same number of dimensions: got ", like.dim(), " and ", t.dim());
+    if (t.dim() != like.dim())
+      throw RuntimeError("cat(): Tensors must have same number of dimensions: got ", like.dim(), " and ",
+                         t.dim());
     for (int64_t k = 0; k < t.dim(); ++k)
       if (k != d && t.size(k) != like.size(k))
-        throw RuntimeError("cat(): Sizes of tensors must match except in dimension ", d, ". Expected size ", like.size(k), " but got size ", t.size(k), " for tensor number ", i, " in the list.");
+        throw RuntimeError("cat(): Sizes of tensors must match except in dimension ", d, ". Expected size ",
+                           like.size(k), " but got size ", t.size(k), " for tensor number ", i,
+                           " in the list.");
     shape[d] += t.size(d);
   }
   return shape;
@@ -56,7 +61,8 @@ Tensor cat(const TensorList& tensors, int64_t dim) {
       like = &t;
       break;
     }
-  if (like->dim() == 0) throw RuntimeError("cat(): zero-dimensional tensor (at position 0) cannot be concatenated");
+  if (like->dim() == 0)
+    throw RuntimeError("cat(): zero-dimensional tensor (at position 0) cannot be concatenated");
   const int64_t d = wrap_dim(dim, like->dim());
   Tensor out = allocate(joined_shape(tensors, *like, d), joined_dtype(tensors), like->device());
   copy_parts(tensors, out, d);
@@ -69,7 +75,9 @@ Tensor cat(const TensorList& tensors, int64_t dim) {
     int64_t at = 0;
     for (size_t i = 0; i < shapes.size(); ++i) {
       const bool skipped = shapes[i].size() == 1 && shapes[i][0] == 0;
-      if (b.needs(i)) grads[i] = skipped ? zeros({0}, b.grad().dtype(), b.grad().device()) : narrow(b.grad(), d, at, shapes[i][d]);
+      if (b.needs(i))
+        grads[i] =
+            skipped ? zeros({0}, b.grad().dtype(), b.grad().device()) : narrow(b.grad(), d, at, shapes[i][d]);
       if (!skipped) at += shapes[i][d];
     }
     return grads;
@@ -84,7 +92,8 @@ Tensor stack(const TensorList& tensors, int64_t dim) {
   TensorList rows;
   for (size_t i = 0; i < tensors.size(); ++i) {
     if (tensors[i].shape() != tensors[0].shape())
-      throw RuntimeError("stack expects each tensor to be equal size, but got ", tensors[0].shape(), " at entry 0 and ", tensors[i].shape(), " at entry ", i);
+      throw RuntimeError("stack expects each tensor to be equal size, but got ", tensors[0].shape(),
+                         " at entry 0 and ", tensors[i].shape(), " at entry ", i);
     rows.push_back(unsqueeze(tensors[i], d));
   }
   return cat(rows, d);
@@ -152,7 +161,8 @@ Tensor column_stack(const TensorList& tensors) {
 namespace {
 
 TensorList split_evenly(const Tensor& input, int64_t sections, int64_t d) {
-  if (sections <= 0) throw RuntimeError("tensor_split(): number of sections must be larger than 0, got ", sections);
+  if (sections <= 0)
+    throw RuntimeError("tensor_split(): number of sections must be larger than 0, got ", sections);
   const int64_t size = input.size(d), each = size / sections, longer = size % sections;
   TensorList out;
   for (int64_t i = 0, at = 0; i < sections; ++i) {
@@ -176,12 +186,16 @@ TensorList split_at(const Tensor& input, const Shape& indices, int64_t d) {
 
 int64_t checked_sections(const char* op, const Tensor& input, int64_t dim, int64_t sections) {
   if (sections <= 0 || input.size(dim) % sections)
-    throw RuntimeError("torch.", op, " attempted to split along dimension ", dim, ", but the size of the dimension ", input.size(dim), " is not divisible by the split_size ", sections, "!");
+    throw RuntimeError("torch.", op, " attempted to split along dimension ", dim,
+                       ", but the size of the dimension ", input.size(dim),
+                       " is not divisible by the split_size ", sections, "!");
   return sections;
 }
 
 void check_dims(const char* op, const Tensor& input, int64_t least) {
-  if (input.dim() < least) throw RuntimeError(op, " requires a tensor with at least ", least, " dimension(s), but got a tensor with ", input.dim(), " dimensions!");
+  if (input.dim() < least)
+    throw RuntimeError(op, " requires a tensor with at least ", least,
+                       " dimension(s), but got a tensor with ", input.dim(), " dimensions!");
 }
 
 }  // namespace
@@ -201,7 +215,9 @@ TensorList tensor_split(const Tensor& input, const Shape& indices, int64_t dim) 
 OP("tensor_split(Tensor input, Tensor tensor_indices_or_sections, int dim=0) -> Tensor[]");
 TensorList tensor_split(const Tensor& input, const Tensor& tensor_indices_or_sections, int64_t dim) {
   const Tensor& at = tensor_indices_or_sections;
-  if (at.dtype() != DType::Int64 || at.dim() > 1) throw RuntimeError("tensor_split(): expected tensor_indices_or_sections to be a zero- or one-dimensional int64 tensor");
+  if (at.dtype() != DType::Int64 || at.dim() > 1)
+    throw RuntimeError(
+        "tensor_split(): expected tensor_indices_or_sections to be a zero- or one-dimensional int64 tensor");
   if (at.dim() == 0) return tensor_split(input, item(at).to_int(), dim);
   Shape indices;
   for (int64_t i = 0; i < at.numel(); ++i) indices.push_back(item(select(at, 0, i)).to_int());
@@ -245,8 +261,12 @@ TensorList dsplit(const Tensor& input, const Shape& indices) {
 
 // The pieces of split() as tensors of their own, not views.
 OP("unsafe_split(Tensor input, int split_size, int dim=0) -> Tensor[]");
-TensorList unsafe_split(const Tensor& input, int64_t split_size, int64_t dim) { return split(input, split_size, dim); }
+TensorList unsafe_split(const Tensor& input, int64_t split_size, int64_t dim) {
+  return split(input, split_size, dim);
+}
 OP("unsafe_chunk(Tensor input, int chunks, int dim=0) -> Tensor[]");
-TensorList unsafe_chunk(const Tensor& input, int64_t chunks, int64_t dim) { return chunk(input, chunks, dim); }
+TensorList unsafe_chunk(const Tensor& input, int64_t chunks, int64_t dim) {
+  return chunk(input, chunks, dim);
+}
 
 }  // namespace mlx

@@ -18,24 +18,31 @@ Shape joined(Shape lead, int64_t rows, int64_t columns) {
 }
 
 void check_product(const char* op, const Tensor& a, const Tensor& b) {
-  if (a.dtype() != b.dtype()) throw RuntimeError(op, "(): expected both tensors to have the same dtype, but got ", a.dtype(), " and ", b.dtype());
+  if (a.dtype() != b.dtype())
+    throw RuntimeError(op, "(): expected both tensors to have the same dtype, but got ", a.dtype(), " and ",
+                       b.dtype());
   if (a.dtype() == DType::Bool) throw RuntimeError(op, "(): not implemented for 'Bool'");
 }
 
 void check_dims(const char* op, const char* what, const Tensor& t, int64_t dims) {
-  if (t.dim() != dims) throw RuntimeError(op, "(): ", what, " must be ", dims, "-dimensional, but is ", t.dim(), "-dimensional: shape ", t.shape());
+  if (t.dim() != dims)
+    throw RuntimeError(op, "(): ", what, " must be ", dims, "-dimensional, but is ", t.dim(),
+                       "-dimensional: shape ", t.shape());
 }
 
 void check_inner(const char* op, const Tensor& a, const Tensor& b, int64_t inner, int64_t theirs) {
   if (inner != theirs)
-    throw RuntimeError(op, "(): inner sizes differ: ", a.shape(), " @ ", b.shape(), "; ", inner, " is not ", theirs);
+    throw RuntimeError(op, "(): inner sizes differ: ", a.shape(), " @ ", b.shape(), "; ", inner, " is not ",
+                       theirs);
 }
 
 // The product of stacks of matrices with equal leading dimensions.
 Tensor product(const Tensor& a, const Tensor& b) {
   Tensor out = allocate(joined(leading(a), a.size(-2), b.size(-1)), a.dtype(), a.device());
-  if (a.size(-1) == 0) zero_(out);
-  else launch(MatMul{}, {&out}, {&a, &b});
+  if (a.size(-1) == 0)
+    zero_(out);
+  else
+    launch(MatMul{}, {&out}, {&a, &b});
   return record("Mm", out, {&a, &b}, [a = save(a), b = save(b)](Backward& back) -> Grads {
     Grads grads(2);
     if (back.needs(0)) grads[0] = product(back.grad(), adjoint(back.get(b)));
@@ -48,17 +55,22 @@ Tensor product(const Tensor& a, const Tensor& b) {
 Scalar as_element(const Scalar& s, const Tensor& t) { return t.is_inexact() ? s : Scalar(s.to_int()); }
 
 // beta * input + alpha * value, without reading the input when beta is zero.
-Tensor combined(const Tensor& input, const Tensor& value, const Scalar& beta_given, const Scalar& alpha_given) {
+Tensor combined(const Tensor& input, const Tensor& value, const Scalar& beta_given,
+                const Scalar& alpha_given) {
   Scalar beta = as_element(beta_given, value), alpha = as_element(alpha_given, value);
   Tensor scaled = alpha.equals(1) ? value : value * alpha;
   if (beta.equals(0)) return scaled;
   return add(beta.equals(1) ? input : input * beta, scaled);
 }
 
-Tensor checked_combination(const char* op, const Tensor& input, const Tensor& value, const Scalar& beta, const Scalar& alpha) {
-  if (input.dtype() != value.dtype()) throw RuntimeError(op, "(): expected input of dtype ", value.dtype(), " like the product, but got ", input.dtype());
+Tensor checked_combination(const char* op, const Tensor& input, const Tensor& value, const Scalar& beta,
+                           const Scalar& alpha) {
+  if (input.dtype() != value.dtype())
+    throw RuntimeError(op, "(): expected input of dtype ", value.dtype(), " like the product, but got ",
+                       input.dtype());
   if (broadcast_shapes(input.shape(), value.shape(), op) != value.shape())
-    throw RuntimeError(op, "(): input of shape ", input.shape(), " does not broadcast to the product's shape ", value.shape());
+    throw RuntimeError(op, "(): input of shape ", input.shape(),
+                       " does not broadcast to the product's shape ", value.shape());
   return combined(input, value, beta, alpha);
 }
 
@@ -72,7 +84,8 @@ Tensor checked_combination(const char* op, const Tensor& input, const Tensor& va
 OP("matmul(Tensor input, Tensor other) -> Tensor").alias("linalg.matmul").alias("Tensor.__matmul__");
 Tensor matmul(const Tensor& input, const Tensor& other) {
   if (input.dim() == 0 || other.dim() == 0)
-    throw RuntimeError("matmul(): both arguments to matmul need to be at least 1D, but they are ", input.dim(), "D and ", other.dim(), "D");
+    throw RuntimeError("matmul(): both arguments to matmul need to be at least 1D, but they are ",
+                       input.dim(), "D and ", other.dim(), "D");
   check_product("matmul", input, other);
   int64_t inner = input.size(-1);
   check_inner("matmul", input, other, inner, other.dim() == 1 ? other.size(0) : other.size(-2));
@@ -84,7 +97,8 @@ Tensor matmul(const Tensor& input, const Tensor& other) {
   } else if (b.dim() == 2) {
     // One matrix for the whole stack: one tall product instead of many small ones.
     Shape lead = leading(a);
-    out = view(product(reshape(a, {numel(lead) * a.size(-2), inner}), b), joined(lead, a.size(-2), b.size(1)));
+    out =
+        view(product(reshape(a, {numel(lead) * a.size(-2), inner}), b), joined(lead, a.size(-2), b.size(1)));
   } else {
     Shape lead = broadcast_shapes(leading(a), leading(b), "matmul");
     out = product(expand(a, joined(lead, a.size(-2), inner)), expand(b, joined(lead, inner, b.size(-1))));
@@ -113,7 +127,8 @@ Tensor bmm(const Tensor& input, const Tensor& mat2) {
   check_dims("bmm", "input", input, 3);
   check_dims("bmm", "mat2", mat2, 3);
   check_product("bmm", input, mat2);
-  if (input.size(0) != mat2.size(0)) throw RuntimeError("bmm(): the stacks differ in length: ", input.size(0), " is not ", mat2.size(0));
+  if (input.size(0) != mat2.size(0))
+    throw RuntimeError("bmm(): the stacks differ in length: ", input.size(0), " is not ", mat2.size(0));
   check_inner("bmm", input, mat2, input.size(2), mat2.size(1));
   return product(input, mat2);
 }
@@ -156,7 +171,8 @@ Tensor outer(const Tensor& input, const Tensor& vec2) {
 
 // beta * input + alpha * (mat1 @ mat2).
 OP("addmm(Tensor input, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor").inplace();
-Tensor addmm(const Tensor& input, const Tensor& mat1, const Tensor& mat2, const Scalar& beta, const Scalar& alpha) {
+Tensor addmm(const Tensor& input, const Tensor& mat1, const Tensor& mat2, const Scalar& beta,
+             const Scalar& alpha) {
   check_dims("addmm", "mat1", mat1, 2);
   check_dims("addmm", "mat2", mat2, 2);
   return checked_combination("addmm", input, mm(mat1, mat2), beta, alpha);
@@ -164,30 +180,37 @@ Tensor addmm(const Tensor& input, const Tensor& mat1, const Tensor& mat2, const 
 
 // beta * input + alpha * (mat @ vec).
 OP("addmv(Tensor input, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor").inplace();
-Tensor addmv(const Tensor& input, const Tensor& mat, const Tensor& vec, const Scalar& beta, const Scalar& alpha) {
+Tensor addmv(const Tensor& input, const Tensor& mat, const Tensor& vec, const Scalar& beta,
+             const Scalar& alpha) {
   return checked_combination("addmv", input, mv(mat, vec), beta, alpha);
 }
 
 // beta * input + alpha * outer(vec1, vec2).
 OP("addr(Tensor input, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor").inplace();
-Tensor addr(const Tensor& input, const Tensor& vec1, const Tensor& vec2, const Scalar& beta, const Scalar& alpha) {
+Tensor addr(const Tensor& input, const Tensor& vec1, const Tensor& vec2, const Scalar& beta,
+            const Scalar& alpha) {
   Tensor value = outer(vec1, vec2);
   if (broadcast_shapes(input.shape(), value.shape(), "addr") != value.shape())
     throw RuntimeError("addr(): input of shape ", input.shape(), " does not broadcast to ", value.shape());
   if (input.dtype() == DType::Bool && value.dtype() == DType::Bool)
-    return logical_or(beta.to_bool() ? expand(input, value.shape()) : zeros_like(value), alpha.to_bool() ? value : zeros_like(value));
+    return logical_or(beta.to_bool() ? expand(input, value.shape()) : zeros_like(value),
+                      alpha.to_bool() ? value : zeros_like(value));
   return combined(input, value, beta, alpha);
 }
 
 // beta * input + alpha * bmm(batch1, batch2).
-OP("baddbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor").inplace();
-Tensor baddbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, const Scalar& beta, const Scalar& alpha) {
+OP("baddbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor")
+    .inplace();
+Tensor baddbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, const Scalar& beta,
+               const Scalar& alpha) {
   return checked_combination("baddbmm", input, bmm(batch1, batch2), beta, alpha);
 }
 
 // beta * input + alpha * the sum of the products in bmm(batch1, batch2).
-OP("addbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor").inplace();
-Tensor addbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, const Scalar& beta, const Scalar& alpha) {
+OP("addbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor")
+    .inplace();
+Tensor addbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, const Scalar& beta,
+              const Scalar& alpha) {
   Tensor product = bmm(batch1, batch2);
   return checked_combination("addbmm", input, sum(product, Shape{0}, false, product.dtype()), beta, alpha);
 }
@@ -198,15 +221,18 @@ Tensor addbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, c
 // tensor([3., 4.])
 OP("nn.functional.linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor");
 Tensor functional::linear(const Tensor& input, const Tensor& weight, const Tensor& bias) {
-  if (weight.dim() != 1 && weight.dim() != 2) throw RuntimeError("linear(): weight must be 1- or 2-dimensional, but has shape ", weight.shape());
+  if (weight.dim() != 1 && weight.dim() != 2)
+    throw RuntimeError("linear(): weight must be 1- or 2-dimensional, but has shape ", weight.shape());
   check_product("linear", input, weight);
   if (input.dim()) check_inner("linear", input, weight, input.size(-1), weight.size(-1));
-  if (weight.dim() == 1 || !bias.defined() || bias.dim() != 1 || input.dim() == 0 || recording({&input, &weight, &bias})) {
+  if (weight.dim() == 1 || !bias.defined() || bias.dim() != 1 || input.dim() == 0 ||
+      recording({&input, &weight, &bias})) {
     Tensor out = matmul(input, t(weight));
     return bias.defined() ? add(out, bias) : out;
   }
   // Nothing is recorded: the product is added onto rows of the bias, one pass less over the result.
-  if (bias.dtype() != input.dtype() || bias.size(0) != weight.size(0)) return add(matmul(input, t(weight)), bias);
+  if (bias.dtype() != input.dtype() || bias.size(0) != weight.size(0))
+    return add(matmul(input, t(weight)), bias);
   Tensor rows = reshape(input, {input.numel() / std::max<int64_t>(input.size(-1), 1), input.size(-1)});
   Tensor out = clone(expand(bias, {rows.size(0), weight.size(0)}));
   Tensor columns = t(weight);
@@ -218,7 +244,8 @@ Tensor functional::linear(const Tensor& input, const Tensor& weight, const Tenso
 
 // x1^T A x2 + bias for each of A's matrices: weight is (out, in1, in2).
 OP("nn.functional.bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor");
-Tensor functional::bilinear(const Tensor& input1, const Tensor& input2, const Tensor& weight, const Tensor& bias) {
+Tensor functional::bilinear(const Tensor& input1, const Tensor& input2, const Tensor& weight,
+                            const Tensor& bias) {
   check_inner("bilinear", input1, weight, input1.size(-1), weight.size(1));
   check_inner("bilinear", input2, weight, input2.size(-1), weight.size(2));
   Tensor out = _einsum("...i,oij,...j->...o", {input1, weight, input2});
@@ -229,7 +256,9 @@ Tensor functional::bilinear(const Tensor& input1, const Tensor& input2, const Te
 OP("_tensordot(Tensor input, Tensor other, int[] dims_self, int[] dims_other) -> Tensor");
 Tensor _tensordot(const Tensor& left, const Tensor& right, const Shape& dims_self, const Shape& dims_other) {
   Tensor input = left, other = right;
-  if (dims_self.size() != dims_other.size()) throw RuntimeError("tensordot(): both dimension lists should have the same length, but are ", dims_self, " and ", dims_other);
+  if (dims_self.size() != dims_other.size())
+    throw RuntimeError("tensordot(): both dimension lists should have the same length, but are ", dims_self,
+                       " and ", dims_other);
   check_product("tensordot", input, other);
   auto mask_a = dim_mask(dims_self, input.dim(), false), mask_b = dim_mask(dims_other, other.dim(), false);
   Shape order_a, order_b, shape;
@@ -246,7 +275,8 @@ Tensor _tensordot(const Tensor& left, const Tensor& right, const Shape& dims_sel
     if (input.size(a) == 1 && other.size(b) != 1) other = sum(other, Shape{b}, true, other.dtype());
     if (other.size(b) == 1 && input.size(a) != 1) input = sum(input, Shape{a}, true, input.dtype());
     if (input.size(a) != other.size(b))
-      throw RuntimeError("tensordot(): contracted dimensions need to match, but first has size ", input.size(a), " in dim ", a, " and second has size ", other.size(b), " in dim ", b);
+      throw RuntimeError("tensordot(): contracted dimensions need to match, but first has size ",
+                         input.size(a), " in dim ", a, " and second has size ", other.size(b), " in dim ", b);
     order_a.push_back(a);
     order_b.push_back(b);
     inner *= input.size(a);
@@ -257,7 +287,9 @@ Tensor _tensordot(const Tensor& left, const Tensor& right, const Shape& dims_sel
       shape.push_back(other.size(d));
       columns *= other.size(d);
     }
-  return reshape(product(reshape(permute(input, order_a), {rows, inner}), reshape(permute(other, order_b), {inner, columns})), shape);
+  return reshape(product(reshape(permute(input, order_a), {rows, inner}),
+                         reshape(permute(other, order_b), {inner, columns})),
+                 shape);
 }
 
 }  // namespace mlx

@@ -7,9 +7,13 @@ namespace mlx {
 namespace {
 
 void check_pad(const char* op, const Tensor& input, const Shape& pad) {
-  if (pad.size() % 2) throw RuntimeError(op, "(): Length of pad must be even but instead it equals ", pad.size());
+  if (pad.size() % 2)
+    throw RuntimeError(op, "(): Length of pad must be even but instead it equals ", pad.size());
   if (static_cast<int64_t>(pad.size()) > 2 * input.dim())
-    throw RuntimeError(op, "(): Length of pad should be no more than twice the number of dimensions of the input. Pad length is ", pad.size(), " while the input has ", input.dim(), " dimensions.");
+    throw RuntimeError(op,
+                       "(): Length of pad should be no more than twice the number of dimensions of the "
+                       "input. Pad length is ",
+                       pad.size(), " while the input has ", input.dim(), " dimensions.");
 }
 
 // Where the element at each place of a padded dimension comes from.
@@ -19,9 +23,12 @@ Tensor padded_places(const char* mode, int64_t size, int64_t left, int64_t right
   int64_t* p = places.data<int64_t>();
   for (int64_t i = 0; i < places.numel(); ++i) {
     int64_t at = i - left;
-    if (how == "replicate") at = std::clamp<int64_t>(at, 0, size - 1);
-    else if (how == "circular") at = ((at % size) + size) % size;
-    else at = at < 0 ? -at : at >= size ? 2 * (size - 1) - at : at;
+    if (how == "replicate")
+      at = std::clamp<int64_t>(at, 0, size - 1);
+    else if (how == "circular")
+      at = ((at % size) + size) % size;
+    else
+      at = at < 0 ? -at : at >= size ? 2 * (size - 1) - at : at;
     p[i] = at;
   }
   return places;
@@ -31,19 +38,29 @@ Tensor padded_places(const char* mode, int64_t size, int64_t left, int64_t right
 Tensor pad_by_index(const Tensor& input, const Shape& pad, const char* mode) {
   const int64_t padded = static_cast<int64_t>(pad.size()) / 2;
   if (padded < 1 || padded > 3 || (input.dim() != padded + 1 && input.dim() != padded + 2))
-    throw NotImplementedError("pad(): Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: mode ", mode, " with ", pad.size(), " pad values needs an input of ", padded + 1, " or ",
-                              padded + 2, " dimensions, not ", input.dim());
+    throw NotImplementedError(
+        "pad(): Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: mode ", mode,
+        " with ", pad.size(), " pad values needs an input of ", padded + 1, " or ", padded + 2,
+        " dimensions, not ", input.dim());
   Tensor out = input;
   for (int64_t k = 0; k < padded; ++k) {
     const int64_t d = input.dim() - 1 - k, size = input.size(d), left = pad[2 * k], right = pad[2 * k + 1];
     const std::string how = mode;
     if (how == "reflect" && (left >= size || right >= size))
-      throw RuntimeError("pad(): Argument #4: Padding size should be less than the corresponding input dimension, but got: padding (", left, ", ", right, ") at dimension ", d, " of input ", input.shape());
+      throw RuntimeError(
+          "pad(): Argument #4: Padding size should be less than the corresponding input dimension, but got: "
+          "padding (",
+          left, ", ", right, ") at dimension ", d, " of input ", input.shape());
     if (how == "circular" && (left > size || right > size))
-      throw RuntimeError("pad(): Padding value causes wrapping around more than once: padding (", left, ", ", right, ") at dimension ", d, " of input ", input.shape());
+      throw RuntimeError("pad(): Padding value causes wrapping around more than once: padding (", left, ", ",
+                         right, ") at dimension ", d, " of input ", input.shape());
     if (size + left + right < 0 || (size == 0 && left + right > 0))
-      throw RuntimeError("pad(): padding (", left, ", ", right, ") does not fit dimension ", d, " of input ", input.shape());
-    if (left || right) out = index_select(out, d, to(padded_places(mode, size, left, right), std::optional<Device>(input.device()), std::optional<DType>()));
+      throw RuntimeError("pad(): padding (", left, ", ", right, ") does not fit dimension ", d, " of input ",
+                         input.shape());
+    if (left || right)
+      out = index_select(out, d,
+                         to(padded_places(mode, size, left, right), std::optional<Device>(input.device()),
+                            std::optional<DType>()));
   }
   return out.is(input) ? clone(input) : out;
 }
@@ -58,7 +75,8 @@ Tensor constant_pad_nd(const Tensor& input, const Shape& pad, const Scalar& valu
   for (size_t k = 0; k < pad.size() / 2; ++k) {
     int64_t& size = shape[shape.size() - 1 - k];
     if (size + pad[2 * k] + pad[2 * k + 1] < 0)
-      throw RuntimeError("constant_pad_nd(): The input size ", size, ", plus negative padding ", pad[2 * k], " and ", pad[2 * k + 1], " resulted in a negative output size, which is invalid.");
+      throw RuntimeError("constant_pad_nd(): The input size ", size, ", plus negative padding ", pad[2 * k],
+                         " and ", pad[2 * k + 1], " resulted in a negative output size, which is invalid.");
     size += pad[2 * k] + pad[2 * k + 1];
   }
   for (int64_t p : pad) back.push_back(-p);
@@ -67,28 +85,34 @@ Tensor constant_pad_nd(const Tensor& input, const Shape& pad, const Scalar& valu
     GradModeGuard off(false);
     Tensor from = input, to = out;
     for (size_t k = 0; k < pad.size() / 2; ++k) {
-      const int64_t d = input.dim() - 1 - static_cast<int64_t>(k), before = pad[2 * k], after = pad[2 * k + 1];
-      const int64_t first = std::max<int64_t>(0, -before), last = std::max(first, input.size(d) - std::max<int64_t>(0, -after));
+      const int64_t d = input.dim() - 1 - static_cast<int64_t>(k), before = pad[2 * k],
+                    after = pad[2 * k + 1];
+      const int64_t first = std::max<int64_t>(0, -before),
+                    last = std::max(first, input.size(d) - std::max<int64_t>(0, -after));
       from = slice(from, d, first, last, 1);
       const int64_t at = std::max<int64_t>(0, before);
       to = slice(to, d, at, at + last - first, 1);
     }
     copy_data(to, from);
   }
-  return record("ConstantPadNd", out, {&input}, [back](Backward& b) -> Grads { return {constant_pad_nd(b.grad(), back, Scalar(0))}; });
+  return record("ConstantPadNd", out, {&input},
+                [back](Backward& b) -> Grads { return {constant_pad_nd(b.grad(), back, Scalar(0))}; });
 }
 
 namespace functional {
 
-// Pads the last dimensions: pad holds (before, after) from the last on; mode is constant, reflect, replicate or circular.
+// Pads the last dimensions: pad holds (before, after) from the last on; mode is constant, reflect, replicate
+// or circular.
 OP("nn.functional.pad(Tensor input, int[] pad, str mode='constant', float? value=None) -> Tensor");
 Tensor pad(const Tensor& input, const Shape& pad, const std::string& mode, std::optional<double> value) {
   check_pad("pad", input, pad);
   if (mode == "constant") {
     const double v = value.value_or(0);
-    return constant_pad_nd(input, pad, is_inexact(input.dtype()) ? Scalar(v) : Scalar(static_cast<int64_t>(v)));
+    return constant_pad_nd(input, pad,
+                           is_inexact(input.dtype()) ? Scalar(v) : Scalar(static_cast<int64_t>(v)));
   }
-  if (value && *value != 0) throw ValueError("pad(): Padding mode \"", mode, "\" doesn't take in value argument");
+  if (value && *value != 0)
+    throw ValueError("pad(): Padding mode \"", mode, "\" doesn't take in value argument");
   if (mode == "reflect") return pad_by_index(input, pad, "reflect");
   if (mode == "replicate") return pad_by_index(input, pad, "replicate");
   if (mode == "circular") return pad_by_index(input, pad, "circular");
@@ -102,8 +126,10 @@ Tensor pad(const Tensor& input, const Shape& pad, const std::string& mode, std::
 //         [1, 0, 0]])
 OP("nn.functional.one_hot(Tensor input, int num_classes=-1) -> Tensor");
 Tensor one_hot(const Tensor& input, int64_t num_classes) {
-  if (input.dtype() != DType::Int64) throw RuntimeError("one_hot is only applicable to index tensor of type LongTensor, not ", input.dtype());
-  if (input.numel() == 0 && num_classes <= 0) throw RuntimeError("one_hot(): Can not infer total number of classes from empty tensor.");
+  if (input.dtype() != DType::Int64)
+    throw RuntimeError("one_hot is only applicable to index tensor of type LongTensor, not ", input.dtype());
+  if (input.numel() == 0 && num_classes <= 0)
+    throw RuntimeError("one_hot(): Can not infer total number of classes from empty tensor.");
   Tensor places = contiguous(cpu(input));
   int64_t largest = -1;
   for (int64_t i = 0; i < places.numel(); ++i) {
@@ -113,7 +139,8 @@ Tensor one_hot(const Tensor& input, int64_t num_classes) {
   }
   if (num_classes == -1) num_classes = largest + 1;
   if (num_classes < 1 || largest >= num_classes)
-    throw RuntimeError("one_hot(): Class values must be smaller than num_classes: ", largest, " >= ", num_classes);
+    throw RuntimeError("one_hot(): Class values must be smaller than num_classes: ", largest,
+                       " >= ", num_classes);
   Shape shape = input.shape();
   shape.push_back(num_classes);
   return scatter_(zeros(shape, DType::Int64, input.device()), -1, unsqueeze(input, -1), Scalar(1));
@@ -126,26 +153,38 @@ void renormalise_rows(const Tensor& weight, const Tensor& index, double max_norm
   GradModeGuard off(false);
   Tensor rows = index_select(weight, 0, index);
   Tensor norms = pow(sum(pow(abs(rows), Scalar(norm_type)), Shape{1}, true), Scalar(1 / norm_type));
-  Tensor scale = where(gt(norms, Scalar(max_norm)), Scalar(max_norm) / (norms + Scalar(1e-7)), ones_like(norms));
+  Tensor scale =
+      where(gt(norms, Scalar(max_norm)), Scalar(max_norm) / (norms + Scalar(1e-7)), ones_like(norms));
   index_copy_(detach(weight), 0, index, rows * scale);
 }
 
 }  // namespace
 
-// The rows of `weight` that `input` names, in its shape. Row `padding_idx` gets no gradient; with `max_norm` the
-// rows in use are first shrunk, in place, to that norm.
-OP("nn.functional.embedding(Tensor input, Tensor weight, int? padding_idx=None, float? max_norm=None, float norm_type=2.0, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor");
-Tensor embedding(const Tensor& input, const Tensor& weight, std::optional<int64_t> padding_idx, std::optional<double> max_norm, double norm_type,
-                 bool scale_grad_by_freq, bool sparse) {
-  if (weight.dim() != 2) throw RuntimeError("embedding(): 'weight' must be 2-D, not of shape ", weight.shape());
-  if (input.dtype() != DType::Int64 && input.dtype() != DType::Int32) throw RuntimeError("embedding(): Expected tensor for argument #1 'indices' to have scalar type Long or Int, but got ", input.dtype());
+// The rows of `weight` that `input` names, in its shape. Row `padding_idx` gets no gradient; with `max_norm`
+// the rows in use are first shrunk, in place, to that norm.
+OP("nn.functional.embedding(Tensor input, Tensor weight, int? padding_idx=None, float? max_norm=None, float "
+   "norm_type=2.0, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor");
+Tensor embedding(const Tensor& input, const Tensor& weight, std::optional<int64_t> padding_idx,
+                 std::optional<double> max_norm, double norm_type, bool scale_grad_by_freq, bool sparse) {
+  if (weight.dim() != 2)
+    throw RuntimeError("embedding(): 'weight' must be 2-D, not of shape ", weight.shape());
+  if (input.dtype() != DType::Int64 && input.dtype() != DType::Int32)
+    throw RuntimeError(
+        "embedding(): Expected tensor for argument #1 'indices' to have scalar type Long or Int, but got ",
+        input.dtype());
   if (sparse) throw NotImplementedError("embedding(): sparse gradients are not supported; use sparse=False");
   const int64_t count = weight.size(0);
-  if (padding_idx && (*padding_idx >= count || *padding_idx < -count)) throw RuntimeError("embedding(): Padding_idx must be within num_embeddings: ", *padding_idx, " is not below ", count);
+  if (padding_idx && (*padding_idx >= count || *padding_idx < -count))
+    throw RuntimeError("embedding(): Padding_idx must be within num_embeddings: ", *padding_idx,
+                       " is not below ", count);
   Tensor index = reshape(input, {-1});
-  const int64_t* values = input.device() == Device{} && index.dtype() == DType::Int64 && index.is_contiguous() ? index.data<int64_t>() : nullptr;
+  const int64_t* values = input.device() == Device{} && index.dtype() == DType::Int64 && index.is_contiguous()
+                              ? index.data<int64_t>()
+                              : nullptr;
   for (int64_t i = 0; values && i < index.numel(); ++i)
-    if (values[i] < 0) throw IndexError("embedding(): index ", values[i], " is out of bounds for dimension 0 with size ", count);
+    if (values[i] < 0)
+      throw IndexError("embedding(): index ", values[i], " is out of bounds for dimension 0 with size ",
+                       count);
   if (max_norm) renormalise_rows(weight, index, *max_norm, norm_type);
   Tensor rows;
   {
@@ -153,22 +192,26 @@ Tensor embedding(const Tensor& input, const Tensor& weight, std::optional<int64_
     try {
       rows = index_select(weight, 0, index);
     } catch (const IndexError&) {  // named after the op that was called
-      throw IndexError("embedding(): index ", item(max(index)), " is out of bounds for dimension 0 with size ", count);
+      throw IndexError("embedding(): index ", item(max(index)),
+                       " is out of bounds for dimension 0 with size ", count);
     }
   }
   Shape shape = input.shape();
   shape.push_back(weight.size(1));
   Tensor out = view_of(rows, shape, contiguous_strides(shape), 0);
-  return record("Embedding", out, {&weight}, [index = save(index), whole = weight.shape(), padding_idx, scale_grad_by_freq](Backward& b) -> Grads {
-    Tensor at = b.get(index), g = reshape(b.grad(), {at.numel(), whole[1]});
-    if (scale_grad_by_freq) {
-      Tensor uses = index_add(zeros({whole[0]}, g.dtype(), g.device()), 0, at, ones({at.numel()}, g.dtype(), g.device()));
-      g = g / unsqueeze(index_select(uses, 0, at), 1);
-    }
-    Tensor out = index_add(zeros(whole, g.dtype(), g.device()), 0, at, g);
-    if (padding_idx) zero_(select(out, 0, *padding_idx));
-    return {out};
-  });
+  return record(
+      "Embedding", out, {&weight},
+      [index = save(index), whole = weight.shape(), padding_idx, scale_grad_by_freq](Backward& b) -> Grads {
+        Tensor at = b.get(index), g = reshape(b.grad(), {at.numel(), whole[1]});
+        if (scale_grad_by_freq) {
+          Tensor uses = index_add(zeros({whole[0]}, g.dtype(), g.device()), 0, at,
+                                  ones({at.numel()}, g.dtype(), g.device()));
+          g = g / unsqueeze(index_select(uses, 0, at), 1);
+        }
+        Tensor out = index_add(zeros(whole, g.dtype(), g.device()), 0, at, g);
+        if (padding_idx) zero_(select(out, 0, *padding_idx));
+        return {out};
+      });
 }
 
 // ---- channels and space
@@ -177,10 +220,16 @@ Tensor embedding(const Tensor& input, const Tensor& weight, std::optional<int64_
 OP("nn.functional.pixel_shuffle(Tensor input, int upscale_factor) -> Tensor");
 Tensor pixel_shuffle(const Tensor& input, int64_t upscale_factor) {
   const int64_t r = upscale_factor, dims = input.dim();
-  if (dims < 3) throw RuntimeError("pixel_shuffle expects input to have at least 3 dimensions, but got input with ", dims, " dimension(s)");
+  if (dims < 3)
+    throw RuntimeError("pixel_shuffle expects input to have at least 3 dimensions, but got input with ", dims,
+                       " dimension(s)");
   if (r <= 0) throw RuntimeError("pixel_shuffle expects a positive upscale_factor, but got ", r);
   const int64_t c = input.size(-3), h = input.size(-2), w = input.size(-1);
-  if (c % (r * r)) throw RuntimeError("pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but input.size(-3)=", c, " is not divisible by ", r * r);
+  if (c % (r * r))
+    throw RuntimeError(
+        "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of "
+        "upscale_factor, but input.size(-3)=",
+        c, " is not divisible by ", r * r);
   Shape batch(input.shape().begin(), input.shape().end() - 3), whole = batch;
   Tensor t = reshape(input, {numel(batch), c / (r * r), r, r, h, w});
   for (int64_t s : {c / (r * r), h * r, w * r}) whole.push_back(s);
@@ -191,10 +240,14 @@ Tensor pixel_shuffle(const Tensor& input, int64_t upscale_factor) {
 OP("nn.functional.pixel_unshuffle(Tensor input, int downscale_factor) -> Tensor");
 Tensor pixel_unshuffle(const Tensor& input, int64_t downscale_factor) {
   const int64_t r = downscale_factor, dims = input.dim();
-  if (dims < 3) throw RuntimeError("pixel_unshuffle expects input to have at least 3 dimensions, but got input with ", dims, " dimension(s)");
+  if (dims < 3)
+    throw RuntimeError("pixel_unshuffle expects input to have at least 3 dimensions, but got input with ",
+                       dims, " dimension(s)");
   if (r <= 0) throw RuntimeError("pixel_unshuffle expects a positive downscale_factor, but got ", r);
   const int64_t c = input.size(-3), h = input.size(-2), w = input.size(-1);
-  if (h % r || w % r) throw RuntimeError("pixel_unshuffle expects height and width to be divisible by downscale_factor, but ", h, " x ", w, " is not divisible by ", r);
+  if (h % r || w % r)
+    throw RuntimeError("pixel_unshuffle expects height and width to be divisible by downscale_factor, but ",
+                       h, " x ", w, " is not divisible by ", r);
   Shape batch(input.shape().begin(), input.shape().end() - 3), whole = batch;
   Tensor t = reshape(input, {numel(batch), c, h / r, r, w / r, r});
   for (int64_t s : {c * r * r, h / r, w / r}) whole.push_back(s);
@@ -204,8 +257,12 @@ Tensor pixel_unshuffle(const Tensor& input, int64_t downscale_factor) {
 // Channels (dimension 1) dealt out to `groups` in turn.
 OP("nn.functional.channel_shuffle(Tensor input, int groups) -> Tensor");
 Tensor channel_shuffle(const Tensor& input, int64_t groups) {
-  if (input.dim() < 3) throw RuntimeError("channel_shuffle expects input with > 2 dims, but got input with sizes ", input.shape());
-  if (groups <= 0 || input.size(1) % groups) throw RuntimeError("channel_shuffle(): Number of channels must be divisible by groups. Got ", input.size(1), " channels and ", groups, " groups.");
+  if (input.dim() < 3)
+    throw RuntimeError("channel_shuffle expects input with > 2 dims, but got input with sizes ",
+                       input.shape());
+  if (groups <= 0 || input.size(1) % groups)
+    throw RuntimeError("channel_shuffle(): Number of channels must be divisible by groups. Got ",
+                       input.size(1), " channels and ", groups, " groups.");
   return reshape(transpose(unflatten(input, 1, {groups, -1}), 1, 2), input.shape());
 }
 

@@ -17,16 +17,21 @@ DType common_dtype(const Row& row, Operands operands) {
     common = p.result();
   }
   if (common == DType::Bool && !row.takes_bool())
-    throw RuntimeError(row.name(), "(): not defined for bool tensors; convert them to an integer dtype first");
+    throw RuntimeError(row.name(),
+                       "(): not defined for bool tensors; convert them to an integer dtype first");
   return row.promote() == Promote::Float && !is_inexact(common) ? default_dtype() : common;
 }
 
 DType result_dtype(const Row& row, DType common) {
   switch (row.result()) {
-    case Result::Same: return common;
-    case Result::Bool: return DType::Bool;
-    case Result::Real: return to_real(common);
-    case Result::Complex: break;
+    case Result::Same:
+      return common;
+    case Result::Bool:
+      return DType::Bool;
+    case Result::Real:
+      return to_real(common);
+    case Result::Complex:
+      break;
   }
   return to_complex(common);
 }
@@ -47,9 +52,11 @@ Device common_device(const Row& row, Operands operands) {
   Device device = (*operands.begin())->device();
   for (const Tensor* t : operands) {
     if (t->device() == device) continue;
-    if (device == Device{} && (*operands.begin())->dim() == 0) device = t->device();
+    if (device == Device{} && (*operands.begin())->dim() == 0)
+      device = t->device();
     else if (!(t->device() == Device{} && t->dim() == 0))
-      throw RuntimeError(row.public_name(), "(): expected all tensors to be on the same device, but found ", device, " and ", t->device());
+      throw RuntimeError(row.public_name(), "(): expected all tensors to be on the same device, but found ",
+                         device, " and ", t->device());
   }
   return device;
 }
@@ -65,7 +72,8 @@ void record_node(const Row& row, const Tensor& out, Operands operands, Params pa
   if (!out.is_inexact()) return;
   Ref<Node> node(new PointwiseNode(row));
   const Tensor* outputs[] = {&out};
-  static_cast<PointwiseNode&>(*node).keep({operands.begin(), operands.size()}, {params.begin(), params.size()}, out);
+  static_cast<PointwiseNode&>(*node).keep({operands.begin(), operands.size()},
+                                          {params.begin(), params.size()}, out);
   connect(node, outputs, {operands.begin(), operands.size()});
   for (size_t i = 0; i < operands.size(); ++i)
     if (!row.gradient_rule(i).apply) node->next[i] = {};
@@ -82,7 +90,8 @@ bool reads_operand(const Row& row, size_t i) {
 Tensor pointwise(const Row& row, Operands operands, Params params) {
   DType common = common_dtype(row, operands);
   Shape room;
-  Tensor out = allocate(common_shape(row, operands, room), result_dtype(row, common), common_device(row, operands));
+  Tensor out =
+      allocate(common_shape(row, operands, room), result_dtype(row, common), common_device(row, operands));
   compute(row, common, out, operands, params);
   if (recording(operands)) record_node(row, out, operands, params);
   return out;
@@ -94,11 +103,13 @@ Tensor pointwise_in_place(const Row& row, Operands operands, Params params) {
   DType common = common_dtype(row, operands);
   DType result = result_dtype(row, common);
   if (!can_cast(result, self.dtype()) && result != DType::Bool)
-    throw RuntimeError(row.public_name(), "_(): result type ", result, " can't be cast to the desired output type ", self.dtype());
+    throw RuntimeError(row.public_name(), "_(): result type ", result,
+                       " can't be cast to the desired output type ", self.dtype());
   Shape room;
   const Shape& shape = common_shape(row, operands, room);
   if (shape != self.shape())
-    throw RuntimeError(row.public_name(), "_(): output with shape ", self.shape(), " doesn't match the broadcast shape ", shape);
+    throw RuntimeError(row.public_name(), "_(): output with shape ", self.shape(),
+                       " doesn't match the broadcast shape ", shape);
 
   if (recording(operands)) {
     Tensor old = reads_operand(row, 0) ? clone(self) : self;
@@ -106,10 +117,14 @@ Tensor pointwise_in_place(const Row& row, Operands operands, Params params) {
     list[0] = &old;
     Tensor value = [&] {
       switch (list.size()) {
-        case 1: return pointwise(row, {list[0]}, params);
-        case 2: return pointwise(row, {list[0], list[1]}, params);
-        case 3: return pointwise(row, {list[0], list[1], list[2]}, params);
-        default: return pointwise(row, {list[0], list[1], list[2], list[3]}, params);
+        case 1:
+          return pointwise(row, {list[0]}, params);
+        case 2:
+          return pointwise(row, {list[0], list[1]}, params);
+        case 3:
+          return pointwise(row, {list[0], list[1], list[2]}, params);
+        default:
+          return pointwise(row, {list[0], list[1], list[2], list[3]}, params);
       }
     }();
     return assign_in_place(self, value, row.public_name());
@@ -133,7 +148,8 @@ std::string PointwiseNode::name() const {
   return name + "Backward0";
 }
 
-void PointwiseNode::keep(std::span<const Tensor* const> operands, std::span<const Scalar> params, const Tensor& out) {
+void PointwiseNode::keep(std::span<const Tensor* const> operands, std::span<const Scalar> params,
+                         const Tensor& out) {
   uint8_t reads = 0;
   for (size_t i = 0; i < operands.size(); ++i)
     if (operands[i]->requires_grad()) reads |= row_.gradient_rule(i).reads;

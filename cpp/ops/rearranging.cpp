@@ -27,7 +27,8 @@ Tensor flip(const Tensor& input, const Shape& dims) {
     offset += (input.size(d) - 1) * strides[d];
     strides[d] = -strides[d];
   }
-  return record("Flip", copied_layout(input, input.shape(), strides, offset), {&input}, [dims](Backward& b) -> Grads { return {flip(b.grad(), dims)}; });
+  return record("Flip", copied_layout(input, input.shape(), strides, offset), {&input},
+                [dims](Backward& b) -> Grads { return {flip(b.grad(), dims)}; });
 }
 
 // The columns of a matrix in reverse order.
@@ -65,10 +66,13 @@ Tensor roll_one(const Tensor& input, int64_t shift, int64_t d) {
 OP("roll(Tensor input, int[1] shifts, int[1] dims=[]) -> Tensor");
 Tensor roll(const Tensor& input, const Shape& shifts, const Shape& dims) {
   if (dims.empty()) {
-    if (shifts.size() != 1) throw RuntimeError("roll(): shifts and dimensions must align: ", shifts.size(), " shifts, no dims");
+    if (shifts.size() != 1)
+      throw RuntimeError("roll(): shifts and dimensions must align: ", shifts.size(), " shifts, no dims");
     return view(roll(reshape(input, {-1}), shifts, {0}), input.shape());
   }
-  if (shifts.size() != dims.size()) throw RuntimeError("roll(): shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
+  if (shifts.size() != dims.size())
+    throw RuntimeError("roll(): shifts and dimensions must align. shifts: ", shifts.size(),
+                       ", dims:", dims.size());
   Tensor out = input;
   Shape back = shifts;
   for (size_t i = 0; i < dims.size(); ++i) {
@@ -76,21 +80,30 @@ Tensor roll(const Tensor& input, const Shape& shifts, const Shape& dims) {
     out = input.dim() ? roll_one(out, shifts[i], d) : copy_of(input);
     back[i] = -shifts[i];
   }
-  return record("Roll", out, {&input}, [back, dims](Backward& b) -> Grads { return {roll(b.grad(), back, dims)}; });
+  return record("Roll", out, {&input},
+                [back, dims](Backward& b) -> Grads { return {roll(b.grad(), back, dims)}; });
 }
 
 // Turned by k * 90 degrees in the plane of two dimensions, from the first towards the second.
 OP("rot90(Tensor input, int k=1, int[] dims=[0, 1]) -> Tensor");
 Tensor rot90(const Tensor& input, int64_t k, const Shape& dims) {
-  if (dims.size() != 2) throw RuntimeError("rot90(): expected total rotation dims == 2, but got dims = ", dims.size());
-  if (input.dim() < 2) throw RuntimeError("rot90(): expected total dims >= 2, but got total dims = ", input.dim());
+  if (dims.size() != 2)
+    throw RuntimeError("rot90(): expected total rotation dims == 2, but got dims = ", dims.size());
+  if (input.dim() < 2)
+    throw RuntimeError("rot90(): expected total dims >= 2, but got total dims = ", input.dim());
   const int64_t a = wrap_dim(dims[0], input.dim()), b = wrap_dim(dims[1], input.dim());
-  if (a == b) throw RuntimeError("rot90(): expected rotation dims to be different, but got dim0 = ", dims[0], " and dim1 = ", dims[1]);
+  if (a == b)
+    throw RuntimeError("rot90(): expected rotation dims to be different, but got dim0 = ", dims[0],
+                       " and dim1 = ", dims[1]);
   switch (((k % 4) + 4) % 4) {
-    case 1: return transpose(flip(input, {b}), a, b);
-    case 2: return flip(input, {a, b});
-    case 3: return transpose(flip(input, {a}), a, b);
-    default: return clone(input);
+    case 1:
+      return transpose(flip(input, {b}), a, b);
+    case 2:
+      return flip(input, {a, b});
+    case 3:
+      return transpose(flip(input, {a}), a, b);
+    default:
+      return clone(input);
   }
 }
 
@@ -102,12 +115,16 @@ Tensor triangle(const char* op, const Tensor& input, int64_t diagonal, bool uppe
   if (input.dim() < 2) throw RuntimeError(op, "(): input tensor must have at least 2 dimensions");
   Tensor out = allocate(input.shape(), input.dtype(), input.device());
   if (out.numel()) launch(Triangle{diagonal, upper}, {&out}, {&input});
-  return record(upper ? "Triu" : "Tril", out, {&input}, [=](Backward& b) -> Grads { return {triangle(op, b.grad(), diagonal, upper)}; });
+  return record(upper ? "Triu" : "Tril", out, {&input},
+                [=](Backward& b) -> Grads { return {triangle(op, b.grad(), diagonal, upper)}; });
 }
 
 // Row and column of each element of a triangle of a rows x columns matrix.
-Tensor triangle_indices(int64_t rows, int64_t columns, int64_t offset, bool upper, DType dtype, Device device) {
-  if (rows < 0 || columns < 0) throw RuntimeError(upper ? "triu_indices" : "tril_indices", "(): row and col must be non-negative, got ", rows, " and ", columns);
+Tensor triangle_indices(int64_t rows, int64_t columns, int64_t offset, bool upper, DType dtype,
+                        Device device) {
+  if (rows < 0 || columns < 0)
+    throw RuntimeError(upper ? "triu_indices" : "tril_indices", "(): row and col must be non-negative, got ",
+                       rows, " and ", columns);
   std::vector<int64_t> r, c;
   for (int64_t i = 0; i < rows; ++i) {
     const int64_t edge = std::clamp<int64_t>(i + offset + (upper ? 0 : 1), 0, columns);
@@ -132,13 +149,17 @@ OP("triu(Tensor input, int diagonal=0) -> Tensor").inplace();
 Tensor triu(const Tensor& input, int64_t diagonal) { return triangle("triu", input, diagonal, true); }
 
 // The rows and columns of the elements of a lower triangle, as a (2, count) tensor.
-OP("tril_indices(int row, int col, int offset=0, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False) -> Tensor");
-Tensor tril_indices(int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype, std::optional<Device> device) {
+OP("tril_indices(int row, int col, int offset=0, *, dtype? dtype=None, layout? layout=None, device? "
+   "device=None, bool requires_grad=False) -> Tensor");
+Tensor tril_indices(int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype,
+                    std::optional<Device> device) {
   return triangle_indices(row, col, offset, false, dtype.value_or(DType::Int64), device.value_or(Device{}));
 }
 // The rows and columns of the elements of an upper triangle, as a (2, count) tensor.
-OP("triu_indices(int row, int col, int offset=0, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False) -> Tensor");
-Tensor triu_indices(int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype, std::optional<Device> device) {
+OP("triu_indices(int row, int col, int offset=0, *, dtype? dtype=None, layout? layout=None, device? "
+   "device=None, bool requires_grad=False) -> Tensor");
+Tensor triu_indices(int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype,
+                    std::optional<Device> device) {
   return triangle_indices(row, col, offset, true, dtype.value_or(DType::Int64), device.value_or(Device{}));
 }
 
@@ -168,9 +189,13 @@ Tensor tiled(const Tensor& input, const Shape& repeats) {
 OP("Tensor.repeat(Tensor input, int[] repeats) -> Tensor");
 Tensor repeat(const Tensor& input, const Shape& repeats) {
   if (static_cast<int64_t>(repeats.size()) < input.dim())
-    throw RuntimeError("repeat(): Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor: ", repeats.size(), " < ", input.dim());
+    throw RuntimeError(
+        "repeat(): Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+        "tensor: ",
+        repeats.size(), " < ", input.dim());
   for (int64_t r : repeats)
-    if (r < 0) throw RuntimeError("repeat(): Trying to create tensor with negative dimension: repeats ", repeats);
+    if (r < 0)
+      throw RuntimeError("repeat(): Trying to create tensor with negative dimension: repeats ", repeats);
   return tiled(input, repeats);
 }
 
@@ -188,7 +213,8 @@ Tensor tile(const Tensor& input, const Shape& dims) {
 
 // Each element (or row along `dim`) repeated in place; `repeats` may be one number for each.
 OP("repeat_interleave(Tensor input, int repeats, int? dim=None, *, int? output_size=None) -> Tensor");
-Tensor repeat_interleave(const Tensor& input, int64_t repeats, std::optional<int64_t> dim, std::optional<int64_t>) {
+Tensor repeat_interleave(const Tensor& input, int64_t repeats, std::optional<int64_t> dim,
+                         std::optional<int64_t>) {
   if (repeats < 0) throw RuntimeError("repeat_interleave(): Repeats must be non-negative, got ", repeats);
   if (!dim) return repeat_interleave(reshape(input, {-1}), repeats, 0);
   if (input.dim() == 0) return repeat_interleave(reshape(input, {1}), repeats, dim);
@@ -200,17 +226,22 @@ Tensor repeat_interleave(const Tensor& input, int64_t repeats, std::optional<int
 }
 
 OP("repeat_interleave(Tensor input, Tensor repeats, int? dim=None, *, int? output_size=None) -> Tensor");
-Tensor repeat_interleave(const Tensor& input, const Tensor& repeats, std::optional<int64_t> dim, std::optional<int64_t> output_size) {
+Tensor repeat_interleave(const Tensor& input, const Tensor& repeats, std::optional<int64_t> dim,
+                         std::optional<int64_t> output_size) {
   if (!dim) return repeat_interleave(reshape(input, {-1}), repeats, 0, output_size);
   Tensor whole = input.dim() ? input : reshape(input, {1});
   const int64_t d = wrap_dim(*dim, whole.dim());
-  if (repeats.dim() > 1) throw RuntimeError("repeat_interleave(): repeats must be 0-dim or 1-dim tensor, not of shape ", repeats.shape());
+  if (repeats.dim() > 1)
+    throw RuntimeError("repeat_interleave(): repeats must be 0-dim or 1-dim tensor, not of shape ",
+                       repeats.shape());
   if (repeats.numel() == 1) {
     const int64_t times = item(repeats).to_int();
     return repeat_interleave(whole, times, d, output_size);
   }
   if (repeats.numel() != whole.size(d))
-    throw RuntimeError("repeat_interleave(): repeats must have the same size as input along dim, but got repeats.size(0) = ", repeats.numel(), " and input.size(", d, ") = ", whole.size(d));
+    throw RuntimeError(
+        "repeat_interleave(): repeats must have the same size as input along dim, but got repeats.size(0) = ",
+        repeats.numel(), " and input.size(", d, ") = ", whole.size(d));
   return index_select(whole, d, repeat_interleave(repeats, output_size));
 }
 
@@ -218,7 +249,8 @@ Tensor repeat_interleave(const Tensor& input, const Tensor& repeats, std::option
 OP("repeat_interleave(Tensor repeats, *, int? output_size=None) -> Tensor");
 Tensor repeat_interleave(const Tensor& repeats, std::optional<int64_t>) {
   if (repeats.dim() != 1 || (repeats.dtype() != DType::Int64 && repeats.dtype() != DType::Int32))
-    throw RuntimeError("repeat_interleave(): repeats must be a vector of int32 or int64, not ", repeats.dtype(), " of shape ", repeats.shape());
+    throw RuntimeError("repeat_interleave(): repeats must be a vector of int32 or int64, not ",
+                       repeats.dtype(), " of shape ", repeats.shape());
   Tensor times = contiguous(to(cpu(repeats), DType::Int64, false, false));
   const int64_t* p = times.data<int64_t>();
   int64_t total = 0;
@@ -262,11 +294,14 @@ TensorList _broadcast_tensors(const TensorList& tensors) {
 OP("_meshgrid(Tensor[] tensors, str indexing='ij') -> Tensor[]");
 TensorList _meshgrid(const TensorList& tensors, const std::string& indexing) {
   if (tensors.empty()) throw RuntimeError("meshgrid expects a non-empty TensorList");
-  if (indexing != "ij" && indexing != "xy") throw RuntimeError("meshgrid(): indexing must be one of \"xy\" or \"ij\", but received: ", indexing);
+  if (indexing != "ij" && indexing != "xy")
+    throw RuntimeError("meshgrid(): indexing must be one of \"xy\" or \"ij\", but received: ", indexing);
   Shape shape;
   for (const Tensor& t : tensors) {
-    if (t.dim() > 1) throw RuntimeError("meshgrid(): Expected 0D or 1D tensor in the tensor list but got: ", t.shape());
-    if (t.dtype() != tensors[0].dtype()) throw RuntimeError("meshgrid expects all tensors to have the same dtype");
+    if (t.dim() > 1)
+      throw RuntimeError("meshgrid(): Expected 0D or 1D tensor in the tensor list but got: ", t.shape());
+    if (t.dtype() != tensors[0].dtype())
+      throw RuntimeError("meshgrid expects all tensors to have the same dtype");
     shape.push_back(t.numel());
   }
   const bool swap = indexing == "xy" && tensors.size() >= 2;
@@ -298,7 +333,8 @@ Tensor _block_diag(const TensorList& tensors) {
   Promotion promotion;
   int64_t columns = 0;
   for (const Tensor& t : tensors) {
-    if (t.dim() > 2) throw RuntimeError("block_diag: Input tensors must have 2 or fewer dimensions. Got shape ", t.shape());
+    if (t.dim() > 2)
+      throw RuntimeError("block_diag: Input tensors must have 2 or fewer dimensions. Got shape ", t.shape());
     blocks.push_back(atleast_2d(t));
     promotion.add(t);
     columns += blocks.back().size(1);
@@ -307,7 +343,8 @@ Tensor _block_diag(const TensorList& tensors) {
   int64_t before = 0;
   for (const Tensor& t : blocks) {
     const int64_t n = t.size(1);
-    rows.push_back(constant_pad_nd(to(t, promotion.result(), false, false), {before, columns - before - n}, Scalar(0)));
+    rows.push_back(
+        constant_pad_nd(to(t, promotion.result(), false, false), {before, columns - before - n}, Scalar(0)));
     before += n;
   }
   return cat(rows, 0);
@@ -317,7 +354,9 @@ Tensor _block_diag(const TensorList& tensors) {
 OP("kron(Tensor input, Tensor other) -> Tensor");
 Tensor kron(const Tensor& input, const Tensor& other) {
   const size_t dims = std::max(input.shape().size(), other.shape().size());
-  auto size_of = [dims](const Tensor& t, size_t d) { return d + t.shape().size() < dims ? 1 : t.shape()[d + t.shape().size() - dims]; };
+  auto size_of = [dims](const Tensor& t, size_t d) {
+    return d + t.shape().size() < dims ? 1 : t.shape()[d + t.shape().size() - dims];
+  };
   Shape a, b, whole;
   for (size_t d = 0; d < dims; ++d) {
     a.push_back(size_of(input, d));
@@ -332,7 +371,8 @@ Tensor kron(const Tensor& input, const Tensor& other) {
 // The powers 0 ... N - 1 of a vector's elements as columns, falling unless `increasing`.
 OP("vander(Tensor x, int? N=None, *, bool increasing=False) -> Tensor");
 Tensor vander(const Tensor& x, std::optional<int64_t> N, bool increasing) {
-  if (x.dim() != 1) throw RuntimeError("vander(): x must be a one-dimensional tensor, not of shape ", x.shape());
+  if (x.dim() != 1)
+    throw RuntimeError("vander(): x must be a one-dimensional tensor, not of shape ", x.shape());
   const int64_t n = N.value_or(x.numel());
   if (n < 0) throw RuntimeError("vander(): N must be non-negative, got ", n);
   Tensor base = x.is_inexact() ? x : to(x, DType::Int64, false, false);
@@ -346,7 +386,8 @@ Tensor vander(const Tensor& x, std::optional<int64_t> N, bool increasing) {
 // The coordinates, in an array of this shape, of positions in its flattened form.
 OP("_unravel_index(Tensor indices, int[] shape) -> Tensor[]");
 TensorList _unravel_index(const Tensor& indices, const Shape& shape) {
-  if (is_inexact(indices.dtype()) || indices.dtype() == DType::Bool) throw ValueError("expected 'indices' to be integer dtype, but got ", indices.dtype());
+  if (is_inexact(indices.dtype()) || indices.dtype() == DType::Bool)
+    throw ValueError("expected 'indices' to be integer dtype, but got ", indices.dtype());
   TensorList out;
   Tensor rest = indices;
   for (size_t d = shape.size(); d-- > 0;) {

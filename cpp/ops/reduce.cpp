@@ -16,7 +16,8 @@ DType mean_dtype(const char* op, const Tensor& input, std::optional<DType> asked
 
 // What a kernel reads an input in for a result of `dtype`; a narrower or real input is converted first.
 Tensor readable_as(const Tensor& input, DType dtype) {
-  bool converts = is_inexact(dtype) && (input.dtype() == dtype || !is_inexact(input.dtype()) || (!is_complex(dtype) && !input.is_complex()));
+  bool converts = is_inexact(dtype) && (input.dtype() == dtype || !is_inexact(input.dtype()) ||
+                                        (!is_complex(dtype) && !input.is_complex()));
   return converts || !is_inexact(dtype) ? input : to(input, dtype, false, false);
 }
 
@@ -58,8 +59,11 @@ Tensor sum(const Tensor& input, const std::optional<Shape>& dim, bool keepdim, s
   DType type = sum_dtype(input.dtype(), dtype);
   if (type == DType::Bool) return to(any(ne(input, 0), dim, keepdim), type, false, false);
   Shape dims = dim.value_or(Shape{});
-  Tensor out = reduce(Reduce{Reduction::Sum, compute_type(type)}, readable_as(input, type), dims, keepdim, type);
-  return record("Sum", out, {&input}, [shape = input.shape(), dims, keepdim](Backward& b) -> Grads { return {restored(b.grad(), shape, dims, keepdim)}; });
+  Tensor out =
+      reduce(Reduce{Reduction::Sum, compute_type(type)}, readable_as(input, type), dims, keepdim, type);
+  return record("Sum", out, {&input}, [shape = input.shape(), dims, keepdim](Backward& b) -> Grads {
+    return {restored(b.grad(), shape, dims, keepdim)};
+  });
 }
 
 OP("sum(Tensor input, *, dtype? dtype=None) -> Tensor");
@@ -72,11 +76,13 @@ Tensor sum_to_size(const Tensor& input, const Shape& size) {
   size_t lead = input.shape().size() - std::min(size.size(), input.shape().size());
   Shape dims;
   for (size_t d = 0; d < input.shape().size(); ++d) {
-    if (d < lead || (size[d - lead] == 1 && input.shape()[d] != 1)) dims.push_back(static_cast<int64_t>(d));
+    if (d < lead || (size[d - lead] == 1 && input.shape()[d] != 1))
+      dims.push_back(static_cast<int64_t>(d));
     else if (size[d - lead] != input.shape()[d])
       throw RuntimeError("sum_to_size(): size ", size, " is not expandable to size ", input.shape());
   }
-  if (size.size() > input.shape().size()) throw RuntimeError("sum_to_size(): size ", size, " is not expandable to size ", input.shape());
+  if (size.size() > input.shape().size())
+    throw RuntimeError("sum_to_size(): size ", size, " is not expandable to size ", input.shape());
   Tensor out = dims.empty() && !size.empty() ? input : sum(input, dims, true);
   return reshape(out, size);
 }
@@ -87,8 +93,11 @@ Tensor mean(const Tensor& input, const std::optional<Shape>& dim, bool keepdim, 
   DType type = mean_dtype("mean", input, dtype);
   Shape dims = dim.value_or(Shape{});
   const double n = static_cast<double>(reduced_count(input, dims));
-  Tensor out = reduce(Reduce{Reduction::Sum, compute_type(type), n}, readable_as(input, type), dims, keepdim, type);
-  return record("Mean", out, {&input}, [shape = input.shape(), dims, keepdim, n](Backward& b) -> Grads { return {restored(b.grad() / n, shape, dims, keepdim)}; });
+  Tensor out =
+      reduce(Reduce{Reduction::Sum, compute_type(type), n}, readable_as(input, type), dims, keepdim, type);
+  return record("Mean", out, {&input}, [shape = input.shape(), dims, keepdim, n](Backward& b) -> Grads {
+    return {restored(b.grad() / n, shape, dims, keepdim)};
+  });
 }
 
 OP("mean(Tensor input, *, dtype? dtype=None) -> Tensor");
@@ -102,25 +111,32 @@ Tensor prod(const Tensor& input, int64_t dim, bool keepdim, std::optional<DType>
   Tensor x = input.dtype() == type ? input : to(input, type, false, false);
   const int64_t d = wrap_dim(dim, x.dim());
   Tensor out = reduce(Reduce{Reduction::Prod, compute_type(type)}, x, {d}, keepdim, type);
-  return record("Prod", out, {&x}, [d, keepdim, x = save(x), result = save_output(out)](Backward& b) -> Grads {
-    return prod_gradient(b.grad(), b.get(x), b.get(result), d, keepdim);
-  });
+  return record("Prod", out, {&x},
+                [d, keepdim, x = save(x), result = save_output(out)](Backward& b) -> Grads {
+                  return prod_gradient(b.grad(), b.get(x), b.get(result), d, keepdim);
+                });
 }
 
 OP("prod(Tensor input, *, dtype? dtype=None) -> Tensor");
-Tensor prod(const Tensor& input, std::optional<DType> dtype) { return prod(reshape(input, {-1}), 0, false, dtype); }
+Tensor prod(const Tensor& input, std::optional<DType> dtype) {
+  return prod(reshape(input, {-1}), 0, false, dtype);
+}
 
 // The sum, counting NaN as zero.
 OP("nansum(Tensor input, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> Tensor");
-Tensor nansum(const Tensor& input, const std::optional<Shape>& dim, bool keepdim, std::optional<DType> dtype) {
+Tensor nansum(const Tensor& input, const std::optional<Shape>& dim, bool keepdim,
+              std::optional<DType> dtype) {
   if (input.is_complex()) throw RuntimeError("nansum does not support complex inputs");
   return sum(input.is_inexact() ? zeros_for_nan(input) : input, dim, keepdim, dtype);
 }
 
 // The mean of the elements that are not NaN.
 OP("nanmean(Tensor input, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> Tensor");
-Tensor nanmean(const Tensor& input, const std::optional<Shape>& dim, bool keepdim, std::optional<DType> dtype) {
-  if (!input.is_inexact()) throw RuntimeError("nanmean(): expected input to have floating point or complex dtype but got ", short_name(input.dtype()));
+Tensor nanmean(const Tensor& input, const std::optional<Shape>& dim, bool keepdim,
+               std::optional<DType> dtype) {
+  if (!input.is_inexact())
+    throw RuntimeError("nanmean(): expected input to have floating point or complex dtype but got ",
+                       short_name(input.dtype()));
   Tensor count = sum(logical_not(isnan(detach(input))), dim, keepdim);
   return sum(zeros_for_nan(input), dim, keepdim, dtype) / count;
 }

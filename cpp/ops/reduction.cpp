@@ -5,8 +5,10 @@ namespace mlx {
 Shape reduced_shape(const Shape& shape, const std::vector<bool>& mask, bool keepdim) {
   Shape out;
   for (size_t d = 0; d < shape.size(); ++d) {
-    if (!mask[d]) out.push_back(shape[d]);
-    else if (keepdim) out.push_back(1);
+    if (!mask[d])
+      out.push_back(shape[d]);
+    else if (keepdim)
+      out.push_back(1);
   }
   return out;
 }
@@ -19,11 +21,14 @@ int64_t reduced_count(const Tensor& input, const Shape& dims) {
   return n;
 }
 
-Tensor reduce(const Reduce& kernel, const Tensor& input, const Shape& dims, bool keepdim, DType dtype, const Tensor& mean) {
+Tensor reduce(const Reduce& kernel, const Tensor& input, const Shape& dims, bool keepdim, DType dtype,
+              const Tensor& mean) {
   auto mask = dim_mask(dims, input.dim());
   Tensor kept = allocate(reduced_shape(input.shape(), mask, true), dtype, input.device());
-  if (mean.defined()) launch(kernel, {&kept}, {&input, &mean});
-  else launch(kernel, {&kept}, {&input});
+  if (mean.defined())
+    launch(kernel, {&kept}, {&input, &mean});
+  else
+    launch(kernel, {&kept}, {&input});
   if (keepdim) return kept;
   Shape shape = reduced_shape(input.shape(), mask, false);
   return view_of(kept, shape, contiguous_strides(shape), 0);
@@ -45,7 +50,9 @@ DType sum_dtype(DType input, std::optional<DType> asked) {
 void check_not_empty(const char* op, const Tensor& input, const Shape& dims) {
   if (input.numel() != 0) return;
   if (dims.empty())
-    throw IndexError(op, "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.");
+    throw IndexError(op,
+                     "(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+                     "reduction dim with the 'dim' argument.");
   for (int64_t d : dims)
     if (input.size(d) == 0) throw IndexError(op, "(): Expected reduction dim ", d, " to have non-zero size.");
 }
@@ -88,9 +95,10 @@ Tensor take_along(const Tensor& input, int64_t dim, const Tensor& index) {
     if (rows.numel()) launch(TakeAlong{}, {&rows}, {&from, &at});
     out = alias(from_rows(rows, index.shape(), d));
   }
-  return record("Gather", out, {&input}, [d, shape = input.shape(), index = save(index)](Backward& b) -> Grads {
-    return {add_along(b.grad(), shape, d, b.get(index))};
-  });
+  return record("Gather", out, {&input},
+                [d, shape = input.shape(), index = save(index)](Backward& b) -> Grads {
+                  return {add_along(b.grad(), shape, d, b.get(index))};
+                });
 }
 
 Tensor add_along(const Tensor& source, const Shape& shape, int64_t dim, const Tensor& index) {

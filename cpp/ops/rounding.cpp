@@ -7,15 +7,13 @@
 
 namespace mlx {
 
-OP("floor(Tensor input) -> Tensor")
-    .pointwise(Formula::floor)
-    .refuse_bool()
-    .gradient<0>([](const Tensor& g) { return zeros_like(g); });
+OP("floor(Tensor input) -> Tensor").pointwise(Formula::floor).refuse_bool().gradient<0>([](const Tensor& g) {
+  return zeros_like(g);
+});
 
-OP("ceil(Tensor input) -> Tensor")
-    .pointwise(Formula::ceil)
-    .refuse_bool()
-    .gradient<0>([](const Tensor& g) { return zeros_like(g); });
+OP("ceil(Tensor input) -> Tensor").pointwise(Formula::ceil).refuse_bool().gradient<0>([](const Tensor& g) {
+  return zeros_like(g);
+});
 
 OP("trunc(Tensor input) -> Tensor")
     .pointwise(Formula::trunc)
@@ -26,10 +24,9 @@ OP("trunc(Tensor input) -> Tensor")
 // The fractional part, with the sign of the input.
 OP("frac(Tensor input) -> Tensor").pointwise(Formula::frac).gradient<0>([](const Tensor& g) { return g; });
 
-OP("_round(Tensor input) -> Tensor")
-    .pointwise(Formula::round)
-    .refuse_bool()
-    .gradient<0>([](const Tensor& g) { return zeros_like(g); });
+OP("_round(Tensor input) -> Tensor").pointwise(Formula::round).refuse_bool().gradient<0>([](const Tensor& g) {
+  return zeros_like(g);
+});
 
 // Rounded to the nearest whole number, halves to the even one; or to so many decimals (negative: to
 // tens, hundreds, ...).
@@ -39,9 +36,11 @@ OP("_round(Tensor input) -> Tensor")
 OP("round(Tensor input, *, int decimals=0) -> Tensor").alias("special.round").inplace();
 Tensor round(const Tensor& input, int64_t decimals) {
   if (decimals == 0) return _round(input);
-  if (!input.is_floating()) throw RuntimeError("round(): decimals is for floating-point tensors, not ", input.dtype());
+  if (!input.is_floating())
+    throw RuntimeError("round(): decimals is for floating-point tensors, not ", input.dtype());
   // Half types would overflow and lose digits in the product.
-  if (is_reduced(input.dtype())) return to(round(to(input, DType::Float32, false, false), decimals), input.dtype(), false, false);
+  if (is_reduced(input.dtype()))
+    return to(round(to(input, DType::Float32, false, false), decimals), input.dtype(), false, false);
   const double scale = std::pow(10.0, std::abs(static_cast<double>(decimals)));
   return decimals > 0 ? _round(input * scale) / scale : _round(input / scale) * scale;
 }

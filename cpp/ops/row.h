@@ -18,19 +18,29 @@
 namespace mlx {
 
 template <int I>
-struct In : Tensor { explicit In(Tensor t) : Tensor(std::move(t)) {} };
-struct Out : Tensor { explicit Out(Tensor t) : Tensor(std::move(t)) {} };
+struct In : Tensor {
+  explicit In(Tensor t) : Tensor(std::move(t)) {}
+};
+struct Out : Tensor {
+  explicit Out(Tensor t) : Tensor(std::move(t)) {}
+};
 template <int I>
-struct Param : Scalar { explicit Param(const Scalar& s) : Scalar(s) {} };
+struct Param : Scalar {
+  explicit Param(const Scalar& s) : Scalar(s) {}
+};
 
 inline constexpr int kMaxOperands = 4;
 inline constexpr uint8_t kReadsOut = 1 << 7;
 
 template <int I>
-constexpr uint8_t reads(In<I>*) { return 1 << I; }
+constexpr uint8_t reads(In<I>*) {
+  return 1 << I;
+}
 constexpr uint8_t reads(Out*) { return kReadsOut; }
 template <int I>
-constexpr uint8_t reads(Param<I>*) { return 0; }
+constexpr uint8_t reads(Param<I>*) {
+  return 0;
+}
 
 class PointwiseNode;
 
@@ -71,7 +81,9 @@ class Row {
     uint8_t reads = 0;  // what to keep: bit i for operand i, kReadsOut for the result
 
     template <class Rule>
-    static GradientRule of() { return from<Rule>(&Rule::operator()); }
+    static GradientRule of() {
+      return from<Rule>(&Rule::operator());
+    }
 
    private:
     template <class Rule, class... Reads>
@@ -106,10 +118,14 @@ class PointwiseNode : public Node {
   void keep(std::span<const Tensor* const> operands, std::span<const Scalar> params, const Tensor& out);
 
   template <int I>
-  In<I> read(In<I>*) const { return In<I>(saved_[I].get(*this)); }
+  In<I> read(In<I>*) const {
+    return In<I>(saved_[I].get(*this));
+  }
   Out read(Out*) const { return Out(out_.get(*this)); }
   template <int I>
-  Param<I> read(Param<I>*) const { return Param<I>(params_[I]); }
+  Param<I> read(Param<I>*) const {
+    return Param<I>(params_[I]);
+  }
 
  private:
   const Row& row_;
@@ -132,6 +148,7 @@ Row::GradientRule Row::GradientRule::from(Tensor (Rule::*)(const Tensor&, Reads.
 #define MLX_JOIN_(a, b) a##b
 #define MLX_JOIN(a, b) MLX_JOIN_(a, b)
 // At namespace scope in a source file of this room. The schema's text is the key of the row.
-#define OP(schema) [[maybe_unused]] static const ::mlx::Row& MLX_JOIN(op_row_, __COUNTER__) = ::mlx::Row::of(schema)
+#define OP(schema) \
+  [[maybe_unused]] static const ::mlx::Row& MLX_JOIN(op_row_, __COUNTER__) = ::mlx::Row::of(schema)
 
 }  // namespace mlx

@@ -37,7 +37,8 @@ Tensor cumprod_gradient(const Tensor& g, const Tensor& x, const Tensor& out, int
   for (int64_t k = 0; k < n; ++k) {
     Tensor later = narrow(g, d, k, n - k);
     Tensor factors = ones_like(later);
-    if (k + 1 < n) copy_(narrow(factors, d, 1, n - k - 1), scan_product(narrow(c, d, k + 1, n - k - 1), d, false), false);
+    if (k + 1 < n)
+      copy_(narrow(factors, d, 1, n - k - 1), scan_product(narrow(c, d, k + 1, n - k - 1), d, false), false);
     Tensor total = sum(later * factors, Shape{d}, true);
     if (k > 0) total = total * prod(narrow(c, d, 0, k), d, true);
     copy_(narrow(grad, d, k, 1), total, false);
@@ -56,11 +57,13 @@ Tensor mirrored(const Tensor& t, int64_t d) {
 
 std::tuple<Tensor, Tensor> running_extreme(Scanning kind, const Tensor& input, int64_t dim) {
   const int64_t d = wrap_dim(dim, input.dim());
-  if (input.is_complex()) throw NotImplementedError("cummax and cummin are not implemented for '", short_name(input.dtype()), "'");
+  if (input.is_complex())
+    throw NotImplementedError("cummax and cummin are not implemented for '", short_name(input.dtype()), "'");
   Tensor indices, values = run_scan(kind, input, d, false, &indices);
-  record_all(kind == Scanning::Max ? "Cummax" : "Cummin", {&values}, {&input}, [d, shape = input.shape(), indices = save(indices)](Backward& b) -> Grads {
-    return {add_along(b.grad(), shape, d, b.get(indices))};
-  });
+  record_all(kind == Scanning::Max ? "Cummax" : "Cummin", {&values}, {&input},
+             [d, shape = input.shape(), indices = save(indices)](Backward& b) -> Grads {
+               return {add_along(b.grad(), shape, d, b.get(indices))};
+             });
   return {values, indices};
 }
 
@@ -68,16 +71,20 @@ std::tuple<Tensor, Tensor> running_extreme(Scanning kind, const Tensor& input, i
 
 Tensor scan_sum(const Tensor& input, int64_t dim, bool reverse) {
   Tensor out = run_scan(Scanning::Sum, input, dim, reverse);
-  return record("Cumsum", out, {&input}, [dim, reverse](Backward& b) -> Grads { return {scan_sum(b.grad(), dim, !reverse)}; });
+  return record("Cumsum", out, {&input},
+                [dim, reverse](Backward& b) -> Grads { return {scan_sum(b.grad(), dim, !reverse)}; });
 }
 
 Tensor scan_product(const Tensor& input, int64_t dim, bool reverse) {
   Tensor out = run_scan(Scanning::Prod, input, dim, reverse);
-  return record("Cumprod", out, {&input}, [dim, reverse, x = save(input), result = save_output(out)](Backward& b) -> Grads {
-    if (!reverse) return {cumprod_gradient(b.grad(), b.get(x), b.get(result), dim)};
-    // A backwards product is a forwards one seen in a mirror.
-    return {mirrored(cumprod_gradient(mirrored(b.grad(), dim), mirrored(b.get(x), dim), mirrored(b.get(result), dim), dim), dim)};
-  });
+  return record("Cumprod", out, {&input},
+                [dim, reverse, x = save(input), result = save_output(out)](Backward& b) -> Grads {
+                  if (!reverse) return {cumprod_gradient(b.grad(), b.get(x), b.get(result), dim)};
+                  // A backwards product is a forwards one seen in a mirror.
+                  return {mirrored(cumprod_gradient(mirrored(b.grad(), dim), mirrored(b.get(x), dim),
+                                                    mirrored(b.get(result), dim), dim),
+                                   dim)};
+                });
 }
 
 // The running sum along a dimension; integers are summed as int64.
@@ -97,32 +104,41 @@ Tensor cumprod(const Tensor& input, int64_t dim, std::optional<DType> dtype) {
 
 // The largest element so far along a dimension, and where it is (the last of equals).
 OP("cummax(Tensor input, int dim) -> (Tensor values, Tensor indices)");
-std::tuple<Tensor, Tensor> cummax(const Tensor& input, int64_t dim) { return running_extreme(Scanning::Max, input, dim); }
+std::tuple<Tensor, Tensor> cummax(const Tensor& input, int64_t dim) {
+  return running_extreme(Scanning::Max, input, dim);
+}
 
 // The smallest element so far along a dimension, and where it is (the last of equals).
 OP("cummin(Tensor input, int dim) -> (Tensor values, Tensor indices)");
-std::tuple<Tensor, Tensor> cummin(const Tensor& input, int64_t dim) { return running_extreme(Scanning::Min, input, dim); }
+std::tuple<Tensor, Tensor> cummin(const Tensor& input, int64_t dim) {
+  return running_extreme(Scanning::Min, input, dim);
+}
 
 // The logarithm of the running sum of exponentials along a dimension.
 OP("logcumsumexp(Tensor input, int dim) -> Tensor");
 Tensor logcumsumexp(const Tensor& input, int64_t dim) {
-  if (!input.is_inexact()) throw NotImplementedError("\"logcumsumexp_out_cpu\" not implemented for '", short_name(input.dtype()), "'");
+  if (!input.is_inexact())
+    throw NotImplementedError("\"logcumsumexp_out_cpu\" not implemented for '", short_name(input.dtype()),
+                              "'");
   const int64_t d = wrap_dim(dim, input.dim());
   Tensor out = run_scan(Scanning::LogSumExp, input, d, false);
-  return record("Logcumsumexp", out, {&input}, [d, x = save(input), result = save_output(out)](Backward& b) -> Grads {
-    // d out[j] / d x[i] = exp(x[i] - out[j]) for i <= j; signs (and phases) of the gradient are split off, so that
-    // all runs in logarithms.
-    Tensor g = b.grad(), in = conj(b.get(x)), y = conj(b.get(result));
-    // A very low number stands for the logarithm of 0: minus infinity has no second derivative.
-    const double low = g.dtype() == DType::Float16 ? -65504 : to_real(g.dtype()) == DType::Float64 ? -1e308 : -3e38;
-    auto part = [&](const Tensor& magnitude, const Tensor& counts) {
-      Tensor logs = where(counts, log(magnitude), low);
-      return exp(mirrored(logcumsumexp(mirrored(logs - y, d), d), d) + in);
-    };
-    auto signed_part = [&](const Tensor& t) { return part(abs(t), gt(t, 0)) - part(abs(t), lt(t, 0)); };
-    if (!g.is_complex()) return {signed_part(g)};
-    return {signed_part(real(g)) + signed_part(imag(g)) * Scalar(std::complex<double>(0, 1))};
-  });
+  return record(
+      "Logcumsumexp", out, {&input}, [d, x = save(input), result = save_output(out)](Backward& b) -> Grads {
+        // d out[j] / d x[i] = exp(x[i] - out[j]) for i <= j; signs (and phases) of the gradient are split
+        // off, so that all runs in logarithms.
+        Tensor g = b.grad(), in = conj(b.get(x)), y = conj(b.get(result));
+        // A very low number stands for the logarithm of 0: minus infinity has no second derivative.
+        const double low = g.dtype() == DType::Float16            ? -65504
+                           : to_real(g.dtype()) == DType::Float64 ? -1e308
+                                                                  : -3e38;
+        auto part = [&](const Tensor& magnitude, const Tensor& counts) {
+          Tensor logs = where(counts, log(magnitude), low);
+          return exp(mirrored(logcumsumexp(mirrored(logs - y, d), d), d) + in);
+        };
+        auto signed_part = [&](const Tensor& t) { return part(abs(t), gt(t, 0)) - part(abs(t), lt(t, 0)); };
+        if (!g.is_complex()) return {signed_part(g)};
+        return {signed_part(real(g)) + signed_part(imag(g)) * Scalar(std::complex<double>(0, 1))};
+      });
 }
 
 }  // namespace mlx

@@ -29,7 +29,9 @@ Tensor nonzero(const Tensor& input) {
 
 // The same as a tensor a dimension, ready to index with.
 OP("_nonzero_tuple(Tensor input) -> Tensor[]");
-TensorList _nonzero_tuple(const Tensor& input) { return unbind(nonzero(input.dim() ? input : reshape(input, {1})), 1); }
+TensorList _nonzero_tuple(const Tensor& input) {
+  return unbind(nonzero(input.dim() ? input : reshape(input, {1})), 1);
+}
 
 // The coordinates of the elements that are not zero.
 OP("argwhere(Tensor input) -> Tensor");
@@ -39,7 +41,8 @@ namespace {
 
 // Positions of a mask's true elements in the flattened shape that it is broadcast to.
 Tensor places(const char* op, const Tensor& mask, const Shape& shape) {
-  if (mask.dtype() != DType::Bool) throw RuntimeError(op, "(): expected BoolTensor for mask, not ", mask.dtype());
+  if (mask.dtype() != DType::Bool)
+    throw RuntimeError(op, "(): expected BoolTensor for mask, not ", mask.dtype());
   GradModeGuard off(false);
   return reshape(nonzero(reshape(expand(mask, shape, false), {-1})), {-1});
 }
@@ -57,18 +60,22 @@ Tensor masked_select(const Tensor& input, const Tensor& mask) {
 OP("masked_scatter(Tensor input, Tensor mask, Tensor source) -> Tensor");
 Tensor masked_scatter(const Tensor& input, const Tensor& mask, const Tensor& source) {
   if (input.dtype() != source.dtype())
-    throw RuntimeError("masked_scatter(): expected self and source to have same dtypes but got ", short_name(input.dtype()), " and ", short_name(source.dtype()));
+    throw RuntimeError("masked_scatter(): expected self and source to have same dtypes but got ",
+                       short_name(input.dtype()), " and ", short_name(source.dtype()));
   Shape shape = broadcast_shapes(input.shape(), mask.shape(), "masked_scatter");
   Tensor at = places("masked_scatter", mask, shape);
   if (at.numel() > source.numel())
-    throw RuntimeError("masked_scatter(): Number of elements of source < number of ones in mask: ", source.numel(), " < ", at.numel());
+    throw RuntimeError("masked_scatter(): Number of elements of source < number of ones in mask: ",
+                       source.numel(), " < ", at.numel());
   Tensor flat = reshape(expand(input, shape, false), {-1});
   return reshape(index_copy(flat, 0, at, narrow(reshape(source, {-1}), 0, 0, at.numel())), shape);
 }
 OP("Tensor.masked_scatter_(Tensor input, Tensor mask, Tensor source) -> Tensor");
 Tensor masked_scatter_(const Tensor& input, const Tensor& mask, const Tensor& source) {
   check_writable(input, "masked_scatter_");
-  return assign_in_place(input, masked_scatter(readable_copy(input), expand(mask, input.shape(), false), source), "masked_scatter_");
+  return assign_in_place(input,
+                         masked_scatter(readable_copy(input), expand(mask, input.shape(), false), source),
+                         "masked_scatter_");
 }
 
 }  // namespace mlx

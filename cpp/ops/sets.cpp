@@ -11,7 +11,8 @@ struct Distinct {
   Tensor values, inverse, counts;
 };
 
-// From elements in order to the first of each run of equals: which of the items (a bool for each) starts a run.
+// From elements in order to the first of each run of equals: which of the items (a bool for each) starts a
+// run.
 struct Runs {
   Tensor starts;  // true where a run begins
   Tensor number;  // the run that each item belongs to
@@ -45,12 +46,15 @@ Distinct distinct_slices(const Tensor& input, int64_t dim, bool sorts) {
   Tensor rows = contiguous(movedim(input, {d}, {0}));
   const int64_t n = rows.size(0);
   for (int64_t i = 0; i < input.dim(); ++i)
-    if (input.size(i) == 0 && i != d && n > 0) throw RuntimeError("unique(): there are 0 sized dimensions, and they aren't selected, so unique cannot be applied");
+    if (input.size(i) == 0 && i != d && n > 0)
+      throw RuntimeError(
+          "unique(): there are 0 sized dimensions, and they aren't selected, so unique cannot be applied");
   if (n == 0) return {input, zeros({0}, DType::Int64), zeros({0}, DType::Int64)};
   Tensor flat = reshape(rows, {n, rows.numel() / n}), order = arange(0, n, 1, DType::Int64);
   if (sorts) launch(RowOrder{}, {&order}, {&flat});
   Tensor ordered = index_select(flat, 0, order);
-  Runs runs = runs_of(n > 1 ? any(ne(narrow(ordered, 0, 1, n - 1), narrow(ordered, 0, 0, n - 1)), Shape{1}) : Tensor());
+  Runs runs = runs_of(n > 1 ? any(ne(narrow(ordered, 0, 1, n - 1), narrow(ordered, 0, 0, n - 1)), Shape{1})
+                            : Tensor());
   Tensor chosen = masked_select(order, runs.starts);
   Tensor values = index_select(input, d, chosen);
   return {values, scattered(runs.number, order), counted(runs.number, chosen.size(0))};
@@ -58,8 +62,10 @@ Distinct distinct_slices(const Tensor& input, int64_t dim, bool sorts) {
 
 }  // namespace
 
-// (distinct values in order, where each element's value is among them, how many there are of each), of all elements.
-OP("_unique2(Tensor input, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor output, Tensor inverse_indices, Tensor counts)");
+// (distinct values in order, where each element's value is among them, how many there are of each), of all
+// elements.
+OP("_unique2(Tensor input, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor "
+   "output, Tensor inverse_indices, Tensor counts)");
 std::tuple<Tensor, Tensor, Tensor> _unique2(const Tensor& input, bool, bool, bool) {
   GradModeGuard off(false);
   Tensor flat = reshape(input, {-1});
@@ -69,7 +75,8 @@ std::tuple<Tensor, Tensor, Tensor> _unique2(const Tensor& input, bool, bool, boo
 }
 
 // The same for slices along a dimension.
-OP("_unique_dim(Tensor input, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor output, Tensor inverse_indices, Tensor counts)");
+OP("_unique_dim(Tensor input, int dim, bool sorted=True, bool return_inverse=False, bool "
+   "return_counts=False) -> (Tensor output, Tensor inverse_indices, Tensor counts)");
 std::tuple<Tensor, Tensor, Tensor> _unique_dim(const Tensor& input, int64_t dim, bool, bool, bool) {
   GradModeGuard off(false);
   Distinct found = distinct_slices(input, dim, true);
@@ -77,8 +84,10 @@ std::tuple<Tensor, Tensor, Tensor> _unique_dim(const Tensor& input, int64_t dim,
 }
 
 // The same for neighbours that are equal, in the order that they have.
-OP("_unique_consecutive(Tensor input, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor output, Tensor inverse_indices, Tensor counts)");
-std::tuple<Tensor, Tensor, Tensor> _unique_consecutive(const Tensor& input, bool, bool, std::optional<int64_t> dim) {
+OP("_unique_consecutive(Tensor input, bool return_inverse=False, bool return_counts=False, int? dim=None) -> "
+   "(Tensor output, Tensor inverse_indices, Tensor counts)");
+std::tuple<Tensor, Tensor, Tensor> _unique_consecutive(const Tensor& input, bool, bool,
+                                                       std::optional<int64_t> dim) {
   GradModeGuard off(false);
   if (dim) {
     Distinct found = distinct_slices(input, *dim, false);
@@ -91,29 +100,36 @@ std::tuple<Tensor, Tensor, Tensor> _unique_consecutive(const Tensor& input, bool
 // How many elements are 0, 1, 2, ...; with weights, their sums.
 OP("bincount(Tensor input, Tensor? weights=None, int minlength=0) -> Tensor");
 Tensor bincount(const Tensor& input, const Tensor& weights, int64_t minlength) {
-  if (input.is_inexact() || input.dtype() == DType::Bool) throw NotImplementedError("\"bincount_cpu\" not implemented for '", short_name(input.dtype()), "'");
+  if (input.is_inexact() || input.dtype() == DType::Bool)
+    throw NotImplementedError("\"bincount_cpu\" not implemented for '", short_name(input.dtype()), "'");
   if (minlength < 0) throw RuntimeError("bincount(): minlength should be >= 0");
   if (input.dim() != 1) throw RuntimeError("bincount only supports 1-d non-negative integral inputs.");
-  if (weights.defined() && weights.shape() != input.shape()) throw RuntimeError("bincount(): weights should be 1-d and have the same length as input");
+  if (weights.defined() && weights.shape() != input.shape())
+    throw RuntimeError("bincount(): weights should be 1-d and have the same length as input");
   GradModeGuard off(false);
   Tensor x = contiguous(to(input, DType::Int64, false, false));
   int64_t bins = minlength;
   if (x.numel()) {
-    if (item(min(x)).to_int() < 0) throw RuntimeError("bincount only supports 1-d non-negative integral inputs.");
+    if (item(min(x)).to_int() < 0)
+      throw RuntimeError("bincount only supports 1-d non-negative integral inputs.");
     bins = std::max(bins, item(max(x)).to_int() + 1);
   }
-  DType type = !weights.defined() ? DType::Int64 : weights.dtype() == DType::Float32 ? DType::Float32 : DType::Float64;
+  DType type = !weights.defined()                  ? DType::Int64
+               : weights.dtype() == DType::Float32 ? DType::Float32
+                                                   : DType::Float64;
   Tensor out = allocate({bins}, type, input.device());
   Tensor w = weights.defined() ? contiguous(to(weights, type, false, false)) : weights;
   if (bins) launch(Bincount{}, {&out}, {&x, &w});
   return out;
 }
 
-// How many elements fall into each of `bins` equal parts of [min, max] (the input's own range when they are equal).
+// How many elements fall into each of `bins` equal parts of [min, max] (the input's own range when they are
+// equal).
 OP("histc(Tensor input, int bins=100, Scalar min=0, Scalar max=0) -> Tensor");
 Tensor histc(const Tensor& input, int64_t bins, const Scalar& min, const Scalar& max) {
   if (bins <= 0) throw RuntimeError("histc(): bins must be > 0, but got ", bins);
-  if (input.is_complex() || input.dtype() == DType::Bool) throw NotImplementedError("\"histogram_cpu\" not implemented for '", short_name(input.dtype()), "'");
+  if (input.is_complex() || input.dtype() == DType::Bool)
+    throw NotImplementedError("\"histogram_cpu\" not implemented for '", short_name(input.dtype()), "'");
   GradModeGuard off(false);
   Tensor x = reshape(to(input, DType::Float64, false, false), {-1});
   double low = min.to_double(), high = max.to_double();
@@ -126,9 +142,11 @@ Tensor histc(const Tensor& input, int64_t bins, const Scalar& min, const Scalar&
     low -= 1;
     high += 1;
   }
-  if (!std::isfinite(low) || !std::isfinite(high)) throw RuntimeError("histc(): range of [", low, ", ", high, "] is not finite");
+  if (!std::isfinite(low) || !std::isfinite(high))
+    throw RuntimeError("histc(): range of [", low, ", ", high, "] is not finite");
   Tensor inside = masked_select(x, logical_and(ge(x, low), le(x, high)));
-  Tensor place = to((inside - Scalar(low)) * Scalar(static_cast<double>(bins)) / Scalar(high - low), DType::Int64, false, false);
+  Tensor place = to((inside - Scalar(low)) * Scalar(static_cast<double>(bins)) / Scalar(high - low),
+                    DType::Int64, false, false);
   Tensor counts = bincount(where(ge(place, bins), bins - 1, place), {}, bins);
   return to(counts, input.dtype(), false, false);
 }

@@ -118,7 +118,9 @@ OP("igammac(Tensor input, Tensor other) -> Tensor")
     .pointwise(Formula::igammac)
     .to_float()
     .alias("special.gammaincc")
-    .gradient<1>([](const Tensor& g, In<0> a, In<1> x) { return -g * exp((a - 1) * log(x) - x - lgamma(a)); });
+    .gradient<1>([](const Tensor& g, In<0> a, In<1> x) {
+      return -g * exp((a - 1) * log(x) - x - lgamma(a));
+    });
 
 // The Hurwitz zeta function: the sum of (other + n) ** -input over n >= 0.
 OP("special.zeta(Operand input, Operand other) -> Tensor")

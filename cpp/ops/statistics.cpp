@@ -17,17 +17,21 @@ Tensor variance_gradient(const Tensor& g, const Tensor& x, const Shape& dims, bo
 }
 
 // var(x) and its mean, in two passes: the mean in float64, then the squared deviations.
-Moments moments(const char* op, const Tensor& x, const Shape& dims, bool keepdim, double correction, bool root) {
-  if (!x.is_inexact()) throw RuntimeError(op, "(): support floating point and complex dtypes, not ", short_name(x.dtype()));
+Moments moments(const char* op, const Tensor& x, const Shape& dims, bool keepdim, double correction,
+                bool root) {
+  if (!x.is_inexact())
+    throw RuntimeError(op, "(): support floating point and complex dtypes, not ", short_name(x.dtype()));
   if (x.is_complex()) {
-    Moments re = moments(op, real(x), dims, keepdim, correction, false), im = moments(op, imag(x), dims, keepdim, correction, false);
+    Moments re = moments(op, real(x), dims, keepdim, correction, false),
+            im = moments(op, imag(x), dims, keepdim, correction, false);
     Tensor variance = re.variance + im.variance;
     return {root ? pow(variance, 0.5) : variance, mean(x, dims, keepdim)};
   }
   const double n = static_cast<double>(reduced_count(x, dims)), divisor = std::max(n - correction, 0.0);
   const DType compute = compute_type(x.dtype());
   Tensor centre = reduce(Reduce{Reduction::Sum, compute, n}, x, dims, keepdim, DType::Float64);
-  Tensor out = reduce(Reduce{Reduction::SquaredDeviation, compute, divisor, root}, x, dims, keepdim, x.dtype(), centre);
+  Tensor out = reduce(Reduce{Reduction::SquaredDeviation, compute, divisor, root}, x, dims, keepdim,
+                      x.dtype(), centre);
   record(root ? "Std" : "Var", out, {&x}, [=, x = save(x), result = save_output(out)](Backward& b) -> Grads {
     Tensor g = b.grad();
     if (root) {
@@ -37,11 +41,15 @@ Moments moments(const char* op, const Tensor& x, const Shape& dims, bool keepdim
     return {variance_gradient(g, b.get(x), dims, keepdim, divisor)};
   });
   Tensor average = to(centre, x.dtype(), false, false);
-  average = record("Mean", average, {&x}, [shape = x.shape(), dims, keepdim, n](Backward& b) -> Grads { return {restored(b.grad() / n, shape, dims, keepdim)}; });
+  average = record("Mean", average, {&x}, [shape = x.shape(), dims, keepdim, n](Backward& b) -> Grads {
+    return {restored(b.grad() / n, shape, dims, keepdim)};
+  });
   return {out, average};
 }
 
-double value_or_one(const std::optional<Scalar>& correction) { return correction ? correction->to_double() : 1; }
+double value_or_one(const std::optional<Scalar>& correction) {
+  return correction ? correction->to_double() : 1;
+}
 Shape all_if_none(const std::optional<Shape>& dim) { return dim.value_or(Shape{}); }
 
 // ---- norms
@@ -74,37 +82,46 @@ Tensor norm_of(const Tensor& x, double p, const Shape& dims, bool keepdim) {
     return p > 0 ? amax(magnitude, dims, keepdim) : amin(magnitude, dims, keepdim);
   }
   const DType compute = compute_type(size.dtype());
-  if (p == 2) return reduce(Reduce{Reduction::SquaredDeviation, compute, 1, true}, size, dims, keepdim, real_type);
+  if (p == 2)
+    return reduce(Reduce{Reduction::SquaredDeviation, compute, 1, true}, size, dims, keepdim, real_type);
   Tensor wide = abs(to(size, compute, false, false));
   if (p == 1) return to(sum(wide, dims, keepdim), real_type, false, false);
   return to(pow(sum(pow(wide, p), dims, keepdim), 1 / p), real_type, false, false);
 }
 
 Tensor vector_norm_over(const Tensor& x, double p, const Shape& dims, bool keepdim) {
-  if (!x.is_inexact()) throw RuntimeError("linalg.vector_norm: Expected a floating point or complex tensor as input. Got ", short_name(x.dtype()));
+  if (!x.is_inexact())
+    throw RuntimeError("linalg.vector_norm: Expected a floating point or complex tensor as input. Got ",
+                       short_name(x.dtype()));
   if (x.numel() == 0 && (p < 0 || std::isinf(p))) {
-    if (dims.empty()) throw RuntimeError("linalg.vector_norm cannot compute the ", p, " norm on an empty tensor because the operation does not have an identity");
+    if (dims.empty())
+      throw RuntimeError("linalg.vector_norm cannot compute the ", p,
+                         " norm on an empty tensor because the operation does not have an identity");
     for (int64_t d : dims)
-      if (x.size(d) == 0) throw RuntimeError("linalg.vector_norm cannot compute the ", p, " norm on the dimension ", d, " because this dimension is empty and the operation does not have an identity");
+      if (x.size(d) == 0)
+        throw RuntimeError("linalg.vector_norm cannot compute the ", p, " norm on the dimension ", d,
+                           " because this dimension is empty and the operation does not have an identity");
   }
   Tensor out;
   {
     GradModeGuard off(false);
     out = alias(norm_of(x, p, dims, keepdim));
   }
-  return record("LinalgVectorNorm", out, {&x}, [=, x = save(x), result = save_output(out)](Backward& b) -> Grads {
-    Tensor in = b.get(x), g = with_reduced_dims(b.grad(), in.shape(), dims, keepdim);
-    Tensor length = with_reduced_dims(b.get(result), in.shape(), dims, keepdim);
-    if (std::isinf(p)) return {infinity_gradient(g, in, length, dims)};
-    return {norm_gradient(g, in, length, p)};
-  });
+  return record("LinalgVectorNorm", out, {&x},
+                [=, x = save(x), result = save_output(out)](Backward& b) -> Grads {
+                  Tensor in = b.get(x), g = with_reduced_dims(b.grad(), in.shape(), dims, keepdim);
+                  Tensor length = with_reduced_dims(b.get(result), in.shape(), dims, keepdim);
+                  if (std::isinf(p)) return {infinity_gradient(g, in, length, dims)};
+                  return {norm_gradient(g, in, length, p)};
+                });
 }
 
 }  // namespace
 
 // The variance over dimensions: squared deviations divided by n - correction.
 OP("var(Tensor input, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor");
-Tensor var(const Tensor& input, const std::optional<Shape>& dim, const std::optional<Scalar>& correction, bool keepdim) {
+Tensor var(const Tensor& input, const std::optional<Shape>& dim, const std::optional<Scalar>& correction,
+           bool keepdim) {
   return moments("var", input, all_if_none(dim), keepdim, value_or_one(correction), false).variance;
 }
 OP("var(Tensor input, int[1]? dim, bool unbiased, bool keepdim=False) -> Tensor");
@@ -112,11 +129,14 @@ Tensor var(const Tensor& input, const std::optional<Shape>& dim, bool unbiased, 
   return moments("var", input, all_if_none(dim), keepdim, unbiased, false).variance;
 }
 OP("var(Tensor input, bool unbiased) -> Tensor");
-Tensor var(const Tensor& input, bool unbiased) { return moments("var", input, {}, false, unbiased, false).variance; }
+Tensor var(const Tensor& input, bool unbiased) {
+  return moments("var", input, {}, false, unbiased, false).variance;
+}
 
 // The standard deviation over dimensions: the root of the variance.
 OP("std(Tensor input, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor");
-Tensor std(const Tensor& input, const std::optional<Shape>& dim, const std::optional<Scalar>& correction, bool keepdim) {
+Tensor std(const Tensor& input, const std::optional<Shape>& dim, const std::optional<Scalar>& correction,
+           bool keepdim) {
   return moments("std", input, all_if_none(dim), keepdim, value_or_one(correction), true).variance;
 }
 
@@ -125,16 +145,21 @@ Tensor std(const Tensor& input, const std::optional<Shape>& dim, bool unbiased, 
   return moments("std", input, all_if_none(dim), keepdim, unbiased, true).variance;
 }
 OP("std(Tensor input, bool unbiased) -> Tensor");
-Tensor std(const Tensor& input, bool unbiased) { return moments("std", input, {}, false, unbiased, true).variance; }
+Tensor std(const Tensor& input, bool unbiased) {
+  return moments("std", input, {}, false, unbiased, true).variance;
+}
 
 // (variance, mean) over dimensions.
-OP("var_mean(Tensor input, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor var, Tensor mean)");
-std::tuple<Tensor, Tensor> var_mean(const Tensor& input, const std::optional<Shape>& dim, const std::optional<Scalar>& correction, bool keepdim) {
+OP("var_mean(Tensor input, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor var, "
+   "Tensor mean)");
+std::tuple<Tensor, Tensor> var_mean(const Tensor& input, const std::optional<Shape>& dim,
+                                    const std::optional<Scalar>& correction, bool keepdim) {
   Moments m = moments("var_mean", input, all_if_none(dim), keepdim, value_or_one(correction), false);
   return {m.variance, m.mean};
 }
 OP("var_mean(Tensor input, int[1]? dim, bool unbiased, bool keepdim=False) -> (Tensor var, Tensor mean)");
-std::tuple<Tensor, Tensor> var_mean(const Tensor& input, const std::optional<Shape>& dim, bool unbiased, bool keepdim) {
+std::tuple<Tensor, Tensor> var_mean(const Tensor& input, const std::optional<Shape>& dim, bool unbiased,
+                                    bool keepdim) {
   return var_mean(input, dim, std::optional<Scalar>(int64_t{unbiased}), keepdim);
 }
 OP("var_mean(Tensor input, bool unbiased) -> (Tensor var, Tensor mean)");
@@ -143,13 +168,16 @@ std::tuple<Tensor, Tensor> var_mean(const Tensor& input, bool unbiased) {
 }
 
 // (standard deviation, mean) over dimensions.
-OP("std_mean(Tensor input, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor std, Tensor mean)");
-std::tuple<Tensor, Tensor> std_mean(const Tensor& input, const std::optional<Shape>& dim, const std::optional<Scalar>& correction, bool keepdim) {
+OP("std_mean(Tensor input, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor std, "
+   "Tensor mean)");
+std::tuple<Tensor, Tensor> std_mean(const Tensor& input, const std::optional<Shape>& dim,
+                                    const std::optional<Scalar>& correction, bool keepdim) {
   Moments m = moments("std_mean", input, all_if_none(dim), keepdim, value_or_one(correction), true);
   return {m.variance, m.mean};
 }
 OP("std_mean(Tensor input, int[1]? dim, bool unbiased, bool keepdim=False) -> (Tensor std, Tensor mean)");
-std::tuple<Tensor, Tensor> std_mean(const Tensor& input, const std::optional<Shape>& dim, bool unbiased, bool keepdim) {
+std::tuple<Tensor, Tensor> std_mean(const Tensor& input, const std::optional<Shape>& dim, bool unbiased,
+                                    bool keepdim) {
   return std_mean(input, dim, std::optional<Scalar>(int64_t{unbiased}), keepdim);
 }
 OP("std_mean(Tensor input, bool unbiased) -> (Tensor std, Tensor mean)");
@@ -157,31 +185,43 @@ std::tuple<Tensor, Tensor> std_mean(const Tensor& input, bool unbiased) {
   return std_mean(input, std::nullopt, std::optional<Scalar>(int64_t{unbiased}), false);
 }
 
-// The p-norm of vectors: (sum |x|^p)^(1/p); p = 0 counts nonzeros, infinities give the largest or smallest size.
-OP("linalg.vector_norm(Tensor input, float ord=2, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> Tensor");
-Tensor linalg::vector_norm(const Tensor& input, double ord, const std::optional<Shape>& dim, bool keepdim, std::optional<DType> dtype) {
+// The p-norm of vectors: (sum |x|^p)^(1/p); p = 0 counts nonzeros, infinities give the largest or smallest
+// size.
+OP("linalg.vector_norm(Tensor input, float ord=2, int[1]? dim=None, bool keepdim=False, *, dtype? "
+   "dtype=None) -> Tensor");
+Tensor linalg::vector_norm(const Tensor& input, double ord, const std::optional<Shape>& dim, bool keepdim,
+                           std::optional<DType> dtype) {
   return vector_norm_over(dtype ? to(input, *dtype, false, false) : input, ord, all_if_none(dim), keepdim);
 }
 
 // The p-norm over dimensions (or of all elements); "fro" is p = 2.
 OP("norm(Tensor input, float? p, int[1]? dim=None, bool keepdim=False, dtype? dtype=None) -> Tensor");
-Tensor norm(const Tensor& input, std::optional<double> p, const std::optional<Shape>& dim, bool keepdim, std::optional<DType> dtype) {
+Tensor norm(const Tensor& input, std::optional<double> p, const std::optional<Shape>& dim, bool keepdim,
+            std::optional<DType> dtype) {
   return linalg::vector_norm(input, p.value_or(2), dim, keepdim, dtype);
 }
 OP("norm(Tensor input, str p='fro', int[1]? dim=None, bool keepdim=False, dtype? dtype=None) -> Tensor");
-Tensor norm(const Tensor& input, const std::string& p, const std::optional<Shape>& dim, bool keepdim, std::optional<DType> dtype) {
-  if (p != "fro") throw RuntimeError("norm(): the order of a norm is a number or 'fro', not '", p, "'; for 'nuc' see linalg.matrix_norm");
+Tensor norm(const Tensor& input, const std::string& p, const std::optional<Shape>& dim, bool keepdim,
+            std::optional<DType> dtype) {
+  if (p != "fro")
+    throw RuntimeError("norm(): the order of a norm is a number or 'fro', not '", p,
+                       "'; for 'nuc' see linalg.matrix_norm");
   return linalg::vector_norm(input, 2, dim, keepdim, dtype);
 }
 
 // The p-norm of the difference.
 OP("dist(Tensor input, Tensor other, float p=2) -> Tensor");
-Tensor dist(const Tensor& input, const Tensor& other, double p) { return linalg::vector_norm(input - other, p); }
+Tensor dist(const Tensor& input, const Tensor& other, double p) {
+  return linalg::vector_norm(input - other, p);
+}
 
-// The covariance matrix of variables in rows, observations in columns; with weights by frequency and by importance.
+// The covariance matrix of variables in rows, observations in columns; with weights by frequency and by
+// importance.
 OP("cov(Tensor input, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor");
 Tensor cov(const Tensor& input, int64_t correction, const Tensor& fweights, const Tensor& aweights) {
-  if (input.dim() > 2) throw RuntimeError("cov(): expected input to have two or fewer dimensions but got an input with ", input.dim(), " dimensions");
+  if (input.dim() > 2)
+    throw RuntimeError("cov(): expected input to have two or fewer dimensions but got an input with ",
+                       input.dim(), " dimensions");
   if (input.dtype() == DType::Bool) throw RuntimeError("cov(): bool dtype is not supported for input");
   Tensor x = input.is_inexact() ? input : to(input, default_dtype(), false, false);
   if (x.dim() < 2) x = reshape(x, {1, -1});
@@ -191,10 +231,14 @@ Tensor cov(const Tensor& input, int64_t correction, const Tensor& fweights, cons
   Tensor total = w.defined() ? sum(w) : scalar_tensor(x.size(1), DType::Int64);
   Tensor centre = w.defined() ? sum(x * w, Shape{1}, true) / total : mean(x, Shape{1}, true);
   Tensor divisor = total;
-  if (w.defined() && aweights.defined() && correction != 0) divisor = total - Scalar(correction) * (sum(w * aweights) / total);
-  else divisor = total - Scalar(correction);
+  if (w.defined() && aweights.defined() && correction != 0)
+    divisor = total - Scalar(correction) * (sum(w * aweights) / total);
+  else
+    divisor = total - Scalar(correction);
   Tensor centred = x - centre;
-  Tensor product = matmul(w.defined() ? centred * to(w, x.is_complex() ? to_real(x.dtype()) : x.dtype(), false, false) : centred, conj(transpose(centred, 0, 1)));
+  Tensor product = matmul(
+      w.defined() ? centred * to(w, x.is_complex() ? to_real(x.dtype()) : x.dtype(), false, false) : centred,
+      conj(transpose(centred, 0, 1)));
   Tensor out = product / where(lt(divisor, 0), 0, to(divisor, to_real(x.dtype()), false, false));
   return x.size(0) == 1 ? reshape(out, {}) : out;
 }

@@ -83,7 +83,8 @@ OP("acosh(Tensor input) -> Tensor")
     .alias("arccosh")
     .gradient<0>([](const Tensor& g, In<0> input) {
       // Two roots, so that complex inputs stay on the right branch.
-      return input.is_complex() ? g * conj(rsqrt(input - 1) * rsqrt(input + 1)) : g * rsqrt(input * input - 1);
+      return input.is_complex() ? g * conj(rsqrt(input - 1) * rsqrt(input + 1))
+                                : g * rsqrt(input * input - 1);
     });
 
 OP("atanh(Tensor input) -> Tensor")
@@ -103,14 +104,12 @@ OP("sinc(Tensor input) -> Tensor")
       return g * conj(where(eq(input, 0), zeros_like(slope), slope));
     });
 
-OP("deg2rad(Tensor input) -> Tensor")
-    .pointwise(Formula::deg2rad)
-    .to_float()
-    .gradient<0>([](const Tensor& g) { return deg2rad(g); });
+OP("deg2rad(Tensor input) -> Tensor").pointwise(Formula::deg2rad).to_float().gradient<0>([](const Tensor& g) {
+  return deg2rad(g);
+});
 
-OP("rad2deg(Tensor input) -> Tensor")
-    .pointwise(Formula::rad2deg)
-    .to_float()
-    .gradient<0>([](const Tensor& g) { return rad2deg(g); });
+OP("rad2deg(Tensor input) -> Tensor").pointwise(Formula::rad2deg).to_float().gradient<0>([](const Tensor& g) {
+  return rad2deg(g);
+});
 
 }  // namespace mlx

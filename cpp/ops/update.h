@@ -15,14 +15,18 @@ inline Tensor copy_of(const Tensor& t) {
 }
 
 // `t`, or a copy of it when writing to `self` would change it.
-inline Tensor apart_from(const Tensor& self, const Tensor& t) { return may_share_memory(self, t) ? copy_of(t) : t; }
+inline Tensor apart_from(const Tensor& self, const Tensor& t) {
+  return may_share_memory(self, t) ? copy_of(t) : t;
+}
 
 // self changed by `write(self)`; when the tape takes notes, by the recorded op `functional(self)`.
 template <class Write, class Functional>
-Tensor update_in_place(const Tensor& self, std::initializer_list<const Tensor*> sources, const char* op, Write write, Functional functional) {
+Tensor update_in_place(const Tensor& self, std::initializer_list<const Tensor*> sources, const char* op,
+                       Write write, Functional functional) {
   check_writable(self, op);
   const bool view_of_recorded = GradMode::enabled() && self.impl()->base && self.impl()->base->requires_grad;
-  if (view_of_recorded || recording({&self}) || recording(sources)) return assign_in_place(self, functional(readable_copy(self)), op);
+  if (view_of_recorded || recording({&self}) || recording(sources))
+    return assign_in_place(self, functional(readable_copy(self)), op);
   write(self);
   self.changed();
   return self;

@@ -42,30 +42,36 @@ Shape with(const Shape& s, int64_t d, int64_t value) {
 
 // A view with these sizes, strides and offset (in elements) of the input's storage.
 OP("as_strided(Tensor input, int[] size, int[] stride, int? storage_offset=None) -> Tensor");
-Tensor as_strided(const Tensor& input, const Shape& size, const Shape& stride, std::optional<int64_t> storage_offset) {
+Tensor as_strided(const Tensor& input, const Shape& size, const Shape& stride,
+                  std::optional<int64_t> storage_offset) {
   int64_t offset = storage_offset.value_or(input.offset());
   if (size.size() != stride.size())
     throw RuntimeError("as_strided(): size ", size, " and stride ", stride, " differ in length");
   int64_t last = offset;
   for (size_t i = 0; i < size.size(); ++i) {
-    if (stride[i] < 0) throw RuntimeError("as_strided(): Negative strides are not supported at the moment, got strides: ", stride);
+    if (stride[i] < 0)
+      throw RuntimeError("as_strided(): Negative strides are not supported at the moment, got strides: ",
+                         stride);
     last += (size[i] - 1) * stride[i];
   }
   int64_t room = static_cast<int64_t>(input.storage()->bytes() / input.item_size());
   if (offset < 0 || (checked_numel(size) > 0 && last >= room))
-    throw RuntimeError("as_strided(): setStorage: size ", size, ", stride ", stride, ", storage offset ", offset,
-                       " needs ", last + 1, " elements; the storage has ", room);
+    throw RuntimeError("as_strided(): setStorage: size ", size, ", stride ", stride, ", storage offset ",
+                       offset, " needs ", last + 1, " elements; the storage has ", room);
   Tensor view = view_of(input, size, stride, offset);
-  return record_view("AsStrided", input, view,
-                     [size, stride, offset, in_shape = input.shape(), in_strides = input.strides(), in_offset = input.offset()](Backward& b) -> Grads {
-                       return {as_strided_backward(b.grad(), in_shape, in_strides, in_offset, size, stride, offset)};
-                     });
+  return record_view(
+      "AsStrided", input, view,
+      [size, stride, offset, in_shape = input.shape(), in_strides = input.strides(),
+       in_offset = input.offset()](Backward& b) -> Grads {
+        return {as_strided_backward(b.grad(), in_shape, in_strides, in_offset, size, stride, offset)};
+      });
 }
 
 // The gradient of as_strided: adds up, for each element of the input, what its places in the view got.
-OP("as_strided_backward(Tensor grad, int[] in_size, int[] in_stride, int in_offset, int[] size, int[] stride, int offset) -> Tensor");
-Tensor as_strided_backward(const Tensor& grad, const Shape& in_size, const Shape& in_stride, int64_t in_offset, const Shape& size,
-                           const Shape& stride, int64_t offset) {
+OP("as_strided_backward(Tensor grad, int[] in_size, int[] in_stride, int in_offset, int[] size, int[] "
+   "stride, int offset) -> Tensor");
+Tensor as_strided_backward(const Tensor& grad, const Shape& in_size, const Shape& in_stride,
+                           int64_t in_offset, const Shape& size, const Shape& stride, int64_t offset) {
   // Work in a flat picture of the storage that both layouts lie in; indices say where each element is.
   auto places = [](const Shape& s, const Shape& st, int64_t from) {
     Tensor at = full(Shape(s.size(), 1), from, DType::Int64);
@@ -78,7 +84,8 @@ Tensor as_strided_backward(const Tensor& grad, const Shape& in_size, const Shape
   };
   if (numel(in_size) == 0) return zeros(in_size, grad.dtype(), grad.device());
   int64_t base = std::min(in_offset, offset), extent = 1;
-  for (auto [s, st, from] : {std::tuple(&in_size, &in_stride, in_offset), std::tuple(&size, &stride, offset)}) {
+  for (auto [s, st, from] :
+       {std::tuple(&in_size, &in_stride, in_offset), std::tuple(&size, &stride, offset)}) {
     int64_t last = from - base;
     for (size_t d = 0; d < s->size(); ++d) last += std::max<int64_t>((*s)[d] - 1, 0) * (*st)[d];
     extent = std::max(extent, last + 1);
@@ -100,23 +107,29 @@ Tensor select(const Tensor& input, int64_t dim, int64_t index) {
   if (input.dim() == 0) throw IndexError("select(): cannot be applied to a 0-dim tensor.");
   int64_t d = wrap_dim(dim, input.dim()), size = input.size(d);
   if (index < -size || index >= size)
-    throw IndexError("select(): index ", index, " is out of bounds for dimension ", d, " with size ", size, " (shape ", input.shape(), ")");
+    throw IndexError("select(): index ", index, " is out of bounds for dimension ", d, " with size ", size,
+                     " (shape ", input.shape(), ")");
   if (index < 0) index += size;
-  Tensor out = view_of(input, without(input.shape(), d), without(input.strides(), d), input.offset() + index * input.stride(d));
-  return record_view("Select", input, out, scatter_through(input, [d, index](const Tensor& t) { return select(t, d, index); }));
+  Tensor out = view_of(input, without(input.shape(), d), without(input.strides(), d),
+                       input.offset() + index * input.stride(d));
+  return record_view("Select", input, out,
+                     scatter_through(input, [d, index](const Tensor& t) { return select(t, d, index); }));
 }
 
 // Elements start, start + step, ... before end along a dimension.
 OP("slice(Tensor input, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor");
-Tensor slice(const Tensor& input, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end, int64_t step) {
+Tensor slice(const Tensor& input, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end,
+             int64_t step) {
   if (input.dim() == 0) throw RuntimeError("slice(): cannot be applied to a 0-dim tensor.");
   if (step <= 0) throw ValueError("slice(): slice step must be positive, not ", step);
   int64_t d = wrap_dim(dim, input.dim()), size = input.size(d);
   auto clamp_to = [size](int64_t v) { return std::clamp<int64_t>(v < 0 ? v + size : v, 0, size); };
   int64_t from = clamp_to(start.value_or(0)), to = std::max(clamp_to(end.value_or(size)), from);
   int64_t count = (to - from + step - 1) / step;
-  Tensor out = view_of(input, with(input.shape(), d, count), with(input.strides(), d, input.stride(d) * step), input.offset() + from * input.stride(d));
-  return record_view("Slice", input, out, scatter_through(input, [=](const Tensor& t) { return slice(t, d, from, to, step); }));
+  Tensor out = view_of(input, with(input.shape(), d, count), with(input.strides(), d, input.stride(d) * step),
+                       input.offset() + from * input.stride(d));
+  return record_view("Slice", input, out,
+                     scatter_through(input, [=](const Tensor& t) { return slice(t, d, from, to, step); }));
 }
 
 // `length` elements from `start` on along a dimension.
@@ -126,14 +139,19 @@ Tensor narrow(const Tensor& input, int64_t dim, int64_t start, int64_t length) {
   int64_t d = wrap_dim(dim, input.dim()), size = input.size(d);
   if (length < 0) throw RuntimeError("narrow(): length must be non-negative.");
   if (start < -size || start > size)
-    throw IndexError("narrow(): start out of range (expected to be in range of [", -size, ", ", size, "], but got ", start, ")");
+    throw IndexError("narrow(): start out of range (expected to be in range of [", -size, ", ", size,
+                     "], but got ", start, ")");
   if (start < 0) start += size;
-  if (start + length > size) throw RuntimeError("narrow(): start (", start, ") + length (", length, ") exceeds dimension size (", size, ").");
+  if (start + length > size)
+    throw RuntimeError("narrow(): start (", start, ") + length (", length, ") exceeds dimension size (", size,
+                       ").");
   return slice(input, d, start, start + length, 1);
 }
 
 OP("narrow(Tensor input, int dim, Tensor start, int length) -> Tensor");
-Tensor narrow(const Tensor& input, int64_t dim, const Tensor& start, int64_t length) { return narrow(input, dim, item(start).to_int(), length); }
+Tensor narrow(const Tensor& input, int64_t dim, const Tensor& start, int64_t length) {
+  return narrow(input, dim, item(start).to_int(), length);
+}
 
 // A dimension of size one at position `dim`.
 OP("unsqueeze(Tensor input, int dim) -> Tensor").inplace();
@@ -176,7 +194,8 @@ Tensor unfold(const Tensor& input, int64_t dimension, int64_t size, int64_t step
   int64_t d = wrap_dim(dimension, input.dim());
   int64_t have = input.dim() ? input.size(d) : 1;
   if (size < 0 || size > have)
-    throw RuntimeError("unfold(): maximum size for tensor at dimension ", d, " is ", have, " but size is ", size);
+    throw RuntimeError("unfold(): maximum size for tensor at dimension ", d, " is ", have, " but size is ",
+                       size);
   if (step <= 0) throw RuntimeError("unfold(): step is ", step, " but must be > 0");
   Shape shape = input.shape(), strides = input.strides();
   int64_t stride = input.dim() ? strides[d] : 1;
@@ -187,12 +206,15 @@ Tensor unfold(const Tensor& input, int64_t dimension, int64_t size, int64_t step
   shape.push_back(size);
   strides.push_back(stride);
   return record_view("Unfold", input, view_of(input, shape, strides, input.offset()),
-                     [whole = input.shape(), d, size, step](Backward& b) -> Grads { return {unfold_backward(b.grad(), whole, d, size, step)}; });
+                     [whole = input.shape(), d, size, step](Backward& b) -> Grads {
+                       return {unfold_backward(b.grad(), whole, d, size, step)};
+                     });
 }
 
 // The gradient of unfold: each element gets the sum over the windows it lies in.
 OP("unfold_backward(Tensor grad, int[] input_sizes, int dim, int size, int step) -> Tensor");
-Tensor unfold_backward(const Tensor& grad, const Shape& input_sizes, int64_t dim, int64_t size, int64_t step) {
+Tensor unfold_backward(const Tensor& grad, const Shape& input_sizes, int64_t dim, int64_t size,
+                       int64_t step) {
   if (input_sizes.empty()) return sum(grad);
   Tensor places = unfold(arange(0, input_sizes[dim], 1, DType::Int64), 0, size, step);
   Tensor flat = flatten(movedim(grad, {-1}, {dim + 1}), dim, dim + 1);
@@ -204,7 +226,9 @@ OP("diagonal(Tensor input, int offset=0, int dim1=0, int dim2=1) -> Tensor");
 Tensor diagonal(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim2) {
   int64_t d1 = wrap_dim(dim1, input.dim()), d2 = wrap_dim(dim2, input.dim());
   if (d1 == d2) throw RuntimeError("diagonal(): dimensions cannot be identical ", dim1, ", ", dim2);
-  int64_t length = std::max<int64_t>(offset >= 0 ? std::min(input.size(d1), input.size(d2) - offset) : std::min(input.size(d1) + offset, input.size(d2)), 0);
+  int64_t length = std::max<int64_t>(offset >= 0 ? std::min(input.size(d1), input.size(d2) - offset)
+                                                 : std::min(input.size(d1) + offset, input.size(d2)),
+                                     0);
   int64_t start = input.offset();
   if (length) start += offset >= 0 ? offset * input.stride(d2) : -offset * input.stride(d1);
   Shape shape = without(without(input.shape(), std::max(d1, d2)), std::min(d1, d2));
@@ -221,7 +245,8 @@ Tensor diagonal(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim2)
 OP("permute(Tensor input, int[] dims) -> Tensor");
 Tensor permute(const Tensor& input, const Shape& dims) {
   if (static_cast<int64_t>(dims.size()) != input.dim())
-    throw RuntimeError("permute(): the number of dimensions in the ordering, ", dims.size(), ", is not the tensor's, ", input.dim());
+    throw RuntimeError("permute(): the number of dimensions in the ordering, ", dims.size(),
+                       ", is not the tensor's, ", input.dim());
   dim_mask(dims, input.dim(), false);  // each once
   Shape shape, strides, inverse(dims.size());
   for (size_t i = 0; i < dims.size(); ++i) {
@@ -254,7 +279,8 @@ Tensor transpose(const Tensor& input) { return transpose(input, -2, -1); }
 // A matrix transposed; vectors and numbers as they are.
 OP("t(Tensor input) -> Tensor").inplace();
 Tensor t(const Tensor& input) {
-  if (input.dim() > 2) throw RuntimeError("t() expects a tensor with <= 2 dimensions, but self is ", input.dim(), "D");
+  if (input.dim() > 2)
+    throw RuntimeError("t() expects a tensor with <= 2 dimensions, but self is ", input.dim(), "D");
   return input.dim() < 2 ? transpose(input, 0, -1) : transpose(input, 0, 1);
 }
 
@@ -287,15 +313,21 @@ Tensor movedim(const Tensor& input, const Shape& source, const Shape& destinatio
 OP("Tensor.expand(Tensor input, int[] size, *, bool implicit=False) -> Tensor");
 Tensor expand(const Tensor& input, const Shape& size, bool) {
   if (size.size() < input.shape().size())
-    throw RuntimeError("expand(): the number of sizes provided (", size.size(), ") must be greater or equal to the number of dimensions in the tensor (", input.dim(), ")");
+    throw RuntimeError("expand(): the number of sizes provided (", size.size(),
+                       ") must be greater or equal to the number of dimensions in the tensor (", input.dim(),
+                       ")");
   Shape shape = size;
   size_t lead = size.size() - input.shape().size();
   for (size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] == -1 && i >= lead) shape[i] = input.shape()[i - lead];
-    if (shape[i] < 0) throw RuntimeError("expand(): the expanded size of the tensor (", shape[i], ") isn't allowed in a leading, non-existing dimension ", i);
+    if (shape[i] < 0)
+      throw RuntimeError("expand(): the expanded size of the tensor (", shape[i],
+                         ") isn't allowed in a leading, non-existing dimension ", i);
     if (i >= lead && input.shape()[i - lead] != shape[i] && input.shape()[i - lead] != 1)
-      throw RuntimeError("expand(): The expanded size of the tensor (", shape[i], ") must match the existing size (", input.shape()[i - lead],
-                         ") at non-singleton dimension ", i, ". Target sizes: ", size, ". Tensor sizes: ", input.shape());
+      throw RuntimeError("expand(): The expanded size of the tensor (", shape[i],
+                         ") must match the existing size (", input.shape()[i - lead],
+                         ") at non-singleton dimension ", i, ". Target sizes: ", size,
+                         ". Tensor sizes: ", input.shape());
   }
   return record_view("Expand", input, view_of(input, shape, broadcast_strides(input, shape), input.offset()),
                      [](Backward& b) -> Grads { return {b.grad()}; });  // the engine sums what was repeated
@@ -306,8 +338,10 @@ OP("Tensor.view(Tensor input, int[] size) -> Tensor");
 Tensor view(const Tensor& input, const Shape& size) {
   Shape shape = infer_size(size, input.numel()), strides;
   if (!view_strides(input.shape(), input.strides(), shape, strides))
-    throw RuntimeError("view(): view size ", size, " is not compatible with input tensor's size ", input.shape(), " and stride ", input.strides(),
-                       " (at least one dimension spans across two contiguous subspaces). Use .reshape(...) instead.");
+    throw RuntimeError(
+        "view(): view size ", size, " is not compatible with input tensor's size ", input.shape(),
+        " and stride ", input.strides(),
+        " (at least one dimension spans across two contiguous subspaces). Use .reshape(...) instead.");
   return record_view("View", input, view_of(input, shape, strides, input.offset()),
                      [whole = input.shape()](Backward& b) -> Grads { return {reshape(b.grad(), whole)}; });
 }
@@ -318,13 +352,19 @@ Tensor view(const Tensor& input, DType dtype) {
   Shape shape = input.shape(), strides = input.strides();
   int64_t offset = input.offset();
   if (from != to) {
-    if (input.dim() == 0) throw RuntimeError("view(): input.dim() cannot be 0 to view ", input.dtype(), " as ", dtype, " (different element sizes)");
-    if (strides.back() != 1 && shape.back() != 1) throw RuntimeError("view(): input.stride(-1) must be 1 to view ", input.dtype(), " as ", dtype, " (different element sizes), but got ", strides.back());
+    if (input.dim() == 0)
+      throw RuntimeError("view(): input.dim() cannot be 0 to view ", input.dtype(), " as ", dtype,
+                         " (different element sizes)");
+    if (strides.back() != 1 && shape.back() != 1)
+      throw RuntimeError("view(): input.stride(-1) must be 1 to view ", input.dtype(), " as ", dtype,
+                         " (different element sizes), but got ", strides.back());
     int64_t ratio = static_cast<int64_t>(std::max(from, to) / std::min(from, to));
     if (to > from) {
       bool whole = shape.back() % ratio == 0 && offset % ratio == 0;
       for (size_t i = 0; i + 1 < strides.size(); ++i) whole &= strides[i] % ratio == 0;
-      if (!whole) throw RuntimeError("view(): sizes ", shape, ", strides ", strides, " and offset ", offset, " must be divisible by ", ratio, " to view ", input.dtype(), " as ", dtype);
+      if (!whole)
+        throw RuntimeError("view(): sizes ", shape, ", strides ", strides, " and offset ", offset,
+                           " must be divisible by ", ratio, " to view ", input.dtype(), " as ", dtype);
     }
     auto scale = [&](int64_t v) { return to > from ? v / ratio : v * ratio; };
     shape.back() = scale(shape.back());
@@ -355,8 +395,10 @@ Tensor flatten(const Tensor& input, int64_t start_dim, int64_t end_dim) {
   Shape shape;
   int64_t size = 1;
   for (int64_t d = 0; d < input.dim(); ++d) {
-    if (d < from || d > to) shape.push_back(input.size(d));
-    else size *= input.size(d);
+    if (d < from || d > to)
+      shape.push_back(input.size(d));
+    else
+      size *= input.size(d);
     if (d == to) shape.push_back(size);
   }
   return reshape(input, shape);
@@ -369,8 +411,10 @@ Tensor unflatten(const Tensor& input, int64_t dim, const Shape& sizes) {
   if (sizes.empty()) throw RuntimeError("unflatten(): sizes must be non-empty");
   Shape part = infer_size(sizes, input.size(d)), shape;
   for (int64_t i = 0; i < input.dim(); ++i) {
-    if (i != d) shape.push_back(input.size(i));
-    else for (int64_t s : part) shape.push_back(s);
+    if (i != d)
+      shape.push_back(input.size(i));
+    else
+      for (int64_t s : part) shape.push_back(s);
   }
   return view(input, shape);
 }
@@ -379,9 +423,7 @@ Tensor unflatten(const Tensor& input, int64_t dim, const Shape& sizes) {
 
 // The real part, a view; a real tensor itself.
 OP("real(Tensor input) -> Tensor");
-Tensor real(const Tensor& input) {
-  return input.is_complex() ? select(view_as_real(input), -1, 0) : input;
-}
+Tensor real(const Tensor& input) { return input.is_complex() ? select(view_as_real(input), -1, 0) : input; }
 
 // The imaginary part, a view.
 OP("imag(Tensor input) -> Tensor");
@@ -393,21 +435,26 @@ Tensor imag(const Tensor& input) {
 // A complex tensor as a real one with a last dimension of size two.
 OP("view_as_real(Tensor input) -> Tensor");
 Tensor view_as_real(const Tensor& input) {
-  if (!input.is_complex()) throw RuntimeError("view_as_real is only supported for complex tensors, not ", input.dtype());
+  if (!input.is_complex())
+    throw RuntimeError("view_as_real is only supported for complex tensors, not ", input.dtype());
   Shape shape = input.shape(), strides = input.strides();
   for (int64_t& s : strides) s *= 2;
   shape.push_back(2);
   strides.push_back(1);
   Tensor out = view_of(input, shape, strides, input.offset() * 2);
   out.impl()->dtype = to_real(input.dtype());
-  return record_view("ViewAsReal", input, out, [](Backward& b) -> Grads { return {view_as_complex(contiguous(b.grad()))}; });
+  return record_view("ViewAsReal", input, out,
+                     [](Backward& b) -> Grads { return {view_as_complex(contiguous(b.grad()))}; });
 }
 
 // A real tensor with a last dimension of size two as a complex one.
 OP("view_as_complex(Tensor input) -> Tensor");
 Tensor view_as_complex(const Tensor& input) {
-  if (!input.is_floating() || is_reduced(input.dtype())) throw RuntimeError("view_as_complex is only supported for float32 and float64 tensors, not ", input.dtype());
-  if (input.dim() == 0 || input.size(-1) != 2) throw RuntimeError("Tensor must have a last dimension of size 2, not shape ", input.shape());
+  if (!input.is_floating() || is_reduced(input.dtype()))
+    throw RuntimeError("view_as_complex is only supported for float32 and float64 tensors, not ",
+                       input.dtype());
+  if (input.dim() == 0 || input.size(-1) != 2)
+    throw RuntimeError("Tensor must have a last dimension of size 2, not shape ", input.shape());
   if (input.stride(-1) != 1) throw RuntimeError("Tensor must have a last dimension with stride 1");
   Shape shape = input.shape(), strides = input.strides();
   shape.pop_back();
@@ -419,7 +466,8 @@ Tensor view_as_complex(const Tensor& input) {
   if (input.offset() % 2) throw RuntimeError("Tensor must have a storage_offset divisible by 2");
   Tensor out = view_of(input, shape, strides, input.offset() / 2);
   out.impl()->dtype = to_complex(input.dtype());
-  return record_view("ViewAsComplex", input, out, [](Backward& b) -> Grads { return {view_as_real(b.grad())}; });
+  return record_view("ViewAsComplex", input, out,
+                     [](Backward& b) -> Grads { return {view_as_real(b.grad())}; });
 }
 
 // ---- several views
@@ -439,10 +487,15 @@ OP("split(Tensor input, int split_size, int dim=0) -> Tensor[]");
 TensorList split(const Tensor& input, int64_t split_size, int64_t dim) {
   if (input.dim() == 0) throw RuntimeError("split expects at least a 1-dimensional tensor");
   int64_t d = wrap_dim(dim, input.dim()), size = input.size(d);
-  if (split_size < 0 || (split_size == 0 && size)) throw RuntimeError("split expects split_size be non-negative (and positive for a non-empty dimension), but got split_size=", split_size);
+  if (split_size < 0 || (split_size == 0 && size))
+    throw RuntimeError(
+        "split expects split_size be non-negative (and positive for a non-empty dimension), but got "
+        "split_size=",
+        split_size);
   TensorList out;
   if (size == 0) out.push_back(slice(input, d, 0, 0, 1));
-  for (int64_t at = 0; at < size; at += split_size) out.push_back(slice(input, d, at, std::min(at + split_size, size), 1));
+  for (int64_t at = 0; at < size; at += split_size)
+    out.push_back(slice(input, d, at, std::min(at + split_size, size), 1));
   return together(std::move(out));
 }
 
@@ -450,11 +503,14 @@ OP("split(Tensor input, int[] split_sizes, int dim=0) -> Tensor[]").alias("split
 TensorList split(const Tensor& input, const Shape& split_sizes, int64_t dim) {
   int64_t d = wrap_dim(dim, input.dim()), total = 0;
   for (int64_t s : split_sizes) {
-    if (s < 0) throw RuntimeError("split_with_sizes expects split_sizes have only non-negative entries, but got ", split_sizes);
+    if (s < 0)
+      throw RuntimeError("split_with_sizes expects split_sizes have only non-negative entries, but got ",
+                         split_sizes);
     total += s;
   }
   if (total != input.size(d))
-    throw RuntimeError("split_with_sizes expects split_sizes to sum exactly to ", input.size(d), " (input tensor's size at dimension ", d, "), but got split_sizes=", split_sizes);
+    throw RuntimeError("split_with_sizes expects split_sizes to sum exactly to ", input.size(d),
+                       " (input tensor's size at dimension ", d, "), but got split_sizes=", split_sizes);
   TensorList out;
   int64_t at = 0;
   for (int64_t s : split_sizes) {

@@ -6,7 +6,8 @@
 
 namespace mlx {
 
-inline Window make_window(const Shape& kernel, const Shape& stride, const Shape& padding, const Shape& dilation) {
+inline Window make_window(const Shape& kernel, const Shape& stride, const Shape& padding,
+                          const Shape& dilation) {
   Window w;
   size_t dims = kernel.size();
   for (size_t i = 0; i < 3; ++i) {

@@ -24,7 +24,8 @@ PreHook on_output(uint32_t output, TensorHook hook) {
 
 AutogradMeta::~AutogradMeta() {
   if (!retains_grad || !grad_fn) return;
-  if (auto* extras = grad_fn->extras_if_any()) std::erase_if(extras->retained, [this](auto& r) { return r.second == self; });
+  if (auto* extras = grad_fn->extras_if_any())
+    std::erase_if(extras->retained, [this](auto& r) { return r.second == self; });
 }
 
 AutogradMeta& autograd_meta(const Tensor& t) {
@@ -33,7 +34,9 @@ AutogradMeta& autograd_meta(const Tensor& t) {
   return static_cast<AutogradMeta&>(*meta);
 }
 
-AutogradMeta* autograd_meta_if_any(const Tensor& t) { return static_cast<AutogradMeta*>(t.impl()->grad_meta.get()); }
+AutogradMeta* autograd_meta_if_any(const Tensor& t) {
+  return static_cast<AutogradMeta*>(t.impl()->grad_meta.get());
+}
 
 const Ref<Node>& grad_fn(const Tensor& t) {
   static const Ref<Node> none;
@@ -73,11 +76,15 @@ void set_history(const Tensor& t, const Ref<Node>& node, uint32_t output) {
 void set_requires_grad(const Tensor& t, bool on) {
   if (!is_leaf(t)) {
     if (on) return;
-    throw RuntimeError("you can only change requires_grad flags of leaf tensors; use detach() for a tensor that does not require grad");
+    throw RuntimeError(
+        "you can only change requires_grad flags of leaf tensors; use detach() for a tensor that does not "
+        "require grad");
   }
   if (on && !t.is_inexact())
-    throw RuntimeError("only tensors of floating point and complex dtype can require gradients, not ", t.dtype());
-  if (on && t.impl()->inference) throw RuntimeError("an inference tensor cannot require gradients; clone() it outside inference mode");
+    throw RuntimeError("only tensors of floating point and complex dtype can require gradients, not ",
+                       t.dtype());
+  if (on && t.impl()->inference)
+    throw RuntimeError("an inference tensor cannot require gradients; clone() it outside inference mode");
   if (on) autograd_meta(t);
   t.impl()->requires_grad = on;
 }
@@ -97,7 +104,8 @@ int64_t next_hook_id() {
 }
 
 int64_t add_hook(const Tensor& t, TensorHook hook) {
-  if (!t.requires_grad()) throw RuntimeError("cannot register a hook on a tensor that doesn't require gradient");
+  if (!t.requires_grad())
+    throw RuntimeError("cannot register a hook on a tensor that doesn't require gradient");
   int64_t id = next_hook_id();
   if (const Ref<Node>& node = grad_fn(t))
     node->extras().pre_hooks.emplace_back(id, on_output(autograd_meta(t).output, std::move(hook)));
@@ -108,7 +116,9 @@ int64_t add_hook(const Tensor& t, TensorHook hook) {
 
 int64_t add_accumulate_hook(const Tensor& t, AccumulateHook hook) {
   if (!t.requires_grad() || !is_leaf(t))
-    throw RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors or tensors that do not require gradient");
+    throw RuntimeError(
+        "post accumulate grad hooks cannot be registered on non-leaf tensors or tensors that do not require "
+        "gradient");
   int64_t id = next_hook_id();
   autograd_meta(t).accumulate_hooks.emplace_back(id, std::move(hook));
   return id;
@@ -132,8 +142,10 @@ Grads AccumulateGrad::backward(const Grads& grads) {
   AutogradMeta& meta = autograd_meta(leaf_);
   Tensor grad = grads[0];
   if (!grad.defined()) return {};
-  if (!meta.grad.defined()) meta.grad = own_gradient(grad, leaf_);
-  else meta.grad = sum_of_gradients(meta.grad, grad, !GradMode::enabled());
+  if (!meta.grad.defined())
+    meta.grad = own_gradient(grad, leaf_);
+  else
+    meta.grad = sum_of_gradients(meta.grad, grad, !GradMode::enabled());
   for (size_t i = 0; i < meta.accumulate_hooks.size(); ++i) meta.accumulate_hooks[i].second(leaf_);
   return {};
 }

@@ -10,8 +10,8 @@ using AccumulateHook = std::function<void(const Tensor& leaf)>;
 
 struct AutogradMeta : GradMeta {
   Tensor grad;
-  Ref<Node> grad_fn;        // undefined for a leaf
-  uint32_t output = 0;      // which output of grad_fn this tensor is
+  Ref<Node> grad_fn;            // undefined for a leaf
+  uint32_t output = 0;          // which output of grad_fn this tensor is
   Node* accumulator = nullptr;  // of a leaf, while somebody holds it
   bool retains_grad = false;
   TensorImpl* self;

@@ -13,7 +13,10 @@ struct GradMode {
   // Anomaly mode keeps the forward line of every op and checks gradients for NaN.
   static bool anomaly() { return anomaly_; }
   static bool anomaly_check_nan() { return anomaly_check_nan_; }
-  static void set_anomaly(bool on, bool check_nan) { anomaly_ = on; anomaly_check_nan_ = check_nan; }
+  static void set_anomaly(bool on, bool check_nan) {
+    anomaly_ = on;
+    anomaly_check_nan_ = check_nan;
+  }
 
  private:
   static inline constinit MLX_FAST_THREAD_LOCAL bool enabled_ = true;

@@ -51,10 +51,10 @@ class Node : public RefCounted {
 
   // Rarely present: hooks, what anomaly mode keeps, the Python object that stands for the node.
   struct Extras {
-    std::vector<std::pair<int64_t, PreHook>> pre_hooks;          // on this node's incoming gradients
-    std::vector<std::pair<int64_t, PostHook>> post_hooks;        // after backward
-    std::vector<std::pair<uint32_t, TensorImpl*>> retained;      // living results that keep their gradient
-    std::string forward_trace;                                   // Python's stack when the op ran
+    std::vector<std::pair<int64_t, PreHook>> pre_hooks;      // on this node's incoming gradients
+    std::vector<std::pair<int64_t, PostHook>> post_hooks;    // after backward
+    std::vector<std::pair<uint32_t, TensorImpl*>> retained;  // living results that keep their gradient
+    std::string forward_trace;                               // Python's stack when the op ran
   };
   Extras& extras();
   Extras* extras_if_any() const { return extras_.get(); }

@@ -3,11 +3,14 @@
 namespace mlx {
 
 void throw_released(const Node& node) {
-  throw RuntimeError("trying to backward through the graph a second time (or to read saved tensors after they have been freed), at ",
-                     node.name(), "; specify retain_graph=True in the first call of backward() or autograd.grad()");
+  throw RuntimeError(
+      "trying to backward through the graph a second time (or to read saved tensors after they have been "
+      "freed), at ",
+      node.name(), "; specify retain_graph=True in the first call of backward() or autograd.grad()");
 }
 
-void connect(const Ref<Node>& node, std::span<const Tensor* const> outputs, std::span<const Tensor* const> inputs) {
+void connect(const Ref<Node>& node, std::span<const Tensor* const> outputs,
+             std::span<const Tensor* const> inputs) {
   for (const Tensor* in : inputs) node->next.push_back(gradient_edge(*in));
   for (const Tensor* out : outputs) {
     node->outputs.push_back({out->shape(), out->dtype(), out->device()});

@@ -63,7 +63,8 @@ class RuleNode : public Node {
 };
 
 // Makes `outputs` the results of `node`, which has `inputs`.
-void connect(const Ref<Node>& node, std::span<const Tensor* const> outputs, std::span<const Tensor* const> inputs);
+void connect(const Ref<Node>& node, std::span<const Tensor* const> outputs,
+             std::span<const Tensor* const> inputs);
 
 template <class Rule>
 Tensor record(const char* name, const Tensor& out, std::initializer_list<const Tensor*> inputs, Rule&& rule) {
@@ -75,7 +76,8 @@ Tensor record(const char* name, const Tensor& out, std::initializer_list<const T
 }
 
 template <class Rule>
-void record_all(const char* name, std::initializer_list<const Tensor*> outputs, std::initializer_list<const Tensor*> inputs, Rule&& rule) {
+void record_all(const char* name, std::initializer_list<const Tensor*> outputs,
+                std::initializer_list<const Tensor*> inputs, Rule&& rule) {
   if (!recording(inputs)) return;
   Ref<Node> node(new RuleNode<std::decay_t<Rule>>(name, std::forward<Rule>(rule)));
   connect(node, {outputs.begin(), outputs.size()}, {inputs.begin(), inputs.size()});

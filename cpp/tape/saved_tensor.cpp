@@ -4,10 +4,13 @@
 
 namespace mlx {
 
-SavedTensor::SavedTensor(const Tensor& t, bool is_output, uint32_t output) : output_(output), is_output_(is_output) {
+SavedTensor::SavedTensor(const Tensor& t, bool is_output, uint32_t output)
+    : output_(output), is_output_(is_output) {
   if (!t.defined()) return;
   if (t.impl()->inference)
-    throw RuntimeError("Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal tensor and use it in autograd.");
+    throw RuntimeError(
+        "Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal "
+        "tensor and use it in autograd.");
   tensor_ = is_output ? alias(t) : t;
   version_ = t.version();
 }
@@ -16,10 +19,12 @@ Tensor SavedTensor::get(const Node& node) const {
   if (!tensor_.defined()) return {};
   if (tensor_.version() != version_)
     throw RuntimeError(
-        "one of the variables needed for gradient computation has been modified by an inplace operation: [mlx.",
-        short_name(tensor_.dtype()), "Tensor ", tensor_.shape(), "], saved by ", node.name(), ", is at version ", tensor_.version(),
-        "; expected version ", version_,
-        " instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        "[mlx.",
+        short_name(tensor_.dtype()), "Tensor ", tensor_.shape(), "], saved by ", node.name(),
+        ", is at version ", tensor_.version(), "; expected version ", version_,
+        " instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, "
+        "with "
         "mlx.autograd.set_detect_anomaly(True).");
   if (!is_output_ || !GradMode::enabled()) return tensor_;
   // A backward pass that is itself recorded needs the history back.

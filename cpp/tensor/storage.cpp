@@ -18,8 +18,10 @@ Ref<Storage> Storage::adopt(void* data, size_t bytes, Device device, std::functi
 }
 
 void Storage::destroy(Storage* s) {
-  if (s->adopted_) s->release_();
-  else if (s->data_) allocator(s->device_.type).deallocate(s->data_, s->bytes_);
+  if (s->adopted_)
+    s->release_();
+  else if (s->data_)
+    allocator(s->device_.type).deallocate(s->data_, s->bytes_);
   s->~Storage();
   FreeList<sizeof(Storage)>::give(s);
 }

@@ -47,7 +47,8 @@ Tensor allocate(const Shape& shape, DType dtype, Device device) {
   impl->numel = checked_numel(shape);
   int64_t bytes;
   if (__builtin_mul_overflow(impl->numel, static_cast<int64_t>(item_size(dtype)), &bytes))
-    throw OutOfMemoryError("cannot allocate a tensor of shape ", shape, ": its size in bytes exceeds 63 bits");
+    throw OutOfMemoryError("cannot allocate a tensor of shape ", shape,
+                           ": its size in bytes exceeds 63 bits");
   impl->storage = Storage::allocate(static_cast<size_t>(bytes), device);
   impl->shape = shape;
   impl->strides.resize(shape.size());
@@ -86,7 +87,8 @@ Tensor wrapped_number(const Scalar& value) {
   return t;
 }
 
-Tensor adopt(void* data, const Shape& shape, const Shape& strides, DType dtype, Device device, std::function<void()> release) {
+Tensor adopt(void* data, const Shape& shape, const Shape& strides, DType dtype, Device device,
+             std::function<void()> release) {
   size_t bytes = static_cast<size_t>(extent(shape, strides)) * item_size(dtype);
   return from_storage(Storage::adopt(data, bytes, device, std::move(release)), shape, strides, 0, dtype);
 }
@@ -135,14 +137,17 @@ int64_t checked_numel(const Shape& shape) {
     overflow |= __builtin_mul_overflow(n, s, &n);
   }
   if (empty) return 0;
-  if (overflow) throw OutOfMemoryError("cannot allocate a tensor of shape ", shape, ": its element count exceeds 63 bits");
+  if (overflow)
+    throw OutOfMemoryError("cannot allocate a tensor of shape ", shape,
+                           ": its element count exceeds 63 bits");
   return n;
 }
 
 int64_t wrap_dim(int64_t d, int64_t ndim) {
   int64_t range = std::max<int64_t>(ndim, 1);  // a zero-dimensional tensor accepts 0 and -1
   if (d < -range || d >= range)
-    throw IndexError("Dimension out of range (expected to be in range of [", -range, ", ", range - 1, "], but got ", d, ")");
+    throw IndexError("Dimension out of range (expected to be in range of [", -range, ", ", range - 1,
+                     "], but got ", d, ")");
   return d < 0 ? d + range : d;
 }
 
@@ -167,8 +172,9 @@ Shape broadcast_shapes(const Shape& a, const Shape& b, const char* op) {
     int64_t& size = out[lead + i];
     if (size == shorter[i] || shorter[i] == 1) continue;
     if (size != 1)
-      throw RuntimeError(op, "(): shapes ", a, " and ", b, " do not broadcast: ", a[lead + i - (longer.size() - a.size())],
-                         " is not ", b[lead + i - (longer.size() - b.size())], " (at dimension ", lead + i, ")");
+      throw RuntimeError(op, "(): shapes ", a, " and ", b,
+                         " do not broadcast: ", a[lead + i - (longer.size() - a.size())], " is not ",
+                         b[lead + i - (longer.size() - b.size())], " (at dimension ", lead + i, ")");
     size = shorter[i];
   }
   return out;
@@ -255,7 +261,9 @@ bool has_internal_overlap(const Tensor& t) {
 bool may_share_memory(const Tensor& a, const Tensor& b) {
   if (a.numel() == 0 || b.numel() == 0) return false;
   auto first = [](const Tensor& t) { return static_cast<const char*>(t.raw()); };
-  auto last = [&](const Tensor& t) { return first(t) + extent(t.shape(), t.strides()) * static_cast<int64_t>(t.item_size()); };
+  auto last = [&](const Tensor& t) {
+    return first(t) + extent(t.shape(), t.strides()) * static_cast<int64_t>(t.item_size());
+  };
   return first(a) < last(b) && first(b) < last(a);
 }
 
@@ -273,8 +281,10 @@ void Promotion::add(const Tensor& t) {
   DType dtype = t.dtype();
   if (t.impl()->wrapped_number) {
     // A Python float stands for the default float type, a Python complex for its complex type.
-    if (is_complex(dtype)) dtype = to_complex(default_dtype());
-    else if (is_floating(dtype)) dtype = default_dtype();
+    if (is_complex(dtype))
+      dtype = to_complex(default_dtype());
+    else if (is_floating(dtype))
+      dtype = default_dtype();
     join(wrapped_, dtype);
   } else {
     join(t.dim() ? dims_ : zero_, dtype);
@@ -286,7 +296,8 @@ Promotion::Level Promotion::combine(const Level& strong, const Level& weak) {
   if (!weak.any) return strong;
   if (!strong.any) return weak;
   if (is_complex(strong.dtype)) return strong;
-  if (is_floating(strong.dtype)) return {true, is_complex(weak.dtype) ? to_complex(strong.dtype) : strong.dtype};
+  if (is_floating(strong.dtype))
+    return {true, is_complex(weak.dtype) ? to_complex(strong.dtype) : strong.dtype};
   if (strong.dtype == DType::Bool || is_inexact(weak.dtype)) return {true, promote(strong.dtype, weak.dtype)};
   return strong;
 }

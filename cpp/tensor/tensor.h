@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/dtype.h"
-#include "base/fast_thread_local.h"
 #include "base/error.h"
+#include "base/fast_thread_local.h"
 #include "base/scalar.h"
 #include "base/small_vector.h"
 #include "tensor/storage.h"
@@ -38,16 +38,16 @@ struct TensorImpl : RefCounted {
   Shape shape;
   Shape strides;  // in elements
   DType dtype = DType::Float32;
-  bool contiguous = true;      // row-major without gaps
-  bool wrapped_number = false; // made from a Python number: gives way to tensors when dtypes are promoted
-  bool requires_grad = false;  // a leaf that asked for a gradient, or the result of a recorded op
-  bool inference = false;      // made in inference mode: never recorded
-  bool untracked = false;      // `.data`: writes through it are not counted as changes
+  bool contiguous = true;       // row-major without gaps
+  bool wrapped_number = false;  // made from a Python number: gives way to tensors when dtypes are promoted
+  bool requires_grad = false;   // a leaf that asked for a gradient, or the result of a recorded op
+  bool inference = false;       // made in inference mode: never recorded
+  bool untracked = false;       // `.data`: writes through it are not counted as changes
   ViewKind view_kind = ViewKind::Plain;
-  uint32_t view_version = 0;   // of the storage when this view's gradient history was last brought up to date
-  Ref<TensorImpl> base;        // the tensor that this one is a differentiable view of
+  uint32_t view_version = 0;  // of the storage when this view's gradient history was last brought up to date
+  Ref<TensorImpl> base;       // the tensor that this one is a differentiable view of
   std::unique_ptr<GradMeta> grad_meta;
-  void* python = nullptr;      // the Python object that stands for this tensor while it lives (borrowed)
+  void* python = nullptr;  // the Python object that stands for this tensor while it lives (borrowed)
 
   static void destroy(TensorImpl* impl);
 };
@@ -81,12 +81,18 @@ class Tensor {
   const Ref<Storage>& storage() const { return impl_->storage; }
   uint32_t version() const { return impl_->storage->version(); }
   // Counts a write to this tensor's memory.
-  void changed() const { if (!impl_->untracked) impl_->storage->bump_version(); }
+  void changed() const {
+    if (!impl_->untracked) impl_->storage->bump_version();
+  }
 
   // The first element. On a GPU the caller first sees to it that queued work is done.
-  void* raw() const { return static_cast<char*>(impl_->storage->data()) + impl_->offset * static_cast<int64_t>(item_size()); }
+  void* raw() const {
+    return static_cast<char*>(impl_->storage->data()) + impl_->offset * static_cast<int64_t>(item_size());
+  }
   template <class T>
-  T* data() const { return static_cast<T*>(raw()); }
+  T* data() const {
+    return static_cast<T*>(raw());
+  }
 
   // The dimension that `d` means, counted from the end when negative.
   size_t wrapped(int64_t d) const;
@@ -109,7 +115,8 @@ Tensor view_of(const Tensor& base, Shape shape, Shape strides, int64_t offset);
 Tensor scalar_tensor(const Scalar& value, DType dtype, Device device = {});
 Tensor wrapped_number(const Scalar& value);
 // A tensor over memory that somebody else owns.
-Tensor adopt(void* data, const Shape& shape, const Shape& strides, DType dtype, Device device, std::function<void()> release);
+Tensor adopt(void* data, const Shape& shape, const Shape& strides, DType dtype, Device device,
+             std::function<void()> release);
 // A second tensor of the same storage and layout without any gradient state.
 Tensor alias(const Tensor& t);
 
@@ -150,7 +157,10 @@ class Promotion {
   DType result() const;
 
  private:
-  struct Level { bool any = false; DType dtype = DType::Bool; };
+  struct Level {
+    bool any = false;
+    DType dtype = DType::Bool;
+  };
   static void join(Level& level, DType t);
   static Level combine(const Level& strong, const Level& weak);
   Level dims_, zero_, wrapped_;

@@ -7,7 +7,9 @@
 namespace mlx {
 namespace {
 
-TEST(Layout, ContiguousStridesCountFromTheInside) { EXPECT_EQ(contiguous_strides({2, 3, 4}), (Shape{12, 4, 1})); }
+TEST(Layout, ContiguousStridesCountFromTheInside) {
+  EXPECT_EQ(contiguous_strides({2, 3, 4}), (Shape{12, 4, 1}));
+}
 
 TEST(Layout, SizeOneDimensionsMayHaveAnyStride) {
   EXPECT_TRUE(is_contiguous({2, 1, 3}, {3, 77, 1}));
@@ -50,9 +52,13 @@ TEST(Layout, SizesThatOverflowAreRefused) {
   EXPECT_THROW(allocate({-1}, DType::Float32), RuntimeError);
 }
 
-TEST(Promotion, MixedHalfTypesMeetInFloat32) { EXPECT_EQ(promote(DType::Float16, DType::BFloat16), DType::Float32); }
+TEST(Promotion, MixedHalfTypesMeetInFloat32) {
+  EXPECT_EQ(promote(DType::Float16, DType::BFloat16), DType::Float32);
+}
 
-TEST(Promotion, UnsignedAndSignedBytesMeetInInt16) { EXPECT_EQ(promote(DType::UInt8, DType::Int8), DType::Int16); }
+TEST(Promotion, UnsignedAndSignedBytesMeetInInt16) {
+  EXPECT_EQ(promote(DType::UInt8, DType::Int8), DType::Int16);
+}
 
 TEST(Promotion, NumbersGiveWayToTensors) {
   Tensor t = allocate({2}, DType::Float16), number = wrapped_number(2.5), whole = allocate({2}, DType::Int32);

@@ -21,7 +21,8 @@ struct Shapes {
   // The input itself is the column matrix.
   bool is_pointwise() const {
     bool one = true;
-    for (int i = 0; i < 3; ++i) one &= window.kernel[i] == 1 && window.stride[i] == 1 && window.padding[i] == 0;
+    for (int i = 0; i < 3; ++i)
+      one &= window.kernel[i] == 1 && window.stride[i] == 1 && window.padding[i] == 0;
     return one;
   }
   // How many places a block of columns holds: about half a megabyte.
@@ -59,7 +60,9 @@ void for_taps(const Shapes& s, int64_t begin, int64_t end, Visit&& visit) {
           // Output columns whose input column lies inside: first <= j < last.
           int64_t shift = kw * w.dilation[2] - w.padding[2];
           int64_t first = shift >= 0 ? 0 : (-shift + w.stride[2] - 1) / w.stride[2];
-          int64_t last = s.in[2] - shift <= 0 ? 0 : std::min(s.out[2], (s.in[2] - shift + w.stride[2] - 1) / w.stride[2]);
+          int64_t last = s.in[2] - shift <= 0
+                             ? 0
+                             : std::min(s.out[2], (s.in[2] - shift + w.stride[2] - 1) / w.stride[2]);
           for (int64_t place = begin; place < end; place += s.out[2]) {
             int64_t line = place / s.out[2];
             int64_t d = line / s.out[1] * w.stride[0] + kd * w.dilation[0] - w.padding[0];
@@ -78,8 +81,10 @@ void im2col(const Shapes& s, const T* x, int64_t begin, int64_t end, T* columns)
   for_taps(s, begin, end, [&](int64_t row, int64_t place, int64_t first, int64_t last, int64_t source) {
     T* to = columns + row * width + place;
     std::fill(to, to + first, T(0));
-    if (step == 1 && last > first) std::memcpy(static_cast<void*>(to + first), x + source, static_cast<size_t>(last - first) * sizeof(T));
-    else for (int64_t j = first; j < last; ++j) to[j] = x[source + (j - first) * step];
+    if (step == 1 && last > first)
+      std::memcpy(static_cast<void*>(to + first), x + source, static_cast<size_t>(last - first) * sizeof(T));
+    else
+      for (int64_t j = first; j < last; ++j) to[j] = x[source + (j - first) * step];
     std::fill(to + last, to + s.out[2], T(0));
   });
 }
@@ -96,13 +101,16 @@ void col2im(const Shapes& s, const T* columns, int64_t begin, int64_t end, T* x)
 
 // c = op(a) @ op(b) + beta * c for any element type; integers wrap.
 template <class T>
-void multiply(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb, bool add, T* c, int64_t ldc) {
+void multiply(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
+              int64_t ldb, bool add, T* c, int64_t ldc) {
   if constexpr (std::is_integral_v<T>) {
     using U = std::make_unsigned_t<T>;
     for (int64_t i = 0; i < m; ++i)
       for (int64_t j = 0; j < n; ++j) {
         U total = add ? static_cast<U>(c[i * ldc + j]) : U(0);
-        for (int64_t p = 0; p < k; ++p) total += static_cast<U>(ta ? a[p * lda + i] : a[i * lda + p]) * static_cast<U>(tb ? b[j * ldb + p] : b[p * ldb + j]);
+        for (int64_t p = 0; p < k; ++p)
+          total += static_cast<U>(ta ? a[p * lda + i] : a[i * lda + p]) *
+                   static_cast<U>(tb ? b[j * ldb + p] : b[p * ldb + j]);
         c[i * ldc + j] = static_cast<T>(total);
       }
   } else {
@@ -119,12 +127,15 @@ void depthwise(const Shapes& s, const T* x, const T* w, T* y) {
       T* out = y + i * s.places();
       const T *in = x + i * s.in_size(), *weights = w + i % s.groups * taps;
       std::fill(out, out + s.places(), T(0));
-      for_taps(s, 0, s.places(), [&](int64_t tap, int64_t place, int64_t first, int64_t last, int64_t source) {
-        T* to = out + place;
-        const T factor = weights[tap];
-        if (step == 1) for (int64_t j = first; j < last; ++j) to[j] += factor * in[source + j - first];
-        else for (int64_t j = first; j < last; ++j) to[j] += factor * in[source + (j - first) * step];
-      });
+      for_taps(s, 0, s.places(),
+               [&](int64_t tap, int64_t place, int64_t first, int64_t last, int64_t source) {
+                 T* to = out + place;
+                 const T factor = weights[tap];
+                 if (step == 1)
+                   for (int64_t j = first; j < last; ++j) to[j] += factor * in[source + j - first];
+                 else
+                   for (int64_t j = first; j < last; ++j) to[j] += factor * in[source + (j - first) * step];
+               });
     }
   });
 }
@@ -132,15 +143,18 @@ void depthwise(const Shapes& s, const T* x, const T* w, T* y) {
 template <class T>
 void forward(const Shapes& s, const T* x, const T* w, T* y) {
   if (s.cin == 1 && s.cout == 1) return depthwise(s, x, w, y);
-  const int64_t block = s.is_pointwise() ? s.places() : s.block<T>(), blocks = (s.places() + block - 1) / block;
+  const int64_t block = s.is_pointwise() ? s.places() : s.block<T>(),
+                blocks = (s.places() + block - 1) / block;
   parallel_for(0, s.batch * s.groups * blocks, 1, [&](int64_t begin, int64_t end) {
     std::vector<T> columns(static_cast<size_t>(s.is_pointwise() ? 0 : s.rows() * block));
     for (int64_t i = begin; i < end; ++i) {
-      int64_t image = i / blocks, from = i % blocks * block, to = std::min(from + block, s.places()), group = image % s.groups;
+      int64_t image = i / blocks, from = i % blocks * block, to = std::min(from + block, s.places()),
+              group = image % s.groups;
       const T* in = x + image * s.cin * s.in_size();
       if (!s.is_pointwise()) im2col(s, in, from, to, columns.data());
-      multiply<T>(false, false, s.cout, to - from, s.rows(), w + group * s.cout * s.rows(), s.rows(), s.is_pointwise() ? in : columns.data(),
-                  s.is_pointwise() ? s.places() : to - from, false, y + image * s.cout * s.places() + from, s.places());
+      multiply<T>(false, false, s.cout, to - from, s.rows(), w + group * s.cout * s.rows(), s.rows(),
+                  s.is_pointwise() ? in : columns.data(), s.is_pointwise() ? s.places() : to - from, false,
+                  y + image * s.cout * s.places() + from, s.places());
     }
   });
 }
@@ -154,13 +168,15 @@ void input_grad(const Shapes& s, const T* gy, const T* w, T* gx) {
       T* out = gx + image * s.cin * s.in_size();
       const T *grad = gy + image * s.cout * s.places(), *weights = w + image % s.groups * s.cout * s.rows();
       if (s.is_pointwise()) {
-        multiply<T>(true, false, s.rows(), s.places(), s.cout, weights, s.rows(), grad, s.places(), false, out, s.places());
+        multiply<T>(true, false, s.rows(), s.places(), s.cout, weights, s.rows(), grad, s.places(), false,
+                    out, s.places());
         continue;
       }
       std::fill(out, out + s.cin * s.in_size(), T(0));
       for (int64_t from = 0; from < s.places(); from += block) {
         int64_t to = std::min(from + block, s.places());
-        multiply<T>(true, false, s.rows(), to - from, s.cout, weights, s.rows(), grad + from, s.places(), false, columns.data(), to - from);
+        multiply<T>(true, false, s.rows(), to - from, s.cout, weights, s.rows(), grad + from, s.places(),
+                    false, columns.data(), to - from);
         col2im(s, columns.data(), from, to, out);
       }
     }
@@ -180,15 +196,18 @@ void weight_grad(const Shapes& s, const T* x, const T* gy, T* gw) {
       int64_t part = i / s.groups, group = i % s.groups;
       T* sum = partial.data() + part * size + group * s.cout * s.rows();
       for (int64_t n = part * s.batch / parts; n < (part + 1) * s.batch / parts; ++n) {
-        const T *in = x + (n * s.groups + group) * s.cin * s.in_size(), *grad = gy + (n * s.groups + group) * s.cout * s.places();
+        const T *in = x + (n * s.groups + group) * s.cin * s.in_size(),
+                *grad = gy + (n * s.groups + group) * s.cout * s.places();
         if (s.is_pointwise()) {
-          multiply<T>(false, true, s.cout, s.rows(), s.places(), grad, s.places(), in, s.places(), true, sum, s.rows());
+          multiply<T>(false, true, s.cout, s.rows(), s.places(), grad, s.places(), in, s.places(), true, sum,
+                      s.rows());
           continue;
         }
         for (int64_t from = 0; from < s.places(); from += block) {
           int64_t to = std::min(from + block, s.places());
           im2col(s, in, from, to, columns.data());
-          multiply<T>(false, true, s.cout, s.rows(), to - from, grad + from, s.places(), columns.data(), to - from, true, sum, s.rows());
+          multiply<T>(false, true, s.cout, s.rows(), to - from, grad + from, s.places(), columns.data(),
+                      to - from, true, sum, s.rows());
         }
       }
     }
@@ -216,9 +235,12 @@ void convolution(const Convolution& k, const Launch& launch) {
     using T = decltype(zero);
     const T *p = a.data<T>(), *q = b.data<T>();
     T* r = out.data<T>();
-    if (k.kind == Convolution::Forward) forward(shapes_of(k, a, out), p, q, r);
-    else if (k.kind == Convolution::InputGrad) input_grad(shapes_of(k, out, a), p, q, r);
-    else weight_grad(shapes_of(k, a, b), p, q, r);
+    if (k.kind == Convolution::Forward)
+      forward(shapes_of(k, a, out), p, q, r);
+    else if (k.kind == Convolution::InputGrad)
+      input_grad(shapes_of(k, out, a), p, q, r);
+    else
+      weight_grad(shapes_of(k, a, b), p, q, r);
   });
   if (!out.is(launch.out())) mlx::launch(Copy{}, {&launch.out()}, {&out});
 }

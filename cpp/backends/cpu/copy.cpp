@@ -13,12 +13,16 @@ namespace {
 
 constexpr int64_t kGrain = 32 * kTile;
 
-// The dimensions of a copy, those that are apart furthest in the output first, so that it is written in order.
+// The dimensions of a copy, those that are apart furthest in the output first, so that it is written in
+// order.
 PairNest copy_nest(const Tensor& out, const Tensor& in) {
   const Shape from = broadcast_strides(in, out.shape());
   std::vector<size_t> order(out.shape().size());
   std::iota(order.begin(), order.end(), size_t{0});
-  if (!out.is_contiguous()) std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return std::abs(out.strides()[a]) > std::abs(out.strides()[b]); });
+  if (!out.is_contiguous())
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+      return std::abs(out.strides()[a]) > std::abs(out.strides()[b]);
+    });
   Shape shape, first, second;
   for (size_t d : order) {
     shape.push_back(out.shape()[d]);
@@ -32,22 +36,28 @@ PairNest copy_nest(const Tensor& out, const Tensor& in) {
 
 constexpr int64_t kSide = 64;  // of a block
 
-// The dimension that is contiguous in the input, when the output's innermost one is another; -1 when there is none.
+// The dimension that is contiguous in the input, when the output's innermost one is another; -1 when there is
+// none.
 int64_t transposed_dim(const PairNest& nest) {
   const int64_t last = static_cast<int64_t>(nest.shape.size()) - 1;
-  if (last < 1 || nest.second[last] != 1 || nest.first[last] == 1 || nest.first[last] == 0 || nest.shape[last] < 4) return -1;
+  if (last < 1 || nest.second[last] != 1 || nest.first[last] == 1 || nest.first[last] == 0 ||
+      nest.shape[last] < 4)
+    return -1;
   for (int64_t d = 0; d < last; ++d)
     if (nest.first[d] == 1 && nest.shape[d] >= 4) return d;
   return -1;
 }
 
-// One block through a small buffer: memory is read and written in runs, and only the buffer, in the first-level
-// cache, is read across. Its rows are padded, since strides of powers of two meet in few cache sets.
+// One block through a small buffer: memory is read and written in runs, and only the buffer, in the
+// first-level cache, is read across. Its rows are padded, since strides of powers of two meet in few cache
+// sets.
 template <class T>
-void transpose_block(const T* in, int64_t in_stride, T* out, int64_t out_stride, int64_t rows, int64_t columns) {
+void transpose_block(const T* in, int64_t in_stride, T* out, int64_t out_stride, int64_t rows,
+                     int64_t columns) {
   constexpr int64_t pad = 16 / sizeof(T) > 0 ? 16 / sizeof(T) : 1;
   alignas(64) T block[kSide][kSide + pad];
-  for (int64_t c = 0; c < columns; ++c) std::memcpy(block[c], in + c * in_stride, static_cast<size_t>(rows) * sizeof(T));
+  for (int64_t c = 0; c < columns; ++c)
+    std::memcpy(block[c], in + c * in_stride, static_cast<size_t>(rows) * sizeof(T));
   for (int64_t r = 0; r < rows; ++r) {
     T* to = out + r * out_stride;
     for (int64_t c = 0; c < columns; ++c) to[c] = block[c][r];
@@ -67,14 +77,18 @@ void copy_transposed(const PairNest& nest, int64_t dim, const T* in, T* out) {
     second.push_back(nest.second[k]);
   }
   const PairNest outer(shape, first, second);
-  parallel_for(0, outer.count * across * down, std::max<int64_t>(1, kGrain / (std::min(rows, kSide) * std::min(columns, kSide))), [&](int64_t begin, int64_t end) {
-    for (int64_t at = begin; at < end; ++at) {
-      const int64_t r = at / across % down * kSide, c = at % across * kSide;
-      outer.for_runs(at / (across * down), 1, [&](int64_t from, int64_t to, int64_t) {
-        transpose_block(in + from + r + c * nest.first[last], nest.first[last], out + to + r * nest.second[d] + c, nest.second[d], std::min(kSide, rows - r), std::min(kSide, columns - c));
-      });
-    }
-  });
+  parallel_for(0, outer.count * across * down,
+               std::max<int64_t>(1, kGrain / (std::min(rows, kSide) * std::min(columns, kSide))),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t at = begin; at < end; ++at) {
+                   const int64_t r = at / across % down * kSide, c = at % across * kSide;
+                   outer.for_runs(at / (across * down), 1, [&](int64_t from, int64_t to, int64_t) {
+                     transpose_block(in + from + r + c * nest.first[last], nest.first[last],
+                                     out + to + r * nest.second[d] + c, nest.second[d],
+                                     std::min(kSide, rows - r), std::min(kSide, columns - c));
+                   });
+                 }
+               });
 }
 
 // ---- runs
@@ -82,8 +96,10 @@ void copy_transposed(const PairNest& nest, int64_t dim, const T* in, T* out) {
 template <class T>
 void copy_run(const T* in, int64_t in_step, T* out, int64_t out_step, int64_t n) {
   if (in_step == 1 && out_step == 1) {
-    if (n * static_cast<int64_t>(sizeof(T)) > 64) std::memcpy(out, in, static_cast<size_t>(n) * sizeof(T));
-    else for (int64_t i = 0; i < n; ++i) out[i] = in[i];
+    if (n * static_cast<int64_t>(sizeof(T)) > 64)
+      std::memcpy(out, in, static_cast<size_t>(n) * sizeof(T));
+    else
+      for (int64_t i = 0; i < n; ++i) out[i] = in[i];
   } else if (in_step == 2 && out_step == 1) {
     for (int64_t i = 0; i < n; ++i) out[i] = in[2 * i];
   } else if (in_step == 0 && out_step == 1) {
@@ -101,7 +117,9 @@ void move_elements(const Tensor& out, const Tensor& in) {
     T* to = out.data<T>();
     if (const int64_t dim = transposed_dim(nest); dim >= 0) return copy_transposed(nest, dim, from, to);
     parallel_for(0, nest.count, kGrain, [&](int64_t begin, int64_t end) {
-      nest.for_runs(begin, end - begin, [&](int64_t a, int64_t b, int64_t n) { copy_run(from + a, nest.first_step(), to + b, nest.second_step(), n); });
+      nest.for_runs(begin, end - begin, [&](int64_t a, int64_t b, int64_t n) {
+        copy_run(from + a, nest.first_step(), to + b, nest.second_step(), n);
+      });
     });
   });
 }
@@ -160,7 +178,8 @@ void sequence(const Sequence& k, const Launch& launch) {
       if (k.start.is_integral() && k.step.is_integral())
         for (int64_t i = begin; i < end; ++i) p[i] = Scalar(k.start.to_int() + i * k.step.to_int()).to<T>();
       else
-        for (int64_t i = begin; i < end; ++i) p[i] = Scalar(k.start.to_double() + static_cast<double>(i) * k.step.to_double()).to<T>();
+        for (int64_t i = begin; i < end; ++i)
+          p[i] = Scalar(k.start.to_double() + static_cast<double>(i) * k.step.to_double()).to<T>();
     });
   });
 }

@@ -15,7 +15,8 @@ class CpuBackend : public Backend {
   void run(const Launch& launch) override {
     auto& functions = table();
     size_t k = static_cast<size_t>(launch.kernel);
-    if (k >= functions.size() || !functions[k]) throw NotImplementedError("the CPU has no kernel '", kernel_name(launch.kernel), "'");
+    if (k >= functions.size() || !functions[k])
+      throw NotImplementedError("the CPU has no kernel '", kernel_name(launch.kernel), "'");
     functions[k](launch);
   }
 };

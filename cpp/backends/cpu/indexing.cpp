@@ -28,13 +28,19 @@ T joined(T old, T value) {
   } else if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) {
     return T(joined<kUpdate>(static_cast<float>(old), static_cast<float>(value)));
   } else if constexpr (kUpdate == Update::Add) {
-    if constexpr (std::is_same_v<T, bool>) return old || value;
-    else if constexpr (std::is_same_v<T, int64_t>) return static_cast<T>(static_cast<uint64_t>(old) + static_cast<uint64_t>(value));
-    else return static_cast<T>(old + value);
+    if constexpr (std::is_same_v<T, bool>)
+      return old || value;
+    else if constexpr (std::is_same_v<T, int64_t>)
+      return static_cast<T>(static_cast<uint64_t>(old) + static_cast<uint64_t>(value));
+    else
+      return static_cast<T>(old + value);
   } else if constexpr (kUpdate == Update::Mul) {
-    if constexpr (std::is_same_v<T, bool>) return old && value;
-    else if constexpr (std::is_same_v<T, int64_t> || std::is_same_v<T, int32_t>) return static_cast<T>(static_cast<uint64_t>(old) * static_cast<uint64_t>(value));
-    else return static_cast<T>(old * value);
+    if constexpr (std::is_same_v<T, bool>)
+      return old && value;
+    else if constexpr (std::is_same_v<T, int64_t> || std::is_same_v<T, int32_t>)
+      return static_cast<T>(static_cast<uint64_t>(old) * static_cast<uint64_t>(value));
+    else
+      return static_cast<T>(old * value);
   } else if constexpr (std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>) {
     throw NotImplementedError("complex numbers have no maximum or minimum");
   } else {
@@ -49,18 +55,25 @@ T joined(T old, T value) {
 template <class F>
 void visit_update(Update update, F&& f) {
   switch (update) {
-    case Update::Set: return f(std::integral_constant<Update, Update::Set>());
-    case Update::Add: return f(std::integral_constant<Update, Update::Add>());
-    case Update::Mul: return f(std::integral_constant<Update, Update::Mul>());
-    case Update::Max: return f(std::integral_constant<Update, Update::Max>());
-    case Update::Min: return f(std::integral_constant<Update, Update::Min>());
+    case Update::Set:
+      return f(std::integral_constant<Update, Update::Set>());
+    case Update::Add:
+      return f(std::integral_constant<Update, Update::Add>());
+    case Update::Mul:
+      return f(std::integral_constant<Update, Update::Mul>());
+    case Update::Max:
+      return f(std::integral_constant<Update, Update::Max>());
+    case Update::Min:
+      return f(std::integral_constant<Update, Update::Min>());
   }
 }
 
 // Calls f(type tag, update tag); elements that are only set are told apart by their size alone.
 template <class F>
 void visit_joining(DType dtype, Update update, F&& f) {
-  if (update == Update::Set) return visit_item(item_size(dtype), [&](auto zero) { f(zero, std::integral_constant<Update, Update::Set>()); });
+  if (update == Update::Set)
+    return visit_item(item_size(dtype),
+                      [&](auto zero) { f(zero, std::integral_constant<Update, Update::Set>()); });
   visit(dtype, [&](auto zero) {
     visit_update(update, [&](auto tag) {
       if constexpr (tag.value != Update::Set) f(zero, tag);
@@ -105,7 +118,9 @@ struct RowNests {
     count = rows.shape()[b];
     stride = rows.strides()[b];
   }
-  bool contiguous_rows() const { return after.one_run() && after.first_step() == 1 && after.second_step() == 1; }
+  bool contiguous_rows() const {
+    return after.one_run() && after.first_step() == 1 && after.second_step() == 1;
+  }
 };
 
 // out[n] = in[offsets[n]] for single elements.
@@ -137,16 +152,21 @@ void gather_rows(const GatherRows& k, const Launch& launch) {
     using T = decltype(zero);
     const T* from = in.data<T>();
     T* to = out.data<T>();
-    parallel_for(0, nests.before.count * nests.count, std::max<int64_t>(1, kGrain / row), [&](int64_t begin, int64_t end) {
-      for (int64_t at = begin; at < end;) {
-        const int64_t b = at / nests.count, first = at % nests.count, last = std::min(nests.count, first + end - at);
-        at += last - first;
-        nests.before.for_runs(b, 1, [&](int64_t in_at, int64_t out_at, int64_t) {
-          if (row == 1) return gather_elements(from + in_at, offsets, to + out_at, nests.stride, first, last);
-          for (int64_t n = first; n < last; ++n) copy_row(nests.after, contiguous, from + in_at + offsets[n], to + out_at + n * nests.stride);
+    parallel_for(
+        0, nests.before.count * nests.count, std::max<int64_t>(1, kGrain / row),
+        [&](int64_t begin, int64_t end) {
+          for (int64_t at = begin; at < end;) {
+            const int64_t b = at / nests.count, first = at % nests.count,
+                          last = std::min(nests.count, first + end - at);
+            at += last - first;
+            nests.before.for_runs(b, 1, [&](int64_t in_at, int64_t out_at, int64_t) {
+              if (row == 1)
+                return gather_elements(from + in_at, offsets, to + out_at, nests.stride, first, last);
+              for (int64_t n = first; n < last; ++n)
+                copy_row(nests.after, contiguous, from + in_at + offsets[n], to + out_at + n * nests.stride);
+            });
+          }
         });
-      }
-    });
   });
 }
 
@@ -170,7 +190,8 @@ void scatter_rows(const ScatterRows& k, const Launch& launch) {
   const int64_t* offsets = launch.in(0).data<int64_t>();
   const RowNests nests(out, values, k.before);
   const int64_t row = nests.after.count;
-  // A multiple of 32 columns keeps threads off each other's cache lines; long pieces of rows are read in order.
+  // A multiple of 32 columns keeps threads off each other's cache lines; long pieces of rows are read in
+  // order.
   const int64_t enough = (kGrain / nests.count + 32) / 32 * 32;
   const int64_t grain = std::max(enough, std::min<int64_t>(256, (row / 2 + 31) / 32 * 32));
   visit_joining(out.dtype(), k.update, [&](auto zero, auto update) {
@@ -190,7 +211,8 @@ void scatter_rows(const ScatterRows& k, const Launch& launch) {
             return;
           }
           for (int64_t n = 0; n < nests.count; ++n)
-            join_row<update.value>(nests.after, to + out_at + offsets[n], from + in_at + n * nests.stride, first, last);
+            join_row<update.value>(nests.after, to + out_at + offsets[n], from + in_at + n * nests.stride,
+                                   first, last);
         });
       }
     });
@@ -199,12 +221,13 @@ void scatter_rows(const ScatterRows& k, const Launch& launch) {
 
 // ---- elements along a dimension
 
-// How a kernel walks two tensors and an index over the index's shape: lines along `dim`, those that are neighbours
-// in the last dimension together, so that memory is read in order.
+// How a kernel walks two tensors and an index over the index's shape: lines along `dim`, those that are
+// neighbours in the last dimension together, so that memory is read in order.
 struct Lines {
-  Shape shape, index, moved, plain;  // of the outer dimensions, and the strides of index, of the tensor indexed, of the other
-  int64_t length, width = 1;         // along `dim`, and of neighbouring lines
-  int64_t index_step, plain_step, moved_step;              // along `dim`
+  Shape shape, index, moved,
+      plain;  // of the outer dimensions, and the strides of index, of the tensor indexed, of the other
+  int64_t length, width = 1;                                  // along `dim`, and of neighbouring lines
+  int64_t index_step, plain_step, moved_step;                 // along `dim`
   int64_t index_width = 0, moved_width = 0, plain_width = 0;  // from line to line
 
   Lines(const Tensor& at, const Tensor& indexed, const Tensor& other, int64_t dim) {
@@ -235,7 +258,8 @@ struct Lines {
     return n;
   }
 
-  // Calls f(index offset, indexed offset, other offset) for all elements of lines [begin, end), along `dim` in order.
+  // Calls f(index offset, indexed offset, other offset) for all elements of lines [begin, end), along `dim`
+  // in order.
   template <class F>
   void walk(int64_t begin, int64_t end, F&& f) const {
     for (int64_t at = begin; at < end;) {
@@ -250,7 +274,8 @@ struct Lines {
       }
       for (int64_t k = 0; k < length; ++k)
         for (int64_t w = first; w < last; ++w)
-          f(i0 + k * index_step + w * index_width, m0 + w * moved_width, p0 + k * plain_step + w * plain_width);
+          f(i0 + k * index_step + w * index_width, m0 + w * moved_width,
+            p0 + k * plain_step + w * plain_width);
     }
   }
 };
@@ -265,13 +290,14 @@ void gather_along(const Gather& k, const Launch& launch) {
     using T = decltype(zero);
     const T* from = in.data<T>();
     T* to = out.data<T>();
-    parallel_for(0, lines.count(), std::max<int64_t>(1, kGrain / lines.length), [&](int64_t begin, int64_t end) {
-      lines.walk(begin, end, [&](int64_t i, int64_t m, int64_t p) {
-        const int64_t v = at[i];
-        if (v < 0 || v >= size) throw_out_of_bounds(k.op, v, k.dim, size);
-        to[p] = from[m + v * lines.moved_step];
-      });
-    });
+    parallel_for(0, lines.count(), std::max<int64_t>(1, kGrain / lines.length),
+                 [&](int64_t begin, int64_t end) {
+                   lines.walk(begin, end, [&](int64_t i, int64_t m, int64_t p) {
+                     const int64_t v = at[i];
+                     if (v < 0 || v >= size) throw_out_of_bounds(k.op, v, k.dim, size);
+                     to[p] = from[m + v * lines.moved_step];
+                   });
+                 });
   });
 }
 
@@ -285,14 +311,15 @@ void scatter_along(const Scatter& k, const Launch& launch) {
     using T = decltype(zero);
     T* to = out.data<T>();
     const T* from = source.data<T>();
-    parallel_for(0, lines.count(), std::max<int64_t>(1, kGrain / lines.length), [&](int64_t begin, int64_t end) {
-      lines.walk(begin, end, [&](int64_t i, int64_t m, int64_t p) {
-        const int64_t v = at[i];
-        if (v < 0 || v >= size) throw_out_of_bounds(k.op, v, k.dim, size);
-        T& place = to[m + v * lines.moved_step];
-        place = joined<update.value>(place, from[p]);
-      });
-    });
+    parallel_for(0, lines.count(), std::max<int64_t>(1, kGrain / lines.length),
+                 [&](int64_t begin, int64_t end) {
+                   lines.walk(begin, end, [&](int64_t i, int64_t m, int64_t p) {
+                     const int64_t v = at[i];
+                     if (v < 0 || v >= size) throw_out_of_bounds(k.op, v, k.dim, size);
+                     T& place = to[m + v * lines.moved_step];
+                     place = joined<update.value>(place, from[p]);
+                   });
+                 });
   });
 }
 
@@ -315,11 +342,12 @@ void count_nonzero(const CountNonzero& k, const Launch& launch) {
   parallel_for(0, launch.out().numel(), 1, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
       int64_t count = 0;
-      for_truth_tiles(layout, c * k.piece, std::min((c + 1) * k.piece, in.numel()), [&](int64_t, const uint8_t* truth, int64_t n) {
-        uint32_t tile = 0;
-        for (int64_t i = 0; i < n; ++i) tile += truth[i] != 0;
-        count += tile;
-      });
+      for_truth_tiles(layout, c * k.piece, std::min((c + 1) * k.piece, in.numel()),
+                      [&](int64_t, const uint8_t* truth, int64_t n) {
+                        uint32_t tile = 0;
+                        for (int64_t i = 0; i < n; ++i) tile += truth[i] != 0;
+                        count += tile;
+                      });
       counts[c] = count;
     }
   });
@@ -334,18 +362,19 @@ void nonzero(const Nonzero& k, const Launch& launch) {
   parallel_for(0, pieces, 1, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
       int64_t* row = out.data<int64_t>() + first[c] * dims;
-      for_truth_tiles(layout, c * k.piece, std::min((c + 1) * k.piece, in.numel()), [&](int64_t at, const uint8_t* truth, int64_t n) {
-        for (int64_t i = 0; i < n; ++i) {
-          if (!truth[i]) continue;
-          int64_t rest = at + i;
-          for (int64_t d = dims - 1; d > 0; --d) {
-            row[d] = rest % in.shape()[d];
-            rest /= in.shape()[d];
-          }
-          if (dims) row[0] = rest;
-          row += dims;
-        }
-      });
+      for_truth_tiles(layout, c * k.piece, std::min((c + 1) * k.piece, in.numel()),
+                      [&](int64_t at, const uint8_t* truth, int64_t n) {
+                        for (int64_t i = 0; i < n; ++i) {
+                          if (!truth[i]) continue;
+                          int64_t rest = at + i;
+                          for (int64_t d = dims - 1; d > 0; --d) {
+                            row[d] = rest % in.shape()[d];
+                            rest /= in.shape()[d];
+                          }
+                          if (dims) row[0] = rest;
+                          row += dims;
+                        }
+                      });
     }
   });
 }

@@ -24,10 +24,12 @@ Tensor packed(const Tensor& t, DType dtype) {
 Matrices as_matrices(const Tensor& t, DType compute) {
   int64_t rows = t.size(-2), columns = t.size(-1);
   auto usable = [&](int64_t across, int64_t along, int64_t width) {
-    return (t.stride(along) == 1 || t.size(along) == 1) && (t.stride(across) >= std::max<int64_t>(width, 1) || t.size(across) == 1);
+    return (t.stride(along) == 1 || t.size(along) == 1) &&
+           (t.stride(across) >= std::max<int64_t>(width, 1) || t.size(across) == 1);
   };
   if (t.dtype() == compute) {
-    if (usable(-2, -1, columns)) return {t, false, t.size(-2) == 1 ? std::max<int64_t>(columns, 1) : t.stride(-2)};
+    if (usable(-2, -1, columns))
+      return {t, false, t.size(-2) == 1 ? std::max<int64_t>(columns, 1) : t.stride(-2)};
     if (usable(-1, -2, rows)) return {t, true, t.size(-1) == 1 ? std::max<int64_t>(rows, 1) : t.stride(-1)};
   }
   return {packed(t, compute), false, std::max<int64_t>(columns, 1)};
@@ -44,30 +46,37 @@ int64_t offset_of(const Tensor& t, int64_t i) {
 }
 
 template <class T>
-void blas_product(const Matrices& a, const Matrices& b, const Tensor& out, int64_t m, int64_t n, int64_t k, T beta) {
+void blas_product(const Matrices& a, const Matrices& b, const Tensor& out, int64_t m, int64_t n, int64_t k,
+                  T beta) {
   int64_t count = out.numel() / (m * n);
   std::vector<GemmOperands<T>> items;
   items.reserve(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i)
-    items.push_back({a.tensor.data<T>() + offset_of(a.tensor, i), b.tensor.data<T>() + offset_of(b.tensor, i), out.data<T>() + i * m * n});
-  if (count == 1) gemm<T>(a.transposed, b.transposed, m, n, k, T(1), items[0].a, a.leading, items[0].b, b.leading, beta, items[0].c, n);
-  else gemm_batch<T>(a.transposed, b.transposed, m, n, k, T(1), a.leading, b.leading, beta, n, items);
+    items.push_back({a.tensor.data<T>() + offset_of(a.tensor, i), b.tensor.data<T>() + offset_of(b.tensor, i),
+                     out.data<T>() + i * m * n});
+  if (count == 1)
+    gemm<T>(a.transposed, b.transposed, m, n, k, T(1), items[0].a, a.leading, items[0].b, b.leading, beta,
+            items[0].c, n);
+  else
+    gemm_batch<T>(a.transposed, b.transposed, m, n, k, T(1), a.leading, b.leading, beta, n, items);
 }
 
 // Integers wrap around, so they are multiplied as unsigned numbers.
 template <class T>
-void integer_product(const Tensor& a, const Tensor& b, const Tensor& out, int64_t m, int64_t n, int64_t k, bool accumulate) {
+void integer_product(const Tensor& a, const Tensor& b, const Tensor& out, int64_t m, int64_t n, int64_t k,
+                     bool accumulate) {
   using U = std::make_unsigned_t<T>;
-  parallel_for(0, out.numel() / n, std::max<int64_t>(1, 32768 / std::max<int64_t>(n * k, 1)), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      U* c = out.data<U>() + row * n;
-      const U* x = a.data<U>() + row * k;
-      const U* y = b.data<U>() + row / m * k * n;
-      if (!accumulate) std::fill_n(c, n, U(0));
-      for (int64_t p = 0; p < k; ++p)
-        for (int64_t j = 0; j < n; ++j) c[j] = static_cast<U>(c[j] + x[p] * y[p * n + j]);
-    }
-  });
+  parallel_for(0, out.numel() / n, std::max<int64_t>(1, 32768 / std::max<int64_t>(n * k, 1)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t row = begin; row < end; ++row) {
+                   U* c = out.data<U>() + row * n;
+                   const U* x = a.data<U>() + row * k;
+                   const U* y = b.data<U>() + row / m * k * n;
+                   if (!accumulate) std::fill_n(c, n, U(0));
+                   for (int64_t p = 0; p < k; ++p)
+                     for (int64_t j = 0; j < n; ++j) c[j] = static_cast<U>(c[j] + x[p] * y[p * n + j]);
+                 }
+               });
 }
 
 void matmul(const MatMul& kernel, const Launch& launch) {
@@ -79,8 +88,11 @@ void matmul(const MatMul& kernel, const Launch& launch) {
   if (kernel.accumulate && !target.is(out)) mlx::launch(Copy{}, {&target}, {&out});
   visit_compute(compute, [&](auto zero) {
     using T = decltype(zero);
-    if constexpr (std::is_integral_v<T>) integer_product<T>(packed(a, compute), packed(b, compute), target, m, n, k, kernel.accumulate);
-    else blas_product<T>(as_matrices(a, compute), as_matrices(b, compute), target, m, n, k, T(kernel.accumulate ? 1 : 0));
+    if constexpr (std::is_integral_v<T>)
+      integer_product<T>(packed(a, compute), packed(b, compute), target, m, n, k, kernel.accumulate);
+    else
+      blas_product<T>(as_matrices(a, compute), as_matrices(b, compute), target, m, n, k,
+                      T(kernel.accumulate ? 1 : 0));
   });
   if (!target.is(out)) mlx::launch(Copy{}, {&out}, {&target});
 }

@@ -8,9 +8,9 @@
 namespace mlx::cpu {
 
 struct PairNest {
-  Shape shape;            // neighbouring dimensions merged where both tensors allow it, none of size one
-  Shape first, second;    // the strides, in elements
-  int64_t count = 1;      // of elements
+  Shape shape;          // neighbouring dimensions merged where both tensors allow it, none of size one
+  Shape first, second;  // the strides, in elements
+  int64_t count = 1;    // of elements
 
   PairNest() = default;
   PairNest(std::span<const int64_t> sizes, std::span<const int64_t> a, std::span<const int64_t> b) {
@@ -81,11 +81,16 @@ struct WideItem {
 template <class F>
 decltype(auto) visit_item(size_t size, F&& f) {
   switch (size) {
-    case 1: return f(uint8_t{});
-    case 2: return f(uint16_t{});
-    case 4: return f(uint32_t{});
-    case 8: return f(uint64_t{});
-    default: return f(WideItem{});
+    case 1:
+      return f(uint8_t{});
+    case 2:
+      return f(uint16_t{});
+    case 4:
+      return f(uint32_t{});
+    case 8:
+      return f(uint64_t{});
+    default:
+      return f(WideItem{});
   }
 }
 

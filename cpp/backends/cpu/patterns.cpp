@@ -17,9 +17,11 @@ void triangle(const Triangle& k, const Launch& launch) {
   const Tensor &out = launch.out(), &in = launch.in(0);
   if (out.numel() == 0) return;
   const size_t dims = out.shape().size();
-  const int64_t rows = out.size(-2), columns = out.size(-1), in_step = in.stride(-1), out_step = out.stride(-1);
+  const int64_t rows = out.size(-2), columns = out.size(-1), in_step = in.stride(-1),
+                out_step = out.stride(-1);
   // Row by row, with the rows of all matrices counted through.
-  std::span<const int64_t> shape(out.shape().data(), dims - 1), from(in.strides().data(), dims - 1), to(out.strides().data(), dims - 1);
+  std::span<const int64_t> shape(out.shape().data(), dims - 1), from(in.strides().data(), dims - 1),
+      to(out.strides().data(), dims - 1);
   const PairNest nest(shape, from, to);
   visit_item(out.item_size(), [&](auto zero) {
     using T = decltype(zero);
@@ -50,7 +52,8 @@ void fill_spaced(const Spaced& k, const Tensor& out, Real start, Real end) {
       using T = decltype(zero);
       T* p = out.data<T>();
       for (int64_t i = first; i < last; ++i) {
-        Real v = i < steps / 2 || steps == 1 ? start + Real(static_cast<double>(i)) * step : end - Real(static_cast<double>(steps - 1 - i)) * step;
+        Real v = i < steps / 2 || steps == 1 ? start + Real(static_cast<double>(i)) * step
+                                             : end - Real(static_cast<double>(steps - 1 - i)) * step;
         if (k.powers) v = std::pow(Real(k.base), v);
         p[i * stride] = Scalar(v).template to<T>();
       }
@@ -60,8 +63,10 @@ void fill_spaced(const Spaced& k, const Tensor& out, Real start, Real end) {
 
 void spaced(const Spaced& k, const Launch& launch) {
   const Tensor& out = launch.out();
-  if (out.is_complex()) fill_spaced(k, out, k.start.to_complex(), k.end.to_complex());
-  else fill_spaced(k, out, k.start.to_double(), k.end.to_double());
+  if (out.is_complex())
+    fill_spaced(k, out, k.start.to_complex(), k.end.to_complex());
+  else
+    fill_spaced(k, out, k.start.to_double(), k.end.to_double());
 }
 
 CPU_KERNEL(Triangle, triangle);

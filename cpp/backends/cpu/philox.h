@@ -17,15 +17,16 @@ struct Stream {
   uint64_t position;  // of the first block
 };
 
-// Each writes `groups` whole groups from group number `first` of the stream on: 64 elements of 32 bits or 32 of
-// 64 bits a group.
+// Each writes `groups` whole groups from group number `first` of the stream on: 64 elements of 32 bits or 32
+// of 64 bits a group.
 struct PhiloxKernels {
   void (*words)(Stream stream, int64_t first, int64_t groups, uint32_t* out);
-  void (*uniform)(Stream stream, int64_t first, int64_t groups, float* out);          // [0, 1), 24 bits
+  void (*uniform)(Stream stream, int64_t first, int64_t groups, float* out);  // [0, 1), 24 bits
   void (*normal)(Stream stream, int64_t first, int64_t groups, float mean, float deviation, float* out);
   void (*uniform_double)(Stream stream, int64_t first, int64_t groups, double* out);  // [0, 1), 53 bits
   // out = in where the element's word is at least `threshold`, times `scale`; else zero.
-  void (*dropout)(Stream stream, int64_t first, int64_t groups, uint32_t threshold, float scale, const float* in, float* out);
+  void (*dropout)(Stream stream, int64_t first, int64_t groups, uint32_t threshold, float scale,
+                  const float* in, float* out);
 };
 
 #if defined(__x86_64__)

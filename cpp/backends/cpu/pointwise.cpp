@@ -20,7 +20,8 @@ void refuse_zero(const void* divisor, DType compute, int64_t n) {
     using T = decltype(zero);
     if constexpr (std::is_integral_v<T>) {
       const T* p = static_cast<const T*>(divisor);
-      if (std::find(p, p + n, T(0)) != p + n) throw RuntimeError("ZeroDivisionError: integer division or modulo by zero");
+      if (std::find(p, p + n, T(0)) != p + n)
+        throw RuntimeError("ZeroDivisionError: integer division or modulo by zero");
     }
   });
 }
@@ -38,10 +39,14 @@ struct ParamTile {
 
 DType result_type(const PointwiseEntry& entry, DType compute) {
   switch (entry.result) {
-    case ResultKind::Same: return compute;
-    case ResultKind::Bool: return DType::Bool;
-    case ResultKind::RealOf: return to_real(compute);
-    case ResultKind::ComplexOf: break;
+    case ResultKind::Same:
+      return compute;
+    case ResultKind::Bool:
+      return DType::Bool;
+    case ResultKind::RealOf:
+      return to_real(compute);
+    case ResultKind::ComplexOf:
+      break;
   }
   return to_complex(compute);
 }
@@ -57,17 +62,19 @@ bool all_direct(const Pointwise& k, const Launch& launch, DType result) {
 
 void run_direct(const Pointwise& k, const Launch& launch, PointwiseKernel kernel) {
   const Tensor& out = launch.out();
-  const int64_t in_size = static_cast<int64_t>(item_size(k.compute)), out_size = static_cast<int64_t>(out.item_size());
+  const int64_t in_size = static_cast<int64_t>(item_size(k.compute)),
+                out_size = static_cast<int64_t>(out.item_size());
   parallel_for(0, out.numel(), kGrain, [&](int64_t begin, int64_t end) {
     const void* inputs[kMaxArguments];
-    for (size_t i = 0; i < launch.inputs.size(); ++i) inputs[i] = static_cast<char*>(launch.in(i).raw()) + begin * in_size;
+    for (size_t i = 0; i < launch.inputs.size(); ++i)
+      inputs[i] = static_cast<char*>(launch.in(i).raw()) + begin * in_size;
     kernel(inputs, static_cast<char*>(out.raw()) + begin * out_size, end - begin);
   });
 }
 
 template <size_t... I>
-void run_tiles(const Pointwise& k, const std::vector<Layout>& layouts, const Layout& out, DType result, PointwiseKernel kernel,
-               int64_t total, bool check_divisor, std::index_sequence<I...>) {
+void run_tiles(const Pointwise& k, const std::vector<Layout>& layouts, const Layout& out, DType result,
+               PointwiseKernel kernel, int64_t total, bool check_divisor, std::index_sequence<I...>) {
   constexpr size_t count = sizeof...(I);
   parallel_for(0, total, kGrain, [&](int64_t begin, int64_t end) {
     TileReader readers[count] = {TileReader(layouts[I], k.compute)...};
@@ -91,7 +98,9 @@ void run_tiles(const Pointwise& k, const std::vector<Layout>& layouts, const Lay
 void pointwise(const Pointwise& k, const Launch& launch) {
   const Tensor& out = launch.out();
   const PointwiseEntry& entry = vector_kernels().pointwise(k.formula, compute_index(k.compute));
-  if (!entry.kernel) throw NotImplementedError(name(k.formula), "(): not implemented for tensors of ", name(launch.in(0).dtype()));
+  if (!entry.kernel)
+    throw NotImplementedError(name(k.formula), "(): not implemented for tensors of ",
+                              name(launch.in(0).dtype()));
   DType result = result_type(entry, k.compute);
   bool check_divisor = is_integral(k.compute) && divides(k.formula);
   if (!check_divisor && all_direct(k, launch, result)) return run_direct(k, launch, entry.kernel);
@@ -99,12 +108,18 @@ void pointwise(const Pointwise& k, const Launch& launch) {
   std::vector<Layout> layouts;
   for (const Tensor* t : launch.inputs) layouts.emplace_back(*t, out.shape());
   Layout target(out, out.shape());
-  auto run = [&](auto count) { run_tiles(k, layouts, target, result, entry.kernel, out.numel(), check_divisor, count); };
+  auto run = [&](auto count) {
+    run_tiles(k, layouts, target, result, entry.kernel, out.numel(), check_divisor, count);
+  };
   switch (launch.inputs.size()) {
-    case 1: return run(std::make_index_sequence<1>());
-    case 2: return run(std::make_index_sequence<2>());
-    case 3: return run(std::make_index_sequence<3>());
-    default: return run(std::make_index_sequence<4>());
+    case 1:
+      return run(std::make_index_sequence<1>());
+    case 2:
+      return run(std::make_index_sequence<2>());
+    case 3:
+      return run(std::make_index_sequence<3>());
+    default:
+      return run(std::make_index_sequence<4>());
   }
 }
 

@@ -9,7 +9,9 @@
 namespace mlx::cpu {
 namespace {
 
-struct Range { int64_t begin, end; };
+struct Range {
+  int64_t begin, end;
+};
 
 // A plane's sizes; index() counts through it.
 struct Plane {
@@ -25,9 +27,10 @@ Range cell(int64_t i, int64_t out, int64_t in) { return {i * in / out, ((i + 1) 
 // Runs body(plane number) over the pool, in pieces of a few thousand elements.
 template <class Body>
 void for_planes(int64_t count, int64_t work, Body&& body) {
-  parallel_for(0, count, std::max<int64_t>(1, 32768 / std::max<int64_t>(work, 1)), [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) body(p);
-  });
+  parallel_for(0, count, std::max<int64_t>(1, 32768 / std::max<int64_t>(work, 1)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t p = begin; p < end; ++p) body(p);
+               });
 }
 
 // Calls f with the type to compute in, and tensors of that type: the half types go through float.
@@ -64,7 +67,8 @@ void max_pool(const MaxPool& k, const Launch& launch) {
   int64_t* places = launch.out(1).data<int64_t>();
   with_compute_type(launch, [&](auto zero, const Tensor& in, const Tensor& out) {
     using T = decltype(zero);
-    if constexpr (!std::is_arithmetic_v<T>) throw NotImplementedError("max_pool is not implemented for complex tensors");
+    if constexpr (!std::is_arithmetic_v<T>)
+      throw NotImplementedError("max_pool is not implemented for complex tensors");
     else {
       Plane from(in), to(out);
       for_planes(in.size(0), from.numel(), [&](int64_t p) {
@@ -79,11 +83,16 @@ void max_pool(const MaxPool& k, const Launch& launch) {
                 start[i] = position[i] * w.stride[i] - w.padding[i];
                 while (start[i] < 0) start[i] += w.dilation[i];
               }
-              auto stop = [&](int i) { return std::min(position[i] * w.stride[i] - w.padding[i] + (w.kernel[i] - 1) * w.dilation[i] + 1, from.size[i]); };
+              auto stop = [&](int i) {
+                return std::min(
+                    position[i] * w.stride[i] - w.padding[i] + (w.kernel[i] - 1) * w.dilation[i] + 1,
+                    from.size[i]);
+              };
               Largest<T> best;
               for (int64_t a = start[0]; a < stop(0); a += w.dilation[0])
                 for (int64_t b = start[1]; b < stop(1); b += w.dilation[1])
-                  for (int64_t e = start[2], last = stop(2); e < last; e += w.dilation[2]) best.see(x[from.index(a, b, e)], from.index(a, b, e));
+                  for (int64_t e = start[2], last = stop(2); e < last; e += w.dilation[2])
+                    best.see(x[from.index(a, b, e)], from.index(a, b, e));
               out.data<T>()[at] = best.value;
               places[at] = best.place;
             }
@@ -96,7 +105,8 @@ void adaptive_max_pool(const AdaptiveMaxPool&, const Launch& launch) {
   int64_t* places = launch.out(1).data<int64_t>();
   with_compute_type(launch, [&](auto zero, const Tensor& in, const Tensor& out) {
     using T = decltype(zero);
-    if constexpr (!std::is_arithmetic_v<T>) throw NotImplementedError("adaptive_max_pool is not implemented for complex tensors");
+    if constexpr (!std::is_arithmetic_v<T>)
+      throw NotImplementedError("adaptive_max_pool is not implemented for complex tensors");
     else {
       Plane from(in), to(out);
       for_planes(in.size(0), from.numel(), [&](int64_t p) {
@@ -105,11 +115,13 @@ void adaptive_max_pool(const AdaptiveMaxPool&, const Launch& launch) {
         for (int64_t d = 0; d < to.size[0]; ++d)
           for (int64_t h = 0; h < to.size[1]; ++h)
             for (int64_t c = 0; c < to.size[2]; ++c, ++at) {
-              Range r[3] = {cell(d, to.size[0], from.size[0]), cell(h, to.size[1], from.size[1]), cell(c, to.size[2], from.size[2])};
+              Range r[3] = {cell(d, to.size[0], from.size[0]), cell(h, to.size[1], from.size[1]),
+                            cell(c, to.size[2], from.size[2])};
               Largest<T> best;
               for (int64_t a = r[0].begin; a < r[0].end; ++a)
                 for (int64_t b = r[1].begin; b < r[1].end; ++b)
-                  for (int64_t e = r[2].begin; e < r[2].end; ++e) best.see(x[from.index(a, b, e)], from.index(a, b, e));
+                  for (int64_t e = r[2].begin; e < r[2].end; ++e)
+                    best.see(x[from.index(a, b, e)], from.index(a, b, e));
               out.data<T>()[at] = best.value;
               places[at] = best.place;
             }
@@ -153,8 +165,10 @@ void mean_boxes(const Launch& launch, bool backward, Box&& box) {
             Range r[3];
             const int64_t position[3] = {d, h, w};
             T divisor = T(box(position, large, small, r));
-            if (backward) spread_box(large, r, to, divisor, from++);
-            else sum_box(large, r, from, divisor, to++);
+            if (backward)
+              spread_box(large, r, to, divisor, from++);
+            else
+              sum_box(large, r, from, divisor, to++);
           }
     });
   });
@@ -162,27 +176,30 @@ void mean_boxes(const Launch& launch, bool backward, Box&& box) {
 
 void avg_pool(const AvgPool& k, const Launch& launch) {
   const Window& w = k.window;
-  mean_boxes(launch, k.backward, [&](const int64_t (&position)[3], const Plane& large, const Plane&, Range (&r)[3]) {
-    int64_t inside = 1, padded = 1;
-    for (int i = 0; i < 3; ++i) {
-      int64_t begin = position[i] * w.stride[i] - w.padding[i], end = std::min(begin + w.kernel[i], large.size[i] + w.padding[i]);
-      padded *= end - begin;
-      r[i] = {std::max<int64_t>(begin, 0), std::min(end, large.size[i])};
-      inside *= r[i].end - r[i].begin;
-    }
-    return static_cast<double>(k.divisor ? k.divisor : k.count_include_pad ? padded : inside);
-  });
+  mean_boxes(launch, k.backward,
+             [&](const int64_t (&position)[3], const Plane& large, const Plane&, Range(&r)[3]) {
+               int64_t inside = 1, padded = 1;
+               for (int i = 0; i < 3; ++i) {
+                 int64_t begin = position[i] * w.stride[i] - w.padding[i],
+                         end = std::min(begin + w.kernel[i], large.size[i] + w.padding[i]);
+                 padded *= end - begin;
+                 r[i] = {std::max<int64_t>(begin, 0), std::min(end, large.size[i])};
+                 inside *= r[i].end - r[i].begin;
+               }
+               return static_cast<double>(k.divisor ? k.divisor : k.count_include_pad ? padded : inside);
+             });
 }
 
 void adaptive_avg_pool(const AdaptiveAvgPool& k, const Launch& launch) {
-  mean_boxes(launch, k.backward, [](const int64_t (&position)[3], const Plane& large, const Plane& small, Range (&r)[3]) {
-    int64_t count = 1;
-    for (int i = 0; i < 3; ++i) {
-      r[i] = cell(position[i], small.size[i], large.size[i]);
-      count *= r[i].end - r[i].begin;
-    }
-    return static_cast<double>(count);
-  });
+  mean_boxes(launch, k.backward,
+             [](const int64_t (&position)[3], const Plane& large, const Plane& small, Range(&r)[3]) {
+               int64_t count = 1;
+               for (int i = 0; i < 3; ++i) {
+                 r[i] = cell(position[i], small.size[i], large.size[i]);
+                 count *= r[i].end - r[i].begin;
+               }
+               return static_cast<double>(count);
+             });
 }
 
 CPU_KERNEL(MaxPool, max_pool);

@@ -1,5 +1,6 @@
-// Random numbers: tiles of Philox words or uniform numbers, turned into each distribution. An element's number
-// depends on the seed, the stream's position and the element's place in row-major order, never on threads.
+// Random numbers: tiles of Philox words or uniform numbers, turned into each distribution. An element's
+// number depends on the seed, the stream's position and the element's place in row-major order, never on
+// threads.
 
 #include <cmath>
 #include <cstring>
@@ -39,14 +40,16 @@ void uniform_tile(Stream s, int64_t start, int64_t n, float* out) {
 }
 
 void normal_tile(Stream s, int64_t start, int64_t n, double mean, double deviation, float* out) {
-  philox_kernels().normal(s, start / kPhiloxGroup, (n + kPhiloxGroup - 1) / kPhiloxGroup, static_cast<float>(mean), static_cast<float>(deviation), out);
+  philox_kernels().normal(s, start / kPhiloxGroup, (n + kPhiloxGroup - 1) / kPhiloxGroup,
+                          static_cast<float>(mean), static_cast<float>(deviation), out);
 }
 void normal_tile(Stream s, int64_t start, int64_t n, double mean, double deviation, double* out) {
   const int64_t whole = (n + kDoubleGroup - 1) / kDoubleGroup * kDoubleGroup;
   uniform_tile(s, start, whole, out);
   for (int64_t g = 0; g < whole; g += kDoubleGroup)
     for (int64_t i = g; i < g + kPhiloxBlocks; ++i) {
-      const double radius = deviation * std::sqrt(-2 * std::log1p(-out[i])), angle = kTwoPi * out[i + kPhiloxBlocks];
+      const double radius = deviation * std::sqrt(-2 * std::log1p(-out[i])),
+                   angle = kTwoPi * out[i + kPhiloxBlocks];
       out[i] = mean + radius * std::cos(angle);
       out[i + kPhiloxBlocks] = mean + radius * std::sin(angle);
     }
@@ -80,14 +83,18 @@ void sample_tile(const Random& k, DType dtype, Stream s, int64_t at, int64_t n, 
       break;
     }
     case Distribution::Exponential:
-      for (int64_t i = 0; i < n; ++i) out[i] = std::max(-std::log1p(-out[i]), std::numeric_limits<Real>::min()) / a;
+      for (int64_t i = 0; i < n; ++i)
+        out[i] = std::max(-std::log1p(-out[i]), std::numeric_limits<Real>::min()) / a;
       break;
     case Distribution::Cauchy:
-      for (int64_t i = 0; i < n; ++i) out[i] = a + b * std::tan(static_cast<Real>(kTwoPi / 2) * (out[i] - Real(0.5)));
+      for (int64_t i = 0; i < n; ++i)
+        out[i] = a + b * std::tan(static_cast<Real>(kTwoPi / 2) * (out[i] - Real(0.5)));
       break;
     case Distribution::Geometric:
       // log(1 - u) / log(1 - p), rounded up; u = 0 would give none.
-      for (int64_t i = 0; i < n; ++i) out[i] = std::max(Real(1), static_cast<Real>(std::ceil(std::log1p(-static_cast<double>(out[i])) / std::log1p(-k.a))));
+      for (int64_t i = 0; i < n; ++i)
+        out[i] = std::max(Real(1), static_cast<Real>(std::ceil(std::log1p(-static_cast<double>(out[i])) /
+                                                               std::log1p(-k.a))));
       break;
     default:
       for (int64_t i = 0; i < n; ++i) out[i] = out[i] < a ? Real(1) : Real(0);
@@ -134,9 +141,11 @@ void run_integers(const Random& k, const Tensor& out) {
           tile[i] = k.low + static_cast<int64_t>(scaled(words[i], k.range, 32));
           continue;
         }
-        const int64_t w = i / kDoubleGroup * kPhiloxGroup + i % kDoubleGroup / kPhiloxBlocks * 2 * kPhiloxBlocks + i % kPhiloxBlocks;
+        const int64_t w = i / kDoubleGroup * kPhiloxGroup +
+                          i % kDoubleGroup / kPhiloxBlocks * 2 * kPhiloxBlocks + i % kPhiloxBlocks;
         const uint64_t word = static_cast<uint64_t>(words[w]) << 32 | words[w + kPhiloxBlocks];
-        tile[i] = static_cast<int64_t>(static_cast<uint64_t>(k.low) + (k.range ? scaled(word, k.range, 64) : word));
+        tile[i] =
+            static_cast<int64_t>(static_cast<uint64_t>(k.low) + (k.range ? scaled(word, k.range, 64) : word));
       }
       std::memcpy(writer.target(at), tile, static_cast<size_t>(n) * sizeof(int64_t));
       writer.done(at, n);
@@ -149,8 +158,11 @@ void random(const Random& k, const Launch& launch) {
   if (out.numel() == 0) return;
   if (k.distribution == Distribution::Integer) return run_integers(k, out);
   // Two words an element for the types that hold more than a float does.
-  if (out.dtype() == DType::Float64 || (!is_inexact(out.dtype()) && k.distribution == Distribution::Geometric)) run_real<double>(k, out);
-  else run_real<float>(k, out);
+  if (out.dtype() == DType::Float64 ||
+      (!is_inexact(out.dtype()) && k.distribution == Distribution::Geometric))
+    run_real<double>(k, out);
+  else
+    run_real<float>(k, out);
 }
 
 void bernoulli(const RandomBernoulli& k, const Launch& launch) {
@@ -167,7 +179,8 @@ void bernoulli(const RandomBernoulli& k, const Launch& launch) {
       uniform_tile({k.seed, k.position}, at, n, tile);
       bool* truth = static_cast<bool*>(writer.target(at));
       for (int64_t i = 0; i < n; ++i) {
-        if (!(p[i] >= 0 && p[i] <= 1)) throw RuntimeError("bernoulli(): Expected p_in >= 0 && p_in <= 1 to be true, but got ", p[i]);
+        if (!(p[i] >= 0 && p[i] <= 1))
+          throw RuntimeError("bernoulli(): Expected p_in >= 0 && p_in <= 1 to be true, but got ", p[i]);
         truth[i] = tile[i] < p[i];
       }
       writer.done(at, n);
@@ -194,7 +207,8 @@ void dropout(const RandomDropout& k, const Launch& launch) {
       void* target = writer.target(at);
       const Stream stream{k.seed, k.position};
       if (type == DType::Float32 && n == kTile) {
-        philox_kernels().dropout(stream, at / kPhiloxGroup, groups, threshold, scale, static_cast<const float*>(tile), static_cast<float*>(target));
+        philox_kernels().dropout(stream, at / kPhiloxGroup, groups, threshold, scale,
+                                 static_cast<const float*>(tile), static_cast<float*>(target));
       } else if (type == DType::Float32) {
         std::fill(values, values + kTile, 0.0f);
         std::memcpy(values, tile, static_cast<size_t>(n) * sizeof(float));
@@ -207,7 +221,8 @@ void dropout(const RandomDropout& k, const Launch& launch) {
         visit_compute(type, [&](auto zero) {
           using T = decltype(zero);
           if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::complex<double>>)
-            for (int64_t i = 0; i < n; ++i) static_cast<T*>(target)[i] = kept[i] != 0 ? static_cast<const T*>(tile)[i] * by : T(0);
+            for (int64_t i = 0; i < n; ++i)
+              static_cast<T*>(target)[i] = kept[i] != 0 ? static_cast<const T*>(tile)[i] * by : T(0);
         });
       }
       writer.done(at, n);
@@ -217,8 +232,8 @@ void dropout(const RandomDropout& k, const Launch& launch) {
 
 // ---- one number after the other
 
-// The words of a stream in order, for algorithms that use a varying number of them. Streams that start `stride`
-// positions apart do not meet before they have given so many blocks.
+// The words of a stream in order, for algorithms that use a varying number of them. Streams that start
+// `stride` positions apart do not meet before they have given so many blocks.
 class WordReader {
  public:
   explicit WordReader(Stream s) : stream_(s) {}
@@ -249,7 +264,8 @@ void permutation(const RandomPermutation& k, const Launch& launch) {
   std::vector<int64_t> order(static_cast<size_t>(n));
   for (int64_t i = 0; i < n; ++i) order[i] = i;
   WordReader words({k.seed, k.position});
-  for (int64_t i = n - 1; i > 0; --i) std::swap(order[i], order[scaled(words.next64(), static_cast<uint64_t>(i) + 1, 64)]);
+  for (int64_t i = n - 1; i > 0; --i)
+    std::swap(order[i], order[scaled(words.next64(), static_cast<uint64_t>(i) + 1, 64)]);
   visit(out.dtype(), [&](auto zero) {
     using T = decltype(zero);
     for (int64_t i = 0; i < n; ++i) out.data<T>()[i * out.stride(0)] = Scalar(order[i]).to<T>();
@@ -259,14 +275,18 @@ void permutation(const RandomPermutation& k, const Launch& launch) {
 double checked_total(const double* p, int64_t n) {
   double total = 0;
   for (int64_t i = 0; i < n; ++i) {
-    if (!(p[i] >= 0) || std::isinf(p[i])) throw RuntimeError("multinomial(): probability tensor contains either `inf`, `nan` or element < 0: ", p[i]);
+    if (!(p[i] >= 0) || std::isinf(p[i]))
+      throw RuntimeError("multinomial(): probability tensor contains either `inf`, `nan` or element < 0: ",
+                         p[i]);
     total += p[i];
   }
-  if (total <= 0) throw RuntimeError("multinomial(): invalid multinomial distribution (sum of probabilities <= 0)");
+  if (total <= 0)
+    throw RuntimeError("multinomial(): invalid multinomial distribution (sum of probabilities <= 0)");
   return total;
 }
 
-void draw_with_replacement(const double* p, int64_t n, double total, WordReader& words, int64_t* out, int64_t draws) {
+void draw_with_replacement(const double* p, int64_t n, double total, WordReader& words, int64_t* out,
+                           int64_t draws) {
   std::vector<double> sums(static_cast<size_t>(n));
   double sum = 0;
   int64_t last = 0;
@@ -288,7 +308,10 @@ void draw_without_replacement(const double* p, int64_t n, WordReader& words, int
     if (p[i] > 0) keys.emplace_back(wait / p[i], i);
   }
   if (static_cast<int64_t>(keys.size()) < draws)
-    throw RuntimeError("multinomial(): invalid multinomial distribution (with replacement=False, not enough non-negative category to sample): ", draws, " draws from ", keys.size());
+    throw RuntimeError(
+        "multinomial(): invalid multinomial distribution (with replacement=False, not enough non-negative "
+        "category to sample): ",
+        draws, " draws from ", keys.size());
   std::partial_sort(keys.begin(), keys.begin() + draws, keys.end());
   for (int64_t d = 0; d < draws; ++d) out[d] = keys[d].second;
 }
@@ -301,15 +324,18 @@ void choice(const RandomChoice& k, const Launch& launch) {
     const double* p = in.data<double>() + r * n;
     const double total = checked_total(p, n);
     int64_t* to = out.data<int64_t>() + r * draws;
-    if (k.replacement) draw_with_replacement(p, n, total, words, to, draws);
-    else draw_without_replacement(p, n, words, to, draws);
+    if (k.replacement)
+      draw_with_replacement(p, n, total, words, to, draws);
+    else
+      draw_without_replacement(p, n, words, to, draws);
   }
 }
 
-// A Poisson number: by multiplying uniform ones when the mean is small, else by Hörmann's transformed rejection
-// (PTRS, 1993).
+// A Poisson number: by multiplying uniform ones when the mean is small, else by Hörmann's transformed
+// rejection (PTRS, 1993).
 double poisson(double mean, WordReader& words) {
-  if (!(mean >= 0)) throw RuntimeError("poisson(): invalid Poisson rate, expected rate to be non-negative, got ", mean);
+  if (!(mean >= 0))
+    throw RuntimeError("poisson(): invalid Poisson rate, expected rate to be non-negative, got ", mean);
   if (mean == 0) return 0;
   if (mean < 10) {
     const double limit = std::exp(-mean);
@@ -318,18 +344,20 @@ double poisson(double mean, WordReader& words) {
     for (; product > limit; ++count) product *= words.unit();
     return count;
   }
-  const double b = 0.931 + 2.53 * std::sqrt(mean), a = -0.059 + 0.02483 * b, inv_alpha = 1.1239 + 1.1328 / (b - 3.4), v_r = 0.9277 - 3.6224 / (b - 2);
+  const double b = 0.931 + 2.53 * std::sqrt(mean), a = -0.059 + 0.02483 * b,
+               inv_alpha = 1.1239 + 1.1328 / (b - 3.4), v_r = 0.9277 - 3.6224 / (b - 2);
   while (true) {
     const double u = words.unit() - 0.5, v = 1 - words.unit(), us = 0.5 - std::abs(u);
     const double n = std::floor((2 * a / us + b) * u + mean + 0.43);
     if (us >= 0.07 && v <= v_r) return n;
     if (n < 0 || (us < 0.013 && v > us)) continue;
-    if (std::log(v * inv_alpha / (a / (us * us) + b)) <= n * std::log(mean) - mean - std::lgamma(n + 1)) return n;
+    if (std::log(v * inv_alpha / (a / (us * us) + b)) <= n * std::log(mean) - mean - std::lgamma(n + 1))
+      return n;
   }
 }
 
-// A binomial number: the tries are skipped from success to success by geometric numbers, which takes n p steps;
-// large n p is drawn by Hörmann's BTRS (1993).
+// A binomial number: the tries are skipped from success to success by geometric numbers, which takes n p
+// steps; large n p is drawn by Hörmann's BTRS (1993).
 double binomial(double tries, double p, WordReader& words) {
   if (!(p >= 0 && p <= 1)) throw RuntimeError("binomial(): expected 0 <= p <= 1, got ", p);
   if (!(tries > 0) || p == 0) return 0;
@@ -343,8 +371,10 @@ double binomial(double tries, double p, WordReader& words) {
       ++count;
     }
   }
-  const double spread = std::sqrt(tries * p * (1 - p)), b = 1.15 + 2.53 * spread, a = -0.0873 + 0.0248 * b + 0.01 * p, c = tries * p + 0.5;
-  const double v_r = 0.92 - 4.2 / b, alpha = (2.83 + 5.1 / b) * spread, r = p / (1 - p), m = std::floor((tries + 1) * p);
+  const double spread = std::sqrt(tries * p * (1 - p)), b = 1.15 + 2.53 * spread,
+               a = -0.0873 + 0.0248 * b + 0.01 * p, c = tries * p + 0.5;
+  const double v_r = 0.92 - 4.2 / b, alpha = (2.83 + 5.1 / b) * spread, r = p / (1 - p),
+               m = std::floor((tries + 1) * p);
   auto tail = [](double k) { return std::lgamma(k + 1); };
   while (true) {
     const double u = words.unit() - 0.5, v = 1 - words.unit(), us = 0.5 - std::abs(u);
@@ -359,7 +389,8 @@ double binomial(double tries, double p, WordReader& words) {
 void count(const RandomCount& k, const Launch& launch) {
   const Tensor& out = launch.out();
   if (out.numel() == 0) return;
-  Layout to(out, out.shape()), first(launch.in(0), out.shape()), second(launch.in(k.binomial ? 1 : 0), out.shape());
+  Layout to(out, out.shape()), first(launch.in(0), out.shape()),
+      second(launch.in(k.binomial ? 1 : 0), out.shape());
   // A stream of its own for every tile, far from the others.
   parallel_for(0, (out.numel() + kTile - 1) / kTile, 1, [&](int64_t begin, int64_t end) {
     TileReader read_first(first, DType::Float64), read_second(second, DType::Float64);

@@ -7,17 +7,24 @@
 namespace mlx::cpu {
 namespace {
 
-struct Wide { uint64_t parts[2]; };
+struct Wide {
+  uint64_t parts[2];
+};
 
 // Calls f with a value of an unsigned type of this many bytes: moving needs no more than the size.
 template <class F>
 void with_item(size_t size, F&& f) {
   switch (size) {
-    case 1: return f(uint8_t{});
-    case 2: return f(uint16_t{});
-    case 4: return f(uint32_t{});
-    case 8: return f(uint64_t{});
-    default: return f(Wide{});
+    case 1:
+      return f(uint8_t{});
+    case 2:
+      return f(uint16_t{});
+    case 4:
+      return f(uint32_t{});
+    case 8:
+      return f(uint64_t{});
+    default:
+      return f(Wide{});
   }
 }
 
@@ -55,7 +62,8 @@ void for_runs(const Layout& l, int64_t start, int64_t n, Run&& run) {
 
 Layout::Layout(const Tensor& t, const Shape& whole) : Layout(t, whole, broadcast_strides(t, whole)) {}
 
-Layout::Layout(const Tensor& t, const Shape& whole, const Shape& steps) : data(static_cast<char*>(t.raw())), dtype(t.dtype()) {
+Layout::Layout(const Tensor& t, const Shape& whole, const Shape& steps)
+    : data(static_cast<char*>(t.raw())), dtype(t.dtype()) {
   for (size_t d = 0; d < whole.size(); ++d) {
     if (whole[d] == 1) continue;
     if (!shape.empty() && strides.back() == steps[d] * whole[d]) {
@@ -76,9 +84,12 @@ void gather(const Layout& from, int64_t start, int64_t n, void* out) {
     T* to = static_cast<T*>(out);
     for_runs(from, start, n, [&](int64_t offset, int64_t step, int64_t length) {
       const T* p = reinterpret_cast<const T*>(from.data) + offset;
-      if (step == 1) std::memcpy(to, p, static_cast<size_t>(length) * sizeof(T));
-      else if (step == 2) for (int64_t i = 0; i < length; ++i) to[i] = p[2 * i];
-      else for (int64_t i = 0; i < length; ++i) to[i] = p[i * step];
+      if (step == 1)
+        std::memcpy(to, p, static_cast<size_t>(length) * sizeof(T));
+      else if (step == 2)
+        for (int64_t i = 0; i < length; ++i) to[i] = p[2 * i];
+      else
+        for (int64_t i = 0; i < length; ++i) to[i] = p[i * step];
       to += length;
     });
   });
@@ -90,8 +101,10 @@ void scatter(const Layout& to, int64_t start, int64_t n, const void* in) {
     const T* from = static_cast<const T*>(in);
     for_runs(to, start, n, [&](int64_t offset, int64_t step, int64_t length) {
       T* p = reinterpret_cast<T*>(to.data) + offset;
-      if (step == 1) std::memcpy(p, from, static_cast<size_t>(length) * sizeof(T));
-      else for (int64_t i = 0; i < length; ++i) p[i * step] = from[i];
+      if (step == 1)
+        std::memcpy(p, from, static_cast<size_t>(length) * sizeof(T));
+      else
+        for (int64_t i = 0; i < length; ++i) p[i * step] = from[i];
       from += length;
     });
   });
@@ -131,7 +144,9 @@ void* TileWriter::target(int64_t start) {
 
 void TileWriter::done(int64_t start, int64_t n) {
   if (layout_.contiguous) {
-    if (layout_.dtype != from_) convert(from_, layout_.dtype, tile_, layout_.data + start * static_cast<int64_t>(item_size(layout_.dtype)), n);
+    if (layout_.dtype != from_)
+      convert(from_, layout_.dtype, tile_,
+              layout_.data + start * static_cast<int64_t>(item_size(layout_.dtype)), n);
     return;
   }
   if (layout_.dtype == from_) return scatter(layout_, start, n, tile_);

@@ -1,7 +1,6 @@
 // Philox 4x32-10 (Salmon et al., 2011) over registers, and the distributions that speed matters for.
 
 #include "backends/cpu/philox.h"
-
 #include "backends/cpu/vector/vec_math.h"
 
 namespace mlx::cpu::MLX_ISA {
@@ -92,8 +91,10 @@ struct Turn {
 };
 MLX_INLINE Turn sin_cos_turns(Vec<float> x) {
   // Taylor series in (pi / 2) r for |r| <= 1 / 2, exact to the last bit of a float there.
-  static constexpr float kSine[] = {1.57079632679f, -0.645964097506f, 0.0796926262461f, -0.00468175413532f, 0.000160441184787f};
-  static constexpr float kCosine[] = {1.0f, -1.23370055014f, 0.253669507901f, -0.0208634807634f, 0.000919260274839f, -0.0000252020423731f};
+  static constexpr float kSine[] = {1.57079632679f, -0.645964097506f, 0.0796926262461f, -0.00468175413532f,
+                                    0.000160441184787f};
+  static constexpr float kCosine[] = {
+      1.0f, -1.23370055014f, 0.253669507901f, -0.0208634807634f, 0.000919260274839f, -0.0000252020423731f};
   const Vec<float> quarters = x * 4, n = round_small(quarters), r = quarters - n;
   const Vec<float> z = r * r;
   const Vec<float> s = r * polynomial(z, kSine), c = polynomial(z, kCosine);
@@ -102,7 +103,8 @@ MLX_INLINE Turn sin_cos_turns(Vec<float> x) {
   const Vec<float> sine = select(odd, c, s), cosine = select(odd, s, c);
   const Vec<int32_t> sine_sign = (quadrant & Vec<int32_t>(2)) << Vec<int32_t>(30);
   const Vec<int32_t> cosine_sign = ((quadrant + Vec<int32_t>(1)) & Vec<int32_t>(2)) << Vec<int32_t>(30);
-  return {bit_cast<float>(bit_cast<int32_t>(sine) ^ sine_sign), bit_cast<float>(bit_cast<int32_t>(cosine) ^ cosine_sign)};
+  return {bit_cast<float>(bit_cast<int32_t>(sine) ^ sine_sign),
+          bit_cast<float>(bit_cast<int32_t>(cosine) ^ cosine_sign)};
 }
 
 // Two normal numbers of two uniform ones (Box and Muller, 1958).
@@ -112,7 +114,8 @@ void normal(Stream s, int64_t first, int64_t groups, float mean, float deviation
     float* to = out + g * kPhiloxGroup + b;
     for (int pair = 0; pair < 4; pair += 2) {
       // In (0, 1], with 32 bits below 2^-8, so that the tails reach beyond six deviations.
-      const Vec<float> u = convert<float>(bit_cast<int32_t>(block.words[pair] >> Words(1u))) * 0x1p-31f + 0x1p-32f;
+      const Vec<float> u =
+          convert<float>(bit_cast<int32_t>(block.words[pair] >> Words(1u))) * 0x1p-31f + 0x1p-32f;
       const Vec<float> radius = sqrt(log(u) * -2.0f) * d;
       const Turn turn = sin_cos_turns(unit(block.words[pair + 1]));
       fma(radius, turn.cosine, m).store(to + pair * kPhiloxBlocks);
@@ -126,13 +129,16 @@ void uniform_double(Stream s, int64_t first, int64_t groups, double* out) {
   for_blocks(s, first, groups, [&](const Block& block, int b, int64_t g) {
     for (int pair = 0; pair < 2; ++pair)
       for (int i = 0; i < kLanes; ++i) {
-        const uint64_t bits = static_cast<uint64_t>(block.words[2 * pair][i]) << 32 | block.words[2 * pair + 1][i];
-        out[g * (kPhiloxGroup / 2) + pair * kPhiloxBlocks + b + i] = static_cast<double>(bits >> 11) * 0x1p-53;
+        const uint64_t bits =
+            static_cast<uint64_t>(block.words[2 * pair][i]) << 32 | block.words[2 * pair + 1][i];
+        out[g * (kPhiloxGroup / 2) + pair * kPhiloxBlocks + b + i] =
+            static_cast<double>(bits >> 11) * 0x1p-53;
       }
   });
 }
 
-void dropout(Stream s, int64_t first, int64_t groups, uint32_t threshold, float scale, const float* in, float* out) {
+void dropout(Stream s, int64_t first, int64_t groups, uint32_t threshold, float scale, const float* in,
+             float* out) {
   const Words least(threshold);
   const Vec<float> by(scale), zero(0.0f);
   for_blocks(s, first, groups, [&](const Block& block, int b, int64_t g) {
