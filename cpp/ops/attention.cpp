@@ -46,6 +46,15 @@ Tensor _scaled_dot_product_attention(const Tensor& query, const Tensor& key, con
     k = repeat_heads(k, heads / k.size(-3));
     v = repeat_heads(v, heads / v.size(-3));
   }
+  if (is_reduced(query.dtype())) {
+    // Scores of half precision lose what softmax needs.
+    auto wide = [](const Tensor& t) {
+      return t.defined() && is_reduced(t.dtype()) ? to(t, DType::Float32, false, false) : t;
+    };
+    Tensor out = _scaled_dot_product_attention(wide(query), wide(k), wide(v), wide(attn_mask), dropout_p,
+                                               is_causal, scale, false);
+    return to(out, query.dtype(), false, false);
+  }
   double factor = scale.value_or(1 / std::sqrt(static_cast<double>(query.size(-1))));
   Tensor scores = matmul(query * Scalar(factor), transpose(k, -2, -1));
   Tensor mask = attn_mask;

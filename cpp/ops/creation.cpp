@@ -129,6 +129,8 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::o
               std::optional<Device> device) {
   bool whole = start.is_integral() && end.is_integral() && step.is_integral();
   DType type = dtype.value_or(whole ? DType::Int64 : default_dtype());
+  if (!whole && !is_inexact(type))  // an integer sequence counts in integers
+    return arange(start.to_int(), end.to_int(), step.to_int(), dtype, device);
   if (step.equals(0)) throw RuntimeError("arange(): step must be nonzero");
   double from = start.to_double(), to = end.to_double(), by = step.to_double();
   if (!std::isfinite(from) || !std::isfinite(to))
@@ -166,7 +168,10 @@ Tensor spaced(const char* op, const Scalar& start, const Scalar& end, int64_t st
                         device.value_or(Device{}));
   if (complex && !out.is_complex())
     throw RuntimeError(op, "(): inferred dtype complex can't be safely cast to passed dtype ", out.dtype());
-  if (steps) launch(Spaced{start, end, base, powers}, {&out}, std::initializer_list<const Tensor*>{});
+  // The ends are cast first, as elements: from 0.5 to 3.5 in integers is from 0 to 3.
+  const bool whole = !out.is_inexact();
+  Spaced kernel{whole ? start.to_int() : start, whole ? end.to_int() : end, base, powers};
+  if (steps) launch(kernel, {&out}, std::initializer_list<const Tensor*>{});
   return out;
 }
 

@@ -348,8 +348,10 @@ Tensor index_fill(const Tensor& input, int64_t dim, const Tensor& index, const T
   Tensor out = copy_of(input);
   index_fill_data(out, d, index, item(value));
   return record("IndexFill", out, {&input, &value}, [d, index = save(index)](Backward& b) -> Grads {
-    return {b.needs(0) ? index_fill(b.grad(), d, b.get(index), Scalar(0)) : Tensor(),
-            b.needs(1) ? sum(index_select(b.grad(), d, b.get(index))) : Tensor()};
+    // What was not filled goes to the input, the rest to the value: each place once, however often the
+    // index names it.
+    Tensor kept = index_fill(b.grad(), d, b.get(index), Scalar(0));
+    return {kept, b.needs(1) ? sum(b.grad() - kept) : Tensor()};
   });
 }
 // A copy with one number in the rows along `dim` that the index names.

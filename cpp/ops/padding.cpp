@@ -25,9 +25,12 @@ Tensor padded_places(const char* mode, int64_t size, int64_t left, int64_t right
     int64_t at = i - left;
     if (how == "replicate")
       at = std::clamp<int64_t>(at, 0, size - 1);
-    else if (how == "circular")
-      at = ((at % size) + size) % size;
-    else
+    else if (how == "circular") {
+      // What a negative pad cut off does not come round again.
+      const int64_t cut = std::max<int64_t>(-left, 0), rest = size - cut - std::max<int64_t>(-right, 0);
+      at = i - std::max<int64_t>(left, 0);
+      at = (at % rest + rest) % rest + cut;
+    } else
       at = at < 0 ? -at : at >= size ? 2 * (size - 1) - at : at;
     p[i] = at;
   }
