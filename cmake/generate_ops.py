@@ -240,7 +240,12 @@ def declarations(op: Op) -> list[str]:
     return lines
 
 
+def definition(op: Op, result: str, name: str, body: str) -> str:
+    return in_namespace(op, f"{result} {name}({parameters(op, defaults=False)}) {{ {body} }}")
+
+
 def bodies(index: int, op: Op) -> list[str]:
+    """The definitions of what a row stands for beside the function below it."""
     lines = []
     operands = [a for a in op.passed if a.type in ("Tensor", "Operand")]
     numbers = [a for a in op.passed if a not in operands]
@@ -249,30 +254,20 @@ def bodies(index: int, op: Op) -> list[str]:
     if numbers:
         args += ", {" + ", ".join(a.name for a in numbers) + "}"
     if op.is_pointwise:
-        lines.append(
-            in_namespace(
-                op,
-                f"{op.cpp_result()} {op.name}({parameters(op, defaults=False)}) {{ return pointwise({row}, {args}); }}",
-            )
-        )
+        lines.append(definition(op, op.cpp_result(), op.name, f"return pointwise({row}, {args});"))
         if op.has_inplace:
             lines.append(
-                in_namespace(
-                    op,
-                    f"Tensor {op.name}_({parameters(op, defaults=False)}) {{ return pointwise_in_place({row}, {args}); }}",
-                )
+                definition(op, "Tensor", op.name + "_", f"return pointwise_in_place({row}, {args});")
             )
     elif op.has_inplace:
         first = op.passed[0].name
         others = ", ".join(f"&{a.name}" for a in op.passed[1:] if a.type.rstrip("?") in ("Tensor", "Operand"))
         rest = ", ".join([f"readable_copy({first}, {{{others}}})", *(a.name for a in op.passed[1:])])
-        lines.append(
-            in_namespace(
-                op,
-                f'Tensor {op.name}_({parameters(op, defaults=False)}) {{ check_writable({first}, "{op.name}_"); '
-                f'return assign_in_place({first}, mlx::{op.qualified}({rest}), "{op.name}_"); }}',
-            )
+        body = (
+            f'check_writable({first}, "{op.name}_"); '
+            f'return assign_in_place({first}, mlx::{op.qualified}({rest}), "{op.name}_");'
         )
+        lines.append(definition(op, "Tensor", op.name + "_", body))
     return lines
 
 
@@ -349,7 +344,11 @@ def binding(index: int, op: Op, inplace: bool) -> tuple[str, str]:
     function = f"{op.namespace}::{name}" if op.namespace else name
     call = f"mlx::{function}({call_args})"
     if op.result_names and not inplace:
-        body = f'static PyTypeObject* type = result_type("{op.name}", {{{", ".join(c_string(n) for n in op.result_names)}}}); return wrap_tuple(type, {call});'
+        fields = ", ".join(c_string(n) for n in op.result_names)
+        body = (
+            f'static PyTypeObject* type = result_type("{op.name}", {{{fields}}}); '
+            f"return wrap_tuple(type, {call});"
+        )
     elif op.result == "()" and not inplace:
         body = f"{call}; return Py_NewRef(Py_None);"
     else:
@@ -398,7 +397,8 @@ def binding_source(part: int, ops: list[tuple[int, Op]]) -> str:
         "namespace mlx::bindings {\n" + "\n".join(tables) + "\n"
         f"void add_ops_{part}(std::vector<OpEntry>& table) {{\n  static const OpEntry entries[] = {{\n"
         + ",\n".join(entries)
-        + "};\n  table.insert(table.end(), std::begin(entries), std::end(entries));\n}\n}  // namespace mlx::bindings\n"
+        + "};\n  table.insert(table.end(), std::begin(entries), std::end(entries));\n}\n"
+        "}  // namespace mlx::bindings\n"
     )
 
 

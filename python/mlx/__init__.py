@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mlx import (
     _C,
-    _tensor,  # noqa: F401 - adds the methods of Tensor that are written in Python
+    _tensor,
 )
 from mlx._C import *
 from mlx._C import Size, Tensor, device, dtype

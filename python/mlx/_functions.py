@@ -101,10 +101,10 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
         if dims > min(a.dim(), b.dim()):
             raise RuntimeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
-        pair = list(range(-dims, 0)), list(range(dims))
+        left, right = list(range(-dims, 0)), list(range(dims))
     else:
-        pair = tuple([d] if isinstance(d, int) else list(d) for d in dims)
-    return _C._tensordot(a, b, *pair)
+        left, right = ([d] if isinstance(d, int) else list(d) for d in dims)
+    return _C._tensordot(a, b, left, right)
 
 
 def chain_matmul(*matrices: Tensor) -> Tensor:

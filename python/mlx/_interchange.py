@@ -88,7 +88,8 @@ def asarray(
     copy: bool | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor of a tensor, array, buffer, number or nested sequence; shares memory where it can, unless `copy`.
+    """A tensor of a tensor, array, buffer, number or nested sequence; shares memory where it can,
+    unless `copy`.
 
     Raises:
         ValueError: when `copy` is False and a copy cannot be avoided.

@@ -86,9 +86,9 @@ def broadcast_shapes(*shapes: Any) -> Size:
         b = [1] * (width - len(sizes)) + sizes
         if any(x < 0 for x in b):
             raise RuntimeError(f"broadcast_shapes(): sizes must not be negative, got {shape}")
-        if any(x != y and 1 not in (x, y) for x, y in zip(a, b)):
+        if any(x != y and 1 not in (x, y) for x, y in zip(a, b, strict=False)):
             raise RuntimeError(f"Shape mismatch: objects cannot be broadcast to a single shape: {shapes}")
-        result = [y if x == 1 else x for x, y in zip(a, b)]
+        result = [y if x == 1 else x for x, y in zip(a, b, strict=False)]
     return Size(result)
 
 

@@ -72,9 +72,7 @@ def test_decorated_generator_keeps_the_mode_inside_only():
         yield mlx.is_grad_enabled()
         yield mlx.is_grad_enabled()
 
-    seen = []
-    for inside in numbers():
-        seen.append((inside, mlx.is_grad_enabled()))
+    seen = [(inside, mlx.is_grad_enabled()) for inside in numbers()]
     assert seen == [(False, True), (False, True)]
 
 

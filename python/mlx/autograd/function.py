@@ -42,7 +42,8 @@ class FunctionContext:
         if self._released:
             raise RuntimeError(
                 "trying to backward through the graph a second time (or to read saved tensors after they "
-                "have been freed); specify retain_graph=True in the first call of backward() or autograd.grad()"
+                "have been freed); specify retain_graph=True in the first call of backward() or "
+                "autograd.grad()"
             )
         if self._saved is None:  # not recorded, or still in forward
             return self._to_save
@@ -95,7 +96,8 @@ class FunctionContext:
         for i, r in enumerate(results[:count]):
             if r is not None and not isinstance(r, Tensor):
                 raise TypeError(
-                    f"function {self._function.__name__}Backward returned {type(r).__name__} as gradient {i}; "
+                    f"function {self._function.__name__}Backward returned "
+                    f"{type(r).__name__} as gradient {i}; "
                     "expected a Tensor or None"
                 )
         return tuple(r for r, is_tensor in zip(results, self._input_is_tensor, strict=False) if is_tensor)
