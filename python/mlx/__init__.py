@@ -9,12 +9,10 @@ tensor([7., 9.])
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+# First: how the extension module is loaded matters.
+from mlx._core import _C  # isort: skip
 
-from mlx import (
-    _C,
-    _tensor,
-)
+from mlx import _tensor
 from mlx._C import *
 from mlx._C import Size, Tensor, device, dtype
 from mlx._constants import (
