@@ -24,6 +24,21 @@ Shape without(const Shape& s, int64_t d) {
   return out;
 }
 
+// Gives `self` the layout and the history of a view of itself: how the forms that end in _ of ops that
+// move no element work.
+Tensor take_layout(const char* op, const Tensor& self, const Tensor& view) {
+  if (GradMode::enabled() && self.requires_grad() && is_leaf(self))
+    throw RuntimeError(op, "(): a leaf Variable that requires grad is being used in an in-place operation.");
+  TensorImpl& impl = *self.impl();
+  impl.shape = view.shape();
+  impl.strides = view.strides();
+  impl.offset = view.offset();
+  impl.numel = view.numel();
+  impl.contiguous = view.is_contiguous();
+  if (view.requires_grad()) set_history(self, grad_fn(view), 0);
+  return self;
+}
+
 // Marks views that one call returned together: none may be written to while the base is recorded.
 TensorList together(TensorList views) {
   for (const Tensor& v : views) v.impl()->view_kind = ViewKind::Several;
@@ -154,7 +169,7 @@ Tensor narrow(const Tensor& input, int64_t dim, const Tensor& start, int64_t len
 }
 
 // A dimension of size one at position `dim`.
-OP("unsqueeze(Tensor input, int dim) -> Tensor").inplace();
+OP("unsqueeze(Tensor input, int dim) -> Tensor");
 Tensor unsqueeze(const Tensor& input, int64_t dim) {
   int64_t d = wrap_dim(dim, input.dim() + 1);
   Shape shape = input.shape(), strides = input.strides();
@@ -165,17 +180,17 @@ Tensor unsqueeze(const Tensor& input, int64_t dim) {
 }
 
 // Without the dimensions of size one: all of them, or those named.
-OP("squeeze(Tensor input) -> Tensor").inplace();
+OP("squeeze(Tensor input) -> Tensor");
 Tensor squeeze(const Tensor& input) {
   Shape dims;
   for (int64_t d = 0; d < input.dim(); ++d) dims.push_back(d);
   return squeeze(input, dims);
 }
 
-OP("squeeze(Tensor input, int dim) -> Tensor").inplace();
+OP("squeeze(Tensor input, int dim) -> Tensor");
 Tensor squeeze(const Tensor& input, int64_t dim) { return squeeze(input, Shape{dim}); }
 
-OP("squeeze(Tensor input, int[] dim) -> Tensor").inplace();
+OP("squeeze(Tensor input, int[] dim) -> Tensor");
 Tensor squeeze(const Tensor& input, const Shape& dim) {
   auto named = dim_mask(dim, input.dim(), false);
   Shape shape, strides;
@@ -260,7 +275,7 @@ Tensor permute(const Tensor& input, const Shape& dims) {
 }
 
 // Two dimensions swapped.
-OP("transpose(Tensor input, int dim0, int dim1) -> Tensor").alias("swapaxes").alias("swapdims").inplace();
+OP("transpose(Tensor input, int dim0, int dim1) -> Tensor").alias("swapaxes").alias("swapdims");
 Tensor transpose(const Tensor& input, int64_t dim0, int64_t dim1) {
   int64_t d0 = wrap_dim(dim0, input.dim()), d1 = wrap_dim(dim1, input.dim());
   Shape shape = input.shape(), strides = input.strides();
@@ -277,7 +292,7 @@ OP("transpose(Tensor input) -> Tensor");
 Tensor transpose(const Tensor& input) { return transpose(input, -2, -1); }
 
 // A matrix transposed; vectors and numbers as they are.
-OP("t(Tensor input) -> Tensor").inplace();
+OP("t(Tensor input) -> Tensor");
 Tensor t(const Tensor& input) {
   if (input.dim() > 2)
     throw RuntimeError("t() expects a tensor with <= 2 dimensions, but self is ", input.dim(), "D");
@@ -468,6 +483,36 @@ Tensor view_as_complex(const Tensor& input) {
   out.impl()->dtype = to_complex(input.dtype());
   return record_view("ViewAsComplex", input, out,
                      [](Backward& b) -> Grads { return {view_as_real(b.grad())}; });
+}
+
+// ---- in place: the tensor itself gets the new shape
+
+OP("Tensor.squeeze_(Tensor input) -> Tensor");
+Tensor squeeze_(const Tensor& input) { return take_layout("squeeze_", input, squeeze(input)); }
+OP("Tensor.squeeze_(Tensor input, int dim) -> Tensor");
+Tensor squeeze_(const Tensor& input, int64_t dim) {
+  return take_layout("squeeze_", input, squeeze(input, dim));
+}
+OP("Tensor.squeeze_(Tensor input, int[] dim) -> Tensor");
+Tensor squeeze_(const Tensor& input, const Shape& dim) {
+  return take_layout("squeeze_", input, squeeze(input, dim));
+}
+OP("Tensor.unsqueeze_(Tensor input, int dim) -> Tensor");
+Tensor unsqueeze_(const Tensor& input, int64_t dim) {
+  return take_layout("unsqueeze_", input, unsqueeze(input, dim));
+}
+OP("Tensor.transpose_(Tensor input, int dim0, int dim1) -> Tensor")
+    .alias("Tensor.swapaxes_")
+    .alias("Tensor.swapdims_");
+Tensor transpose_(const Tensor& input, int64_t dim0, int64_t dim1) {
+  return take_layout("transpose_", input, transpose(input, dim0, dim1));
+}
+OP("Tensor.t_(Tensor input) -> Tensor");
+Tensor t_(const Tensor& input) { return take_layout("t_", input, t(input)); }
+OP("Tensor.as_strided_(Tensor input, int[] size, int[] stride, int? storage_offset=None) -> Tensor");
+Tensor as_strided_(const Tensor& input, const Shape& size, const Shape& stride,
+                   std::optional<int64_t> storage_offset) {
+  return take_layout("as_strided_", input, as_strided(input, size, stride, storage_offset));
 }
 
 // ---- several views
