@@ -99,6 +99,32 @@ Tensor aligned(Tensor t, const std::string& labels, const Axes& axes, size_t ind
   return t;
 }
 
+// A tensor as a stack of matrices: groups of its dimensions become the batch, the rows and the columns;
+// those of `absent` have size one. Where only the transposed matrices lie in memory as one, a view of them
+// spares a copy.
+Tensor as_stack(const Tensor& t, const Shape& batch, const Shape& rows, const Shape& columns,
+                const Shape& absent) {
+  auto grouped = [&](const Shape& second, const Shape& third) {
+    Shape order, sizes;
+    for (const Shape* part : {&batch, &second, &third, &absent}) {
+      int64_t size = 1;
+      for (int64_t d : *part) {
+        order.push_back(d);
+        size *= t.size(d);
+      }
+      if (part != &absent) sizes.push_back(size);
+    }
+    return std::pair(permute(t, order), sizes);
+  };
+  auto [straight, sizes] = grouped(rows, columns);
+  Shape strides;
+  if (view_strides(straight.shape(), straight.strides(), sizes, strides)) return view(straight, sizes);
+  auto [turned, turned_sizes] = grouped(columns, rows);
+  if (view_strides(turned.shape(), turned.strides(), turned_sizes, strides))
+    return transpose(view(turned, turned_sizes), 1, 2);
+  return reshape(straight, sizes);
+}
+
 // The product of two aligned operands, summed over the dimensions marked in `gone` (kept with size 1).
 // Dimensions that only one of them has are summed at once; the rest is one stack of matrix products.
 Tensor contract(Tensor a, Tensor b, const std::vector<bool>& gone) {
@@ -111,24 +137,9 @@ Tensor contract(Tensor a, Tensor b, const std::vector<bool>& gone) {
     else
       (in_a == in_b ? batch : in_a ? left : right).push_back(d);
   }
-  auto group = [](const Tensor& t, std::initializer_list<const Shape*> parts) {
-    Shape order, sizes;
-    for (const Shape* part : parts) {
-      int64_t size = 1;
-      for (int64_t d : *part) {
-        order.push_back(d);
-        size *= t.size(d);
-      }
-      sizes.push_back(size);
-    }
-    return std::pair(order, sizes);
-  };
   // a as (batch, left, inner), b as (batch, inner, right); what one of them lacks has size 1.
-  Shape a_rest, b_rest;
-  auto [order_a, sizes_a] = group(a, {&batch, &left, &inner, &right});
-  auto [order_b, sizes_b] = group(b, {&batch, &inner, &right, &left});
-  Tensor x = reshape(permute(a, order_a), {sizes_a[0], sizes_a[1], sizes_a[2]});
-  Tensor y = reshape(permute(b, order_b), {sizes_b[0], sizes_b[1], sizes_b[2]});
+  Tensor x = as_stack(a, batch, left, inner, right);
+  Tensor y = as_stack(b, batch, inner, right, left);
   Tensor out = inner.empty() && (left.empty() || right.empty()) ? x * y : matmul(x, y);
 
   Shape order, whole;
