@@ -229,10 +229,15 @@ Tensor _einsum(const std::string& equation, const TensorList& operands) {
     }
     out = contract(out, ts[i], gone);
   }
-  Shape rest;
-  for (int64_t d = 0; d < axes.total; ++d)
-    if (summed(d)) rest.push_back(d);
-  if (!rest.empty()) out = sum(out, rest, false, out.dtype());
+  // Most summed dimensions went with a product already and are left with size one.
+  Shape gone, rest;
+  for (int64_t d = 0; d < axes.total; ++d) {
+    if (!summed(d)) continue;
+    gone.push_back(d);
+    if (out.size(d) != 1) rest.push_back(d);
+  }
+  if (!rest.empty()) out = sum(out, rest, true, out.dtype());
+  if (!gone.empty()) out = squeeze(out, gone);
   // The ellipsis may stand anywhere in the output.
   Shape order;
   int64_t next = dots_out ? axes.ellipsis : 0;
