@@ -1,8 +1,9 @@
 """Settings of the whole suite: reproducible samples and the options each test may rely on."""
 
-import mlx
 import pytest
 from hypothesis import HealthCheck, settings
+
+import mlx
 
 settings.register_profile(
     "mlx", derandomize=True, max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]

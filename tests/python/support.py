@@ -1,7 +1,8 @@
 """What the tests share: dtype lists, conversion to NumPy, comparison, layouts."""
 
-import mlx
 import numpy as np
+
+import mlx
 
 INTEGERS = [mlx.uint8, mlx.int8, mlx.int16, mlx.int32, mlx.int64]
 HALVES = [mlx.float16, mlx.bfloat16]

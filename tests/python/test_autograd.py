@@ -3,12 +3,13 @@
 import gc
 import weakref
 
-import mlx
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import assert_close, double, from_numpy, sample
+
+import mlx
 
 grad = mlx.autograd.grad
 

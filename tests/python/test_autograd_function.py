@@ -1,9 +1,10 @@
 """autograd.Function: differentiable functions written in Python."""
 
-import mlx
 import pytest
-from mlx.autograd import Function
 from support import double
+
+import mlx
+from mlx.autograd import Function
 
 gradcheck, gradgradcheck = mlx.autograd.gradcheck, mlx.autograd.gradgradcheck
 

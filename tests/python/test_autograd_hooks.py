@@ -1,7 +1,8 @@
 """Hooks on tensors and on nodes."""
 
-import mlx
 import pytest
+
+import mlx
 
 
 def leaf(*values):

@@ -1,9 +1,10 @@
 """In-place operations, on leaves, on views, and on what is saved for backward."""
 
-import mlx
 import numpy as np
 import pytest
 from support import double
+
+import mlx
 
 gradcheck = mlx.autograd.gradcheck
 

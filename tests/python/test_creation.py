@@ -1,11 +1,12 @@
 """Making tensors: from values, filled, in ranges, like others."""
 
-import mlx
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import ALL, FLOATS, INTEGERS, assert_close, assert_equal, name
+
+import mlx
 
 
 @pytest.mark.parametrize(

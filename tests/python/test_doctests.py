@@ -6,8 +6,9 @@ import doctest
 import importlib
 import pkgutil
 
-import mlx
 import pytest
+
+import mlx
 
 MODULES = sorted(m.name for m in pkgutil.walk_packages(mlx.__path__, "mlx.") if not m.name.endswith("._C"))
 OPS = sorted({(path, doc) for path, _, doc in mlx._C._op_schemas() if ">>>" in doc})

@@ -2,10 +2,11 @@
 
 import itertools
 
-import mlx
 import numpy as np
 import pytest
 from support import ALL, COMPLEX, FLOATS, INTEGERS, NUMPY, name
+
+import mlx
 
 # Promotion, from its rule: the higher category wins, within one the wider; two that are
 # equally wide (uint8 with int8, float16 with bfloat16) go to the next wider one.

@@ -6,9 +6,10 @@ Each message is checked for the op's name and for the values at fault, not for i
 import re
 from dataclasses import dataclass
 
+import pytest
+
 import mlx
 import mlx.nn.functional as F
-import pytest
 
 
 @dataclass(frozen=True)

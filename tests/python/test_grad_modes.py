@@ -2,8 +2,9 @@
 
 import threading
 
-import mlx
 import pytest
+
+import mlx
 
 
 def leaf(*values):

@@ -1,12 +1,13 @@
 """Writing by index."""
 
-import mlx
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import ALL, assert_equal, name
 from test_indexing import ARRAY, INDICES, as_mlx, as_numpy
+
+import mlx
 
 # NumPy leaves open which of two writes to one place wins; those with repeats are checked with a scalar only.
 DISTINCT = [c for c in INDICES if c not in {"list", "array", "array_slice", "slice_array"}]

@@ -1,11 +1,12 @@
 """Reading by index: every kind of index, alone and mixed."""
 
-import mlx
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import ALL, assert_equal, name
+
+import mlx
 
 SHAPE = (4, 5, 6)
 ARRAY = np.arange(120).reshape(SHAPE)

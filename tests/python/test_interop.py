@@ -4,10 +4,11 @@ import copy
 import io
 import pickle
 
-import mlx
 import numpy as np
 import pytest
 from support import ALL, NUMPY, assert_equal, name
+
+import mlx
 
 SHARED = list(NUMPY)
 

@@ -1,7 +1,5 @@
 """Matrix products."""
 
-import mlx
-import mlx.nn.functional as F
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,6 +17,9 @@ from support import (
     strided,
     to_numpy,
 )
+
+import mlx
+import mlx.nn.functional as F
 
 gradcheck, gradgradcheck = mlx.autograd.gradcheck, mlx.autograd.gradgradcheck
 

@@ -3,8 +3,9 @@
 import gc
 import os
 
-import mlx
 import pytest
+
+import mlx
 
 HUGE = 2**60
 

@@ -1,11 +1,12 @@
 """Losses, normalisation, convolution, pooling and attention, against plain NumPy."""
 
-import mlx
-import mlx.nn.functional as F
 import numpy as np
 import pytest
 import scipy.special as sp
 from support import FLOATS, TOLERANCE, assert_close, double, from_numpy, name, sample, strided, to_numpy
+
+import mlx
+import mlx.nn.functional as F
 
 gradcheck, gradgradcheck = mlx.autograd.gradcheck, mlx.autograd.gradgradcheck
 LOGITS = sample(6, 4)

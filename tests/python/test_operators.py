@@ -3,12 +3,13 @@
 import math
 import operator as op
 
-import mlx
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import ALL, FLOATS, INTEGERS, assert_close, assert_equal, name
+
+import mlx
 
 ARITHMETIC = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow"]
 BITWISE = ["and_", "or_", "xor"]

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import mlx
-import mlx.nn.functional as F
 import numpy as np
 import pytest
 import scipy.special as sp
@@ -22,6 +20,9 @@ from support import (
     strided,
     to_numpy,
 )
+
+import mlx
+import mlx.nn.functional as F
 
 gradcheck, gradgradcheck = mlx.autograd.gradcheck, mlx.autograd.gradgradcheck
 

@@ -3,8 +3,9 @@
 import math
 import time
 
-import mlx
 import pytest
+
+import mlx
 
 REPRS = [
     (

@@ -2,11 +2,12 @@
 
 import math
 
-import mlx
 import numpy as np
 import pytest
 import scipy.stats
 from support import FLOATS, INTEGERS, name
+
+import mlx
 
 N = 200_000
 

@@ -2,7 +2,6 @@
 
 import math
 
-import mlx
 import numpy as np
 import pytest
 import scipy.special as sp
@@ -22,6 +21,8 @@ from support import (
     strided,
     to_numpy,
 )
+
+import mlx
 
 gradcheck, gradgradcheck = mlx.autograd.gradcheck, mlx.autograd.gradgradcheck
 DIMS = [None, 0, 1, -1, (0, 2), (0, 1, 2)]

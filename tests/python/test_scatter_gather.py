@@ -1,12 +1,13 @@
 """Gathering and scattering by index tensors."""
 
-import mlx
-import mlx.nn.functional as F
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import ALL, assert_close, assert_equal, double, name, sample, strided, to_numpy
+
+import mlx
+import mlx.nn.functional as F
 
 gradcheck = mlx.autograd.gradcheck
 X = np.arange(24.0).reshape(2, 3, 4)

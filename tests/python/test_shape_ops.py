@@ -1,12 +1,13 @@
 """Operations that put tensors together, take them apart and move elements."""
 
-import mlx
-import mlx.nn.functional as F
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import ALL, assert_close, assert_equal, double, from_numpy, name, strided
+
+import mlx
+import mlx.nn.functional as F
 
 gradcheck = mlx.autograd.gradcheck
 X = np.arange(24).reshape(2, 3, 4)

@@ -1,11 +1,12 @@
 """Sorting, selecting the largest, and unique values."""
 
-import mlx
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import FLOATS, INTEGERS, assert_equal, double, name, sample, strided, to_numpy
+
+import mlx
 
 gradcheck = mlx.autograd.gradcheck
 X = np.random.default_rng(0).permutation(120).reshape(4, 5, 6)

@@ -2,11 +2,12 @@
 
 import threading
 
-import mlx
-import mlx.nn.functional as F
 import numpy as np
 import pytest
 from support import sample
+
+import mlx
+import mlx.nn.functional as F
 
 N = 1_000_003
 

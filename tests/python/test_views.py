@@ -1,11 +1,12 @@
 """Views: shapes and strides, and that they share memory."""
 
-import mlx
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import assert_equal
+
+import mlx
 
 
 def arange(*shape):
