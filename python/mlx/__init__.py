@@ -38,7 +38,7 @@ from mlx._sets import *
 from mlx._shaping import *
 from mlx.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 
-from mlx import autograd, nn  # isort: skip
+from mlx import autograd, nn, optim  # isort: skip
 from mlx import linalg, special
 
 __version__ = "0.1.0"

@@ -1,0 +1,125 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import mlx
+from mlx._C import Tensor
+from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, check_betas
+
+
+class Adam(Optimizer):
+    """Adam: Kingma & Ba, "Adam: A Method for Stochastic Optimization" (ICLR 2015); `amsgrad` as in
+    Reddi et al., "On the Convergence of Adam and Beyond" (ICLR 2018).
+
+    >>> w = mlx.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = mlx.optim.Adam([w], lr=0.5)
+    >>> (w**2).sum().backward()
+    >>> optimizer.step()  # the first step's length is lr, whatever the gradient's size
+    >>> w
+    tensor([ 0.5000, -1.5000], requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        check_at_least_zero(learning_rate=lr, epsilon_value=eps, weight_decay_value=weight_decay)
+        check_betas(betas)
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)
+
+    def update(self, p: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
+        if not state:
+            state["step"] = mlx.tensor(0.0)
+            state["exp_avg"] = mlx.zeros_like(p)
+            state["exp_avg_sq"] = mlx.zeros_like(p)
+            if group["amsgrad"]:
+                state["max_exp_avg_sq"] = mlx.zeros_like(p)
+        step = advance(state)
+        lr = float(group["lr"])
+        beta1, beta2 = (float(b) for b in group["betas"])
+        if group["weight_decay"] != 0:
+            if group["decoupled_weight_decay"]:
+                p.mul_(1 - lr * group["weight_decay"])
+            else:
+                grad = grad.add(p, alpha=group["weight_decay"])
+        p, grad, mean, square = as_real([p, grad, state["exp_avg"], state["exp_avg_sq"]])
+        mean.lerp_(grad, 1 - beta1)
+        square.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+        if group["amsgrad"]:
+            (largest,) = as_real([state["max_exp_avg_sq"]])
+            square = largest.copy_(mlx.maximum(largest, square))
+        # The bias corrections are numbers, so they go into eps and the step size: no pass of their own.
+        root = (1 - beta2**step) ** 0.5
+        denominator = square.sqrt().add_(group["eps"] * root)
+        p.addcdiv_(mean, denominator, value=-lr * root / (1 - beta1**step))
+
+
+class AdamW(Adam):
+    """Adam with weight decay apart from the gradient: Loshchilov & Hutter, "Decoupled Weight Decay
+    Regularization" (ICLR 2019).
+
+    >>> w = mlx.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = mlx.optim.AdamW([w], lr=0.5, weight_decay=0.1)
+    >>> (w**2).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([ 0.4500, -1.4000], requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )

@@ -1,0 +1,225 @@
+"""The base of all optimizers: parameter groups, per-parameter state, and their saving and loading."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from itertools import chain
+from typing import Any
+
+import mlx
+from mlx._C import Tensor
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _Required()
+
+
+def check_at_least_zero(**values: Any) -> None:
+    """Raise ValueError for the first value below 0 (or NaN); underscores in its name become spaces."""
+    for name, value in values.items():
+        if isinstance(value, Tensor) and value.numel() != 1:
+            raise ValueError(f"Tensor {name.replace('_', ' ')} must be 1-element")
+        if not float(value) >= 0.0:
+            raise ValueError(f"Invalid {name.replace('_', ' ')}: {value}")
+
+
+def check_betas(betas: tuple[Any, Any]) -> None:
+    """Raise ValueError unless both decay rates lie in [0, 1)."""
+    for i, beta in enumerate(betas):
+        if not 0.0 <= float(beta) < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+
+
+def advance(state: dict[str, Any]) -> int:
+    """Count one more step in `state["step"]`, a tensor as in PyTorch's files; the new count."""
+    count = int(state["step"]) + 1
+    state["step"] = mlx.tensor(float(count))
+    return count
+
+
+def as_real(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """The tensors, complex ones as views on their real and imaginary parts."""
+    return [mlx.view_as_real(t) if t.is_complex() else t for t in tensors]
+
+
+class Optimizer:
+    """Base class of the optimizers.
+
+    A subclass either defines `update`, which changes one parameter by its gradient, or its own `step`.
+
+    Args:
+        params: Tensors, `(name, tensor)` pairs, or dicts of a group's `params` and its own options.
+        defaults: The options of groups that do not set their own.
+    """
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        if isinstance(params, Tensor):
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, "
+                "but got mlx.Tensor"
+            )
+        if defaults.get("differentiable"):
+            raise NotImplementedError(
+                "differentiable=True is not supported: the step runs under no_grad and in place"
+            )
+        self.defaults = defaults
+        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self.param_groups: list[dict[str, Any]] = []
+        groups = list(params)
+        if not groups:
+            raise ValueError("optimizer got an empty parameter list")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            if not isinstance(group, dict):
+                raise TypeError(f"param_group must be a dict, but got {type(group)}")
+            self.add_param_group(dict(group))
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group of parameters, with the defaults for the options it does not name."""
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        params = param_group["params"]
+        if isinstance(params, set):
+            raise TypeError(
+                "optimizer parameters need to be organized in ordered collections, but the ordering of "
+                "tensors in sets will change between runs. Please use a list instead."
+            )
+        params = [params] if isinstance(params, Tensor) else list(params)
+        pairs = [p for p in params if isinstance(p, tuple)]
+        if pairs and len(pairs) != len(params):
+            raise ValueError("all optimizer params should be with/without names")
+        if pairs:
+            param_group["param_names"] = [name for name, _ in pairs]
+            params = [p for _, p in pairs]
+        if self.param_groups and ("param_names" in param_group) != ("param_names" in self.param_groups[0]):
+            raise ValueError("all optimizer param groups should be with/without names")
+        self._check_params(params)
+        param_group["params"] = params
+        for name, default in self.defaults.items():
+            if default is required and name not in param_group:
+                raise ValueError(
+                    f"parameter group didn't specify a value of required optimization parameter {name}"
+                )
+            param_group.setdefault(name, default)
+        self.param_groups.append(param_group)
+
+    def _check_params(self, params: list[Any]) -> None:
+        for p in params:
+            if not isinstance(p, Tensor):
+                raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p)}")
+            if not (p.is_leaf or p.retains_grad):
+                raise ValueError("can't optimize a non-leaf Tensor")
+        seen = {id(p) for group in self.param_groups for p in group["params"]}
+        if len({id(p) for p in params}) != len(params):
+            raise ValueError("a parameter group contains duplicate parameters")
+        if any(id(p) in seen for p in params):
+            raise ValueError("some parameters appear in more than one parameter group")
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear the gradients of all parameters: drop them, or fill them with zeros."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                if set_to_none:
+                    p.grad = None
+                else:
+                    p.grad = p.grad.detach()
+                    p.grad.zero_()
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient; the closure's value, if one is given."""
+        loss = None
+        if closure is not None:
+            with mlx.enable_grad():
+                loss = closure()
+        with mlx.no_grad():
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        grad = -p.grad if group.get("maximize") else p.grad
+                        self.update(p, grad, group, self.state[p])
+        return loss
+
+    def update(self, p: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
+        """Change `p` in place by one step against `grad`. Runs under `no_grad`."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither update nor step")
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state by the parameters' positions, and the groups with positions for parameters."""
+        index: dict[int, int] = {}
+        groups = []
+        for group in self.param_groups:
+            for p in group["params"]:
+                index[id(p)] = len(index)
+            packed = {k: v for k, v in group.items() if k != "params"}
+            packed["params"] = [index[id(p)] for p in group["params"]]
+            groups.append(packed)
+        return {"state": {index[id(p)]: s for p, s in self.state.items()}, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over a `state_dict` of an optimizer with groups of the same sizes."""
+        saved = state_dict["param_groups"]
+        if len(saved) != len(self.param_groups):
+            raise ValueError("loaded state dict has a different number of parameter groups")
+        if any(len(s["params"]) != len(g["params"]) for s, g in zip(saved, self.param_groups, strict=True)):
+            raise ValueError(
+                "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
+            )
+        indices = chain.from_iterable(group["params"] for group in saved)
+        params = chain.from_iterable(group["params"] for group in self.param_groups)
+        by_index = dict(zip(indices, params, strict=True))
+        state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        for key, value in state_dict["state"].items():
+            if key in by_index:
+                state[by_index[key]] = {k: _adapt(by_index[key], k, v) for k, v in value.items()}
+            else:
+                state[key] = deepcopy(value)
+        groups = []
+        for old, new in zip(self.param_groups, saved, strict=True):
+            group = {"params": old["params"]}
+            if "param_names" in old:
+                group["param_names"] = old["param_names"]
+            group |= {k: deepcopy(v) for k, v in new.items() if k not in ("params", "param_names")}
+            for name, default in self.defaults.items():  # options newer than the saved state
+                group.setdefault(name, default)
+            groups.append(group)
+        self.state, self.param_groups = state, groups
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        state.pop("step", None)  # a scheduler's counting wrapper is not the optimizer's own
+        # Positions, not tensors, as keys: a tensor's hash is its identity, which a copy does not keep.
+        state["state"] = self.state_dict()["state"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        params = [p for group in self.param_groups for p in group["params"]]
+        self.state = defaultdict(dict, {params[i]: s for i, s in state["state"].items()})
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {k}: {group[k]}" for k in sorted(group) if k != "params"]
+            if i + 1 < len(self.param_groups):
+                lines.append("")
+        return "\n".join([*lines, ")"])
+
+
+def _adapt(p: Tensor, key: str, value: Any) -> Any:
+    """A copy of a saved value of `p`'s state, in `p`'s dtype and on its device; step counts as they are."""
+    if not isinstance(value, Tensor) or key == "step":
+        return deepcopy(value)
+    value = value.detach().clone()
+    if p.is_floating_point() or p.is_complex():
+        return value.to(dtype=p.dtype, device=p.device)
+    return value.to(device=p.device)

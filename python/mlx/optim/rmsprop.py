@@ -1,0 +1,84 @@
+"""RMSprop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import mlx
+from mlx._C import Tensor
+from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero
+
+
+class RMSprop(Optimizer):
+    """RMSprop: Hinton, "Neural Networks for Machine Learning", lecture 6 (2012); `centered` as in
+    Graves, "Generating Sequences With Recurrent Neural Networks" (2013).
+
+    >>> w = mlx.tensor([1.0], requires_grad=True)
+    >>> optimizer = mlx.optim.RMSprop([w], lr=0.01)
+    >>> (w**2).sum().backward()
+    >>> optimizer.step()  # w - 0.01 * 2 / sqrt(0.01 * 2**2)
+    >>> w
+    tensor([0.9000], requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float | Tensor = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        check_at_least_zero(
+            learning_rate=lr,
+            epsilon_value=eps,
+            momentum_value=momentum,
+            weight_decay_value=weight_decay,
+            alpha_value=alpha,
+        )
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "alpha": alpha,
+            "eps": eps,
+            "centered": centered,
+            "weight_decay": weight_decay,
+            "capturable": capturable,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+        }
+        super().__init__(params, defaults)
+
+    def update(self, p: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
+        if not state:
+            state["step"] = mlx.tensor(0.0)
+            state["square_avg"] = mlx.zeros_like(p)
+            if group["momentum"] > 0:
+                state["momentum_buffer"] = mlx.zeros_like(p)
+            if group["centered"]:
+                state["grad_avg"] = mlx.zeros_like(p)
+        advance(state)
+        lr, alpha = float(group["lr"]), group["alpha"]
+        if group["weight_decay"] != 0:
+            grad = grad.add(p, alpha=group["weight_decay"])
+        p, grad, square = as_real([p, grad, state["square_avg"]])
+        square.mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
+        if group["centered"]:
+            (mean,) = as_real([state["grad_avg"]])
+            mean.lerp_(grad, 1 - alpha)
+            square = square.addcmul(mean, mean, value=-1)
+        denominator = square.sqrt().add_(group["eps"])
+        if group["momentum"] > 0:
+            (buffer,) = as_real([state["momentum_buffer"]])
+            buffer.mul_(group["momentum"]).addcdiv_(grad, denominator)
+            p.add_(buffer, alpha=-lr)
+        else:
+            p.addcdiv_(grad, denominator, value=-lr)
