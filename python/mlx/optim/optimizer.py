@@ -171,7 +171,8 @@ class Optimizer:
             raise ValueError("loaded state dict has a different number of parameter groups")
         if any(len(s["params"]) != len(g["params"]) for s, g in zip(saved, self.param_groups, strict=True)):
             raise ValueError(
-                "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
+                "loaded state dict contains a parameter group that doesn't match the size of the "
+                "optimizer's group"
             )
         indices = chain.from_iterable(group["params"] for group in saved)
         params = chain.from_iterable(group["params"] for group in self.param_groups)
