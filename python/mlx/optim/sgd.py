@@ -13,6 +13,7 @@ class SGD(Optimizer):
     """Stochastic gradient descent, with momentum as in Sutskever et al., "On the importance of
     initialization and momentum in deep learning" (ICML 2013).
 
+    >>> import mlx
     >>> w = mlx.tensor([1.0, 2.0], requires_grad=True)
     >>> optimizer = mlx.optim.SGD([w], lr=0.5)
     >>> (w**2).sum().backward()
