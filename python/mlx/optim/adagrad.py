@@ -14,6 +14,7 @@ class Adagrad(Optimizer):
     """Adagrad: Duchi, Hazan & Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
     Optimization" (JMLR 2011).
 
+    >>> import mlx
     >>> w = mlx.tensor([1.0], requires_grad=True)
     >>> optimizer = mlx.optim.Adagrad([w], lr=0.5)
     >>> (w**2).sum().backward()

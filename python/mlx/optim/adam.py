@@ -14,6 +14,7 @@ class Adam(Optimizer):
     """Adam: Kingma & Ba, "Adam: A Method for Stochastic Optimization" (ICLR 2015); `amsgrad` as in
     Reddi et al., "On the Convergence of Adam and Beyond" (ICLR 2018).
 
+    >>> import mlx
     >>> w = mlx.tensor([1.0, -2.0], requires_grad=True)
     >>> optimizer = mlx.optim.Adam([w], lr=0.5)
     >>> (w**2).sum().backward()

@@ -171,8 +171,7 @@ class Optimizer:
             raise ValueError("loaded state dict has a different number of parameter groups")
         if any(len(s["params"]) != len(g["params"]) for s, g in zip(saved, self.param_groups, strict=True)):
             raise ValueError(
-                "loaded state dict contains a parameter group that doesn't match the size of the "
-                "optimizer's group"
+                "loaded state dict contains a group that doesn't match the size of optimizer's group"
             )
         indices = chain.from_iterable(group["params"] for group in saved)
         params = chain.from_iterable(group["params"] for group in self.param_groups)
@@ -196,7 +195,6 @@ class Optimizer:
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
-        state.pop("step", None)  # a scheduler's counting wrapper is not the optimizer's own
         # Positions, not tensors, as keys: a tensor's hash is its identity, which a copy does not keep.
         state["state"] = self.state_dict()["state"]
         return state

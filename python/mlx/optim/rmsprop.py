@@ -14,6 +14,7 @@ class RMSprop(Optimizer):
     """RMSprop: Hinton, "Neural Networks for Machine Learning", lecture 6 (2012); `centered` as in
     Graves, "Generating Sequences With Recurrent Neural Networks" (2013).
 
+    >>> import mlx
     >>> w = mlx.tensor([1.0], requires_grad=True)
     >>> optimizer = mlx.optim.RMSprop([w], lr=0.01)
     >>> (w**2).sum().backward()
