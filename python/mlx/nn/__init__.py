@@ -1,4 +1,6 @@
 """Neural-network layers and their functions."""
 
 from mlx.nn import functional as functional
+from mlx.nn import init as init
+from mlx.nn.modules import *
 from mlx.nn.parameter import Parameter as Parameter

@@ -1,0 +1,523 @@
+"""Module: the base class of every layer and model."""
+
+from __future__ import annotations
+
+import itertools
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import mlx
+from mlx._C import Tensor
+from mlx.nn.parameter import Parameter
+
+__all__ = ["IncompatibleKeys", "Module", "RemovableHandle"]
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `Module.load_state_dict` could not match."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
+
+class RemovableHandle:
+    """Removes a hook: by `remove()`, or at the end of a `with` block."""
+
+    _ids = itertools.count()
+
+    def __init__(self, hooks: dict[int, Any]) -> None:
+        self._hooks = hooks
+        self.id = next(self._ids)
+
+    def remove(self) -> None:
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+def _indent(text: str) -> str:
+    return text.replace("\n", "\n  ")
+
+
+class Module:
+    """The base class of every layer and model.
+
+    A subclass calls `super().__init__()`, assigns its parameters and submodules as attributes, and
+    defines `forward`.
+
+    >>> import mlx
+    >>> class Scale(mlx.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.factor = mlx.nn.Parameter(mlx.ones(1))
+    ...     def forward(self, x):
+    ...         return self.factor * x
+    >>> Scale()(mlx.arange(3.0)).detach()
+    tensor([0., 1., 2.])
+    >>> list(Scale().state_dict())
+    ['factor']
+    """
+
+    training: bool
+
+    def __init__(self) -> None:
+        put = super().__setattr__
+        put("training", True)
+        put("_parameters", {})
+        put("_buffers", {})
+        put("_modules", {})
+        put("_non_persistent_buffers_set", set())
+        put("_forward_hooks", OrderedDict())
+        put("_forward_pre_hooks", OrderedDict())
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        for hook, with_kwargs in tuple(self._forward_pre_hooks.values()):
+            if with_kwargs:
+                changed = hook(self, args, kwargs)
+                if changed is not None:
+                    if not (isinstance(changed, tuple) and len(changed) == 2):
+                        raise RuntimeError(
+                            "forward pre-hook must return None or a tuple of (new_args, new_kwargs), "
+                            f"but got {changed}"
+                        )
+                    args, kwargs = changed
+            else:
+                changed = hook(self, args)
+                if changed is not None:
+                    args = changed if isinstance(changed, tuple) else (changed,)
+        result = self.forward(*args, **kwargs)
+        for hook, with_kwargs in tuple(self._forward_hooks.values()):
+            changed = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
+            if changed is not None:
+                result = changed
+        return result
+
+    # Attributes ------------------------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        for store in ("_parameters", "_buffers", "_modules"):
+            items = self.__dict__.get(store)
+            if items is not None and name in items:
+                return items[name]
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        stores = self.__dict__
+        if isinstance(value, Parameter):
+            self._forget(name, keep="_parameters")
+            self.register_parameter(name, value)
+        elif isinstance(value, Module):
+            if "_modules" not in stores:
+                raise AttributeError("cannot assign module before Module.__init__() call")
+            self._forget(name, keep="_modules")
+            self._modules[name] = value
+        elif name in stores.get("_parameters", ()):
+            if value is not None:
+                raise TypeError(
+                    f"cannot assign '{mlx.typename(value)}' as parameter '{name}' (Parameter or None expected)"
+                )
+            self._parameters[name] = None
+        elif name in stores.get("_modules", ()):
+            if value is not None:
+                raise TypeError(
+                    f"cannot assign '{mlx.typename(value)}' as child module '{name}' (Module or None expected)"
+                )
+            self._modules[name] = None
+        elif name in stores.get("_buffers", ()):
+            if value is not None and not isinstance(value, Tensor):
+                raise TypeError(
+                    f"cannot assign '{mlx.typename(value)}' as buffer '{name}' (Tensor or None expected)"
+                )
+            self._buffers[name] = value
+        else:
+            super().__setattr__(name, value)
+
+    def _forget(self, name: str, keep: str) -> None:
+        """Take `name` away from every other kind of attribute, so that an assignment can change its kind."""
+        for store in ("_parameters", "_buffers", "_modules"):
+            if store != keep:
+                self.__dict__.get(store, {}).pop(name, None)
+        self.__dict__.get("_non_persistent_buffers_set", set()).discard(name)
+        self.__dict__.pop(name, None)
+
+    def __delattr__(self, name: str) -> None:
+        for store in (self._parameters, self._buffers, self._modules):
+            if name in store:
+                del store[name]
+                self._non_persistent_buffers_set.discard(name)
+                return
+        super().__delattr__(name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
+
+    # Registration ----------------------------------------------------------------------------------------
+
+    def _check_name(self, kind: str, name: str, store: str) -> None:
+        if store not in self.__dict__:
+            raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
+        if not isinstance(name, str):
+            raise TypeError(f"{kind} name should be a string. Got {mlx.typename(name)}")
+        if "." in name:
+            raise KeyError(f'{kind} name can\'t contain ".", got: {name}')
+        if name == "":
+            raise KeyError(f'{kind} name can\'t be empty string ""')
+        if hasattr(self, name) and name not in self.__dict__[store]:
+            raise KeyError(f"attribute '{name}' already exists")
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter; None keeps the name without one."""
+        self._check_name("parameter", name, "_parameters")
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(
+                f"cannot assign '{mlx.typename(param)}' object to parameter '{name}' (Parameter or None required)"
+            )
+        if param is not None and param.grad_fn is not None:
+            raise ValueError(f"Cannot assign non-leaf Tensor to parameter '{name}'.")
+        self._parameters[name] = param
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a tensor that is state but not trained; only a persistent one is in the state dict."""
+        self._check_name("buffer", name, "_buffers")
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"cannot assign '{mlx.typename(tensor)}' object to buffer '{name}' (Tensor or None required)"
+            )
+        self._buffers[name] = tensor
+        (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Add a submodule, reached as the attribute `name`."""
+        self._check_name("module", name, "_modules")
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"{mlx.typename(module)} is not a Module subclass")
+        self._modules[name] = module
+
+    register_module = add_module
+
+    def get_submodule(self, target: str) -> Module:
+        """The submodule at a dotted path; the module itself for an empty one."""
+        found = self
+        for name in filter(None, target.split(".")):
+            if not hasattr(found, name):
+                raise AttributeError(f"{type(found).__name__} has no attribute `{name}`")
+            found = getattr(found, name)
+            if not isinstance(found, Module):
+                raise AttributeError(f"`{name}` is not an nn.Module")
+        return found
+
+    def _get_tensor(self, target: str, store: str, kind: str) -> Any:
+        path, _, name = target.rpartition(".")
+        owner = self.get_submodule(path)
+        if not hasattr(owner, name):
+            raise AttributeError(f"{type(owner).__name__} has no attribute `{name}`")
+        if name not in owner.__dict__[store]:
+            raise AttributeError(f"`{name}` is not {kind}")
+        return owner.__dict__[store][name]
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a dotted path."""
+        return self._get_tensor(target, "_parameters", "an nn.Parameter")
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a dotted path."""
+        return self._get_tensor(target, "_buffers", "a buffer")
+
+    # Walks -----------------------------------------------------------------------------------------------
+
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """This module and all below it, each with its dotted name."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, child in self._modules.items():
+            if child is not None:
+                path = f"{prefix}.{name}" if prefix else name
+                yield from child.named_modules(memo, path, remove_duplicate)
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it, each once."""
+        for _, module in self.named_modules():
+            yield module
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The immediate submodules with their names, each once."""
+        seen = set()
+        for name, child in self._modules.items():
+            if child is not None and child not in seen:
+                seen.add(child)
+                yield name, child
+
+    def children(self) -> Iterator[Module]:
+        """The immediate submodules, each once."""
+        for _, child in self.named_children():
+            yield child
+
+    def _named_members(
+        self, store: str, prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
+        seen = set()
+        owners = self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
+        for path, owner in owners:
+            for name, tensor in owner.__dict__[store].items():
+                if tensor is None or id(tensor) in seen:
+                    continue
+                if remove_duplicate:
+                    seen.add(id(tensor))
+                yield (f"{path}.{name}" if path else name), tensor
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """The parameters with their dotted names."""
+        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters, each once."""
+        for _, param in self.named_parameters(recurse=recurse):
+            yield param
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """The buffers with their dotted names."""
+        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers, each once."""
+        for _, buffer in self.named_buffers(recurse=recurse):
+            yield buffer
+
+    # Changes to the whole tree ---------------------------------------------------------------------------
+
+    def apply(self, fn: Callable[[Module], None]) -> Module:
+        """Call `fn` on every module below this one, then on this one."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def _apply(self, fn: Callable[[Tensor], Tensor]) -> Module:
+        """Replace every parameter's data, every gradient and every buffer by `fn` of it."""
+        for child in self.children():
+            child._apply(fn)
+        for param in self._parameters.values():
+            if param is None:
+                continue
+            grad = param.grad
+            changed = fn(param.data)
+            if grad is not None:
+                # A gradient must match its parameter, so it is away while the parameter changes.
+                param.grad = None
+                param.data = changed
+                param.grad = fn(grad.detach()).requires_grad_(grad.requires_grad)
+            else:
+                param.data = changed
+        for name, buffer in self._buffers.items():
+            if buffer is not None:
+                self._buffers[name] = fn(buffer)
+        return self
+
+    def to(self, *args: Any, **kwargs: Any) -> Module:
+        """Move to a device, or cast floating-point parameters and buffers; arguments as for `Tensor.to`."""
+        # An empty tensor tells what the arguments ask for, in whichever of the three forms they come.
+        probe = mlx.empty(0, dtype=mlx.float32).to(*args, **kwargs)
+        dtypes = [a for a in (*args, *kwargs.values()) if isinstance(a, mlx.dtype)]
+        if dtypes and not (probe.is_floating_point() or probe.is_complex()):
+            raise TypeError(
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={probe.dtype}"
+            )
+        cast = bool(dtypes) or any(isinstance(a, Tensor) for a in (*args, *kwargs.values()))
+        moves = any(isinstance(a, (str, mlx.device, Tensor)) for a in (*args, *kwargs.values()))
+
+        def convert(t: Tensor) -> Tensor:
+            dtype = probe.dtype if cast and (t.is_floating_point() or t.is_complex()) else t.dtype
+            return t.to(probe.device if moves else t.device, dtype)
+
+        return self._apply(convert)
+
+    def _cast(self, dtype: Any) -> Module:
+        return self._apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
+
+    def float(self) -> Module:
+        """Cast floating-point parameters and buffers to float32."""
+        return self._cast(mlx.float32)
+
+    def double(self) -> Module:
+        """Cast floating-point parameters and buffers to float64."""
+        return self._cast(mlx.float64)
+
+    def half(self) -> Module:
+        """Cast floating-point parameters and buffers to float16."""
+        return self._cast(mlx.float16)
+
+    def bfloat16(self) -> Module:
+        """Cast floating-point parameters and buffers to bfloat16."""
+        return self._cast(mlx.bfloat16)
+
+    def cpu(self) -> Module:
+        """Move to the CPU."""
+        return self.to("cpu")
+
+    def train(self, mode: bool = True) -> Module:
+        """Set training mode, on which dropout and batch normalisation depend."""
+        if not isinstance(mode, bool):
+            raise ValueError("training mode is expected to be boolean")
+        self.training = mode
+        for child in self.children():
+            child.train(mode)
+        return self
+
+    def eval(self) -> Module:
+        """Set evaluation mode: `train(False)`."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Module:
+        """Say whether the parameters are trained."""
+        for param in self.parameters():
+            param.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients, or set them to zero."""
+        for param in self.parameters():
+            if param.grad is None:
+                continue
+            if set_to_none:
+                param.grad = None
+            else:
+                param.grad = mlx.zeros_like(param.grad)
+
+    # State -----------------------------------------------------------------------------------------------
+
+    def _own_state(self) -> dict[str, Tensor]:
+        buffers = {k: b for k, b in self._buffers.items() if k not in self._non_persistent_buffers_set}
+        return {k: t for k, t in (*self._parameters.items(), *buffers.items()) if t is not None}
+
+    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
+        """All parameters and persistent buffers by dotted name. They share memory with the module's."""
+        state: dict[str, Tensor] = OrderedDict()
+        for name, tensor in self._own_state().items():
+            state[prefix + name] = tensor if keep_vars else tensor.detach()
+        for name, child in self._modules.items():
+            if child is not None:
+                state.update(child.state_dict(prefix=f"{prefix}{name}.", keep_vars=keep_vars))
+        return state
+
+    def _load_own(
+        self, state: Mapping[str, Any], prefix: str, assign: bool, missing: list[str], errors: list[str]
+    ) -> None:
+        for name, tensor in self._own_state().items():
+            key = prefix + name
+            if key not in state:
+                missing.append(key)
+                continue
+            value = state[key]
+            if not isinstance(value, Tensor):
+                errors.append(
+                    f'While copying the parameter named "{key}", expected a tensor but received {mlx.typename(value)}'
+                )
+            elif value.shape != tensor.shape:
+                errors.append(
+                    f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
+                    f"the shape in current model is {tensor.shape}."
+                )
+            elif not assign:
+                with mlx.no_grad():
+                    tensor.copy_(value)
+            elif name in self._parameters:
+                same = isinstance(value, Parameter) and value.requires_grad == tensor.requires_grad
+                self._parameters[name] = value if same else Parameter(value, tensor.requires_grad)
+            else:
+                self._buffers[name] = value
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
+        """Copy the tensors of a state dict into this module.
+
+        Args:
+            state_dict: what `state_dict()` gave.
+            strict: whether a missing or an unexpected key is an error.
+            assign: take over the given tensors, with their dtype and device, instead of copying them.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+        missing: list[str] = []
+        errors: list[str] = []
+        # A module that appears twice has its keys twice, once under each name.
+        known = set(self.state_dict(keep_vars=True))
+        for path, module in self.named_modules(remove_duplicate=False):
+            module._load_own(state_dict, f"{path}." if path else "", assign, missing, errors)
+        unexpected = [key for key in state_dict if key not in known]
+        if strict and missing:
+            errors.insert(0, f"Missing key(s) in state_dict: {_quoted(missing)}. ")
+        if strict and unexpected:
+            errors.insert(0, f"Unexpected key(s) in state_dict: {_quoted(unexpected)}. ")
+        if errors:
+            report = "\n\t".join(errors)
+            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{report}")
+        return IncompatibleKeys(missing, unexpected)
+
+    # Hooks -----------------------------------------------------------------------------------------------
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args)` before each forward; what it returns replaces the arguments."""
+        return _add_hook(self._forward_pre_hooks, hook, prepend, with_kwargs)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args, output)` after each forward; what it returns replaces the output."""
+        return _add_hook(self._forward_hooks, hook, prepend, with_kwargs)
+
+    # Printing --------------------------------------------------------------------------------------------
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses of the printed module."""
+        return ""
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr().split("\n") if self.extra_repr() else []
+        children = [f"({name}): {_indent(repr(child))}" for name, child in self._modules.items()]
+        if not children and len(extra) <= 1:
+            return f"{self._get_name()}({''.join(extra)})"
+        lines = "".join(f"  {line}\n" for line in [*extra, *children])
+        return f"{self._get_name()}(\n{lines})"
+
+
+def _quoted(keys: list[str]) -> str:
+    return ", ".join(f'"{key}"' for key in keys)
+
+
+def _add_hook(
+    hooks: OrderedDict[int, Any], hook: Callable[..., Any], prepend: bool, with_kwargs: bool
+) -> RemovableHandle:
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = (hook, with_kwargs)
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
