@@ -3,8 +3,9 @@
 import copy
 import pickle
 
-import mlx
 import pytest
+
+import mlx
 from mlx import nn
 
 

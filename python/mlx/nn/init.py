@@ -29,7 +29,11 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     >>> calculate_gain("relu") ** 2
     2.0000000000000004
     """
-    if nonlinearity in ("linear", "sigmoid", *(f"conv{t}{d}d" for t in ("", "_transpose") for d in (1, 2, 3))):
+    if nonlinearity in (
+        "linear",
+        "sigmoid",
+        *(f"conv{t}{d}d" for t in ("", "_transpose") for d in (1, 2, 3)),
+    ):
         return 1.0
     if nonlinearity == "leaky_relu":
         return math.sqrt(2.0 / (1 + (0.01 if param is None else param) ** 2))

@@ -26,8 +26,13 @@ class _Numbered(Module):
     def __getitem__(self, index: int | slice) -> Any:
         values = list(self._modules.values())
         if isinstance(index, slice):
-            return type(self)(*values[index]) if isinstance(self, Sequential) else type(self)(values[index])
+            return self._of(values[index])
         return values[_position(index, len(values))]
+
+    def _of(self, modules: list[Module]) -> Any:
+        """A container of this class with these modules."""
+        make: Any = type(self)
+        return make(*modules) if isinstance(self, Sequential) else make(modules)
 
     def __setitem__(self, index: int, module: Module) -> None:
         setattr(self, list(self._modules)[_position(index, len(self))], module)

@@ -81,7 +81,9 @@ class Module:
         put("_forward_pre_hooks", OrderedDict())
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+        raise NotImplementedError(
+            f'Module [{type(self).__name__}] is missing the required "forward" function'
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         for hook, with_kwargs in tuple(self._forward_pre_hooks.values()):
@@ -127,13 +129,15 @@ class Module:
         elif name in stores.get("_parameters", ()):
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{mlx.typename(value)}' as parameter '{name}' (Parameter or None expected)"
+                    f"cannot assign '{mlx.typename(value)}' as parameter '{name}' "
+                    "(Parameter or None expected)"
                 )
             self._parameters[name] = None
         elif name in stores.get("_modules", ()):
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{mlx.typename(value)}' as child module '{name}' (Module or None expected)"
+                    f"cannot assign '{mlx.typename(value)}' as child module '{name}' "
+                    "(Module or None expected)"
                 )
             self._modules[name] = None
         elif name in stores.get("_buffers", ()):
@@ -183,7 +187,8 @@ class Module:
         self._check_name("parameter", name, "_parameters")
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(
-                f"cannot assign '{mlx.typename(param)}' object to parameter '{name}' (Parameter or None required)"
+                f"cannot assign '{mlx.typename(param)}' object to parameter '{name}' "
+                "(Parameter or None required)"
             )
         if param is not None and param.grad_fn is not None:
             raise ValueError(f"Cannot assign non-leaf Tensor to parameter '{name}'.")
@@ -197,7 +202,9 @@ class Module:
                 f"cannot assign '{mlx.typename(tensor)}' object to buffer '{name}' (Tensor or None required)"
             )
         self._buffers[name] = tensor
-        (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
+        (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(
+            name
+        )
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a submodule, reached as the attribute `name`."""
@@ -343,7 +350,8 @@ class Module:
         dtypes = [a for a in (*args, *kwargs.values()) if isinstance(a, mlx.dtype)]
         if dtypes and not (probe.is_floating_point() or probe.is_complex()):
             raise TypeError(
-                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={probe.dtype}"
+                "nn.Module.to only accepts floating point or complex dtypes, "
+                f"but got desired dtype={probe.dtype}"
             )
         cast = bool(dtypes) or any(isinstance(a, Tensor) for a in (*args, *kwargs.values()))
         moves = any(isinstance(a, (str, mlx.device, Tensor)) for a in (*args, *kwargs.values()))
@@ -433,7 +441,8 @@ class Module:
             value = state[key]
             if not isinstance(value, Tensor):
                 errors.append(
-                    f'While copying the parameter named "{key}", expected a tensor but received {mlx.typename(value)}'
+                    f'While copying the parameter named "{key}", expected a tensor but received '
+                    f"{mlx.typename(value)}"
                 )
             elif value.shape != tensor.shape:
                 errors.append(
