@@ -42,6 +42,7 @@ bench: build $(VENV)/bench.stamp
 	$(PY) $(BENCHMARK)
 
 lint: $(VENV)/lint.stamp
+	$(PY) cmake/generate_stubs.py --out python/mlx cpp/ops/*.cpp
 	$(PY) -m ruff check $(PYTHON_SOURCES)
 	$(PY) -m ruff format --check $(PYTHON_SOURCES)
 	find cpp tests/cpp -name '*.h' -o -name '*.cpp' | xargs $(VENV)/bin/clang-format --dry-run -Werror

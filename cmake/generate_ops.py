@@ -336,6 +336,21 @@ def getter(i: int, a: Argument) -> str:
     return f"a.{get}({i}, {a.cpp_default})"
 
 
+def forms(op: Op) -> list[bool]:
+    """Which forms Python sees: the row itself (False), and its in-place form (True)."""
+    return [False, True] if op.has_inplace and not op.namespace else [False]
+
+
+def python_paths(op: Op, inplace: bool) -> list[str]:
+    """Where Python sees a form of an op: its own path, then its aliases."""
+    if not inplace:
+        space = op.path.split(".")[:-1]
+        return [op.path, *(a if "." in a else ".".join([*space, a]) for a in op.aliases)]
+    # nn.functional.x and special.x have no in-place form of their own: the method has it.
+    plain = [a for a in op.aliases if "." not in a or a.startswith("Tensor.")]
+    return [f"Tensor.{name.split('.')[-1]}_" for name in (op.path, *plain)]
+
+
 def binding(index: int, op: Op, inplace: bool) -> tuple[str, str]:
     """The argument table and the table entry of one op (or of its in-place form)."""
     tag = f"{index}{'i' if inplace else ''}"
@@ -362,9 +377,7 @@ def binding(index: int, op: Op, inplace: bool) -> tuple[str, str]:
         if op.arguments
         else f"static const Argument* args_{tag} = nullptr;"
     )
-    path = op.path + ("_" if inplace else "")
-    if inplace and not op.path.startswith(("nn.", "special.", "linalg.", "fft.")):
-        path = f"Tensor.{name}"
+    path = python_paths(op, inplace)[0]
     schema = op.schema if not inplace else op.schema.replace(op.name + "(", name + "(", 1)
     doc = c_string(op.doc)
     entry = (
@@ -377,20 +390,12 @@ def binding(index: int, op: Op, inplace: bool) -> tuple[str, str]:
 def binding_source(part: int, ops: list[tuple[int, Op]]) -> str:
     tables, entries = [], []
     for index, op in ops:
-        forms = [(op, False)]
-        if op.has_inplace and not op.namespace:
-            forms.append((op, True))
-        for form, inplace in forms:
-            rows, entry = binding(index, form, inplace)
+        for inplace in forms(op):
+            rows, entry = binding(index, op, inplace)
             tables.append(rows)
             entries.append(entry)
-            for alias in form.aliases:
-                dotted = alias if "." in alias else ".".join([*form.path.split(".")[:-1], alias])
-                if inplace and "." in alias and not alias.startswith("Tensor."):
-                    continue  # nn.functional.x and special.x: the method has its form already
-                if inplace:
-                    dotted = f"Tensor.{alias.split('.')[-1]}_"
-                entries.append(re.sub(r'^\{"[^"]*"', f'{{"{dotted}"', entry))
+            aliases = python_paths(op, inplace)[1:]
+            entries += [re.sub(r'^\{"[^"]*"', f'{{"{path}"', entry) for path in aliases]
     return (
         "// Generated from the OP rows of cpp/ops by cmake/generate_ops.py.\n"
         '#include "bindings/op_table.h"\n#include "ops.h"\n'

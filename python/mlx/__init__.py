@@ -14,31 +14,17 @@ from mlx._core import _C  # isort: skip
 
 from mlx import _tensor
 from mlx._C import *
-from mlx._C import Size, Tensor, device, dtype
-from mlx._constants import (
-    channels_last,
-    channels_last_3d,
-    contiguous_format,
-    e,
-    inf,
-    layout,
-    memory_format,
-    nan,
-    newaxis,
-    pi,
-    preserve_format,
-    strided,
-)
+from mlx._constants import *
 from mlx._functions import *
-from mlx._interchange import asarray, from_dlpack, frombuffer
-from mlx._numbers import finfo, iinfo
-from mlx._printing import set_printoptions
-from mlx._random import default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from mlx._interchange import *
+from mlx._numbers import *
+from mlx._printing import *
+from mlx._random import *
 from mlx._sets import *
 from mlx._shaping import *
-from mlx.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from mlx.autograd.grad_mode import *
 
-from mlx import autograd, nn, optim  # isort: skip
-from mlx import linalg, special
+from mlx import autograd as autograd, nn as nn, optim as optim  # isort: skip
+from mlx import linalg as linalg, special as special  # isort: skip
 
 __version__ = "0.1.0"

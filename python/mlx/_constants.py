@@ -6,6 +6,7 @@ from math import e, inf, nan, pi
 
 __all__ = [
     "channels_last",
+    "channels_last_3d",
     "contiguous_format",
     "e",
     "inf",
@@ -14,6 +15,8 @@ __all__ = [
     "nan",
     "newaxis",
     "pi",
+    "preserve_format",
+    "strided",
 ]
 
 newaxis = None

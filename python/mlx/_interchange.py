@@ -213,4 +213,4 @@ def __format__(self: Tensor, spec: str) -> str:
 
 for _method in (__dlpack__, __dlpack_device__, __reduce_ex__, __deepcopy__, __format__, new_tensor):
     setattr(Tensor, _method.__name__, _method)
-Tensor.__array_interface__ = property(_array_interface)
+Tensor.__array_interface__ = property(_array_interface)  # type: ignore[method-assign, assignment]

@@ -48,8 +48,8 @@ def set_state(self: Generator, new_state: Tensor) -> Generator:
     return self
 
 
-Generator.get_state = get_state
-Generator.set_state = set_state
+Generator.get_state = get_state  # type: ignore[method-assign]
+Generator.set_state = set_state  # type: ignore[method-assign]
 
 
 def get_rng_state() -> Tensor:

@@ -130,4 +130,4 @@ def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, 
     return tuple(_C._unravel_index(indices, sizes))
 
 
-Tensor.nonzero = nonzero
+Tensor.nonzero = nonzero  # type: ignore[method-assign, assignment]

@@ -92,8 +92,8 @@ def _node_prehook(self: _C.Node, fn: Callable) -> RemovableHandle:
     return RemovableHandle(lambda: self._remove_hook(hook_id))
 
 
-_C.Node.register_hook = _node_hook
-_C.Node.register_prehook = _node_prehook
+_C.Node.register_hook = _node_hook  # type: ignore[method-assign]
+_C.Node.register_prehook = _node_prehook  # type: ignore[method-assign]
 
 
 def __complex__(self: Tensor) -> complex:

@@ -23,6 +23,7 @@ class FunctionContext:
         self._released = False
         self._dirty: tuple = ()
         self._non_differentiable: tuple = ()
+        self._input_is_tensor: list[bool] = []
         self._output_count = 1
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:

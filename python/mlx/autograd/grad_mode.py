@@ -9,6 +9,8 @@ from typing import Any
 
 from mlx import _C
 
+__all__ = ["enable_grad", "inference_mode", "no_grad", "set_grad_enabled"]
+
 
 class _Mode:
     """A context manager whose instances decorate functions and generators."""

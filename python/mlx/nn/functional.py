@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlx import _C
 from mlx._C import Tensor, _op_namespaces
 
 globals().update(_op_namespaces.get("nn.functional", {}))
+
+if TYPE_CHECKING:
+    # The names that the line above adds.
+    def __getattr__(name: str) -> Any: ...
+
 
 scaled_dot_product_attention = _C._scaled_dot_product_attention
 
