@@ -373,6 +373,7 @@ struct RandomCount {
 // States: the momentum buffer, if `momentum` is not 0.
 struct SgdStep {
   static constexpr const char* name = "sgd_step";
+  bool updates() const { return true; }
   double lr, weight_decay, momentum, dampening;
   bool nesterov, maximize;
 };
@@ -380,6 +381,7 @@ struct SgdStep {
 // States: step, exp_avg, exp_avg_sq, and max_exp_avg_sq if `amsgrad`.
 struct AdamStep {
   static constexpr const char* name = "adam_step";
+  bool updates() const { return true; }
   double lr, beta1, beta2, weight_decay, eps;
   bool decoupled, amsgrad, maximize;
 };
@@ -387,6 +389,7 @@ struct AdamStep {
 // States: step, square_avg, the momentum buffer if `momentum` is positive, and grad_avg if `centered`.
 struct RMSpropStep {
   static constexpr const char* name = "rmsprop_step";
+  bool updates() const { return true; }
   double lr, alpha, eps, weight_decay, momentum;
   bool centered, maximize;
 };
@@ -394,6 +397,7 @@ struct RMSpropStep {
 // States: step, and the sum of squares.
 struct AdagradStep {
   static constexpr const char* name = "adagrad_step";
+  bool updates() const { return true; }
   double lr, lr_decay, weight_decay, eps;
   bool maximize;
 };
