@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 TREE := build/dev
-EXAMPLE ?= examples/demo.py
+EXAMPLE ?= examples/train_digits.py
 BENCHMARK ?= benchmarks/run.py
 PYTHON_SOURCES := $(wildcard python tests examples benchmarks cmake .ci)
 
