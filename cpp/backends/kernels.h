@@ -350,4 +350,37 @@ struct RandomCount {
   bool binomial;
 };
 
+// ---- optimizers (ops/optimizers.cpp): one step of all parameters of a group. Outputs are read and written:
+// all the parameters, then of each state that is named here one tensor a parameter, in the same order. Inputs
+// are the gradients, then the learning rate where it is a tensor (`lr` counts if it is undefined). `step`, a
+// tensor of one element, is increased before it is used, so that the struct is the same at every step.
+
+// States: the momentum buffer, if `momentum` is not 0.
+struct SgdStep {
+  static constexpr const char* name = "sgd_step";
+  double lr, weight_decay, momentum, dampening;
+  bool nesterov, maximize;
+};
+
+// States: step, exp_avg, exp_avg_sq, and max_exp_avg_sq if `amsgrad`.
+struct AdamStep {
+  static constexpr const char* name = "adam_step";
+  double lr, beta1, beta2, weight_decay, eps;
+  bool decoupled, amsgrad, maximize;
+};
+
+// States: step, square_avg, the momentum buffer if `momentum` is positive, and grad_avg if `centered`.
+struct RMSpropStep {
+  static constexpr const char* name = "rmsprop_step";
+  double lr, alpha, eps, weight_decay, momentum;
+  bool centered, maximize;
+};
+
+// States: step, and the sum of squares.
+struct AdagradStep {
+  static constexpr const char* name = "adagrad_step";
+  double lr, lr_decay, weight_decay, eps;
+  bool maximize;
+};
+
 }  // namespace mlx

@@ -85,6 +85,14 @@ std::string chosen(const std::string& reduction, std::optional<bool> size_averag
 
 Tensor weighted(const Tensor& loss, const Tensor& weight) { return weight.defined() ? loss * weight : loss; }
 
+// Whether `t` is as large as `like` but for one dimension, in which it has one element.
+bool repeats_along_one_dim(const Tensor& t, const Tensor& like) {
+  int64_t others = 0;
+  for (int64_t d = 0; t.dim() == like.dim() && d < t.dim(); ++d)
+    if (t.size(d) != like.size(d)) others += t.size(d);
+  return others == 1;
+}
+
 // Half types would overflow in squares and lose digits in sums.
 Tensor widened(const Tensor& t) { return is_reduced(t.dtype()) ? to(t, DType::Float32, false, false) : t; }
 
@@ -212,7 +220,7 @@ Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor
     Shape lead(input.shape().begin(), input.shape().end() - (input.dim() ? 1 : 0));
     if (var.shape() == lead)
       variance = unsqueeze(var, -1);
-    else if (var.dim() != input.dim() || var.dim() == 0 || var.shape().back() != 1)
+    else if (!repeats_along_one_dim(var, input))
       throw ValueError("gaussian_nll_loss(): var is of incorrect size ", var.shape());
   }
   if (item(any(lt(variance, 0))).to_bool()) throw ValueError("gaussian_nll_loss(): var has negative entries");
