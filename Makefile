@@ -31,7 +31,8 @@ build: $(VENV)/build.stamp $(VENV)/dev.stamp $(VENV)/runtime.stamp
 	$(PY) -m pip install --quiet --no-build-isolation --no-deps --editable . \
 	    -C build-dir=$(TREE) -C cmake.define.MLX_BUILD_TESTS=ON
 
-test: build $(VENV)/test.stamp
+# The examples are tested too, so what they need is installed.
+test: build $(VENV)/test.stamp $(VENV)/demo.stamp
 	ctest --test-dir $(TREE) --output-on-failure
 	$(PY) -m pytest tests/python
 

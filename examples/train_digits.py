@@ -129,10 +129,11 @@ def train(
         history.train_accuracy.append(correct / len(train_set))
         history.test_accuracy.append(evaluate(model, test_set))
         bar.set_postfix(
-            loss=f"{history.loss[-1]:.4f}",
-            train=f"{history.train_accuracy[-1]:.1%}",
-            test=f"{history.test_accuracy[-1]:.1%}",
-            lr=f"{scheduler.get_last_lr()[0]:.1e}",
+            {
+                "loss": f"{history.loss[-1]:.4f}",
+                "training": f"{history.train_accuracy[-1]:.1%}",
+                "test": f"{history.test_accuracy[-1]:.1%}",
+            }
         )
     history.seconds = time.perf_counter() - start
     return history
@@ -186,6 +187,7 @@ def draw_digits(
         title, colour = (f"{read}", "black") if read == truth else (f"{read} (is {truth})", "tab:red")
         axes.set_title(title, fontsize=9, pad=3, color=colour)
         axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_color("0.8")
 
 
 def accuracy_in_a_fresh_process(path: Path, device: mlx.device) -> float:
@@ -197,7 +199,7 @@ def accuracy_in_a_fresh_process(path: Path, device: mlx.device) -> float:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--device", default="cpu", help="cpu, mps (Metal) or cuda")
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--lr", type=float, default=4e-3, help="the highest learning rate of the schedule")
     parser.add_argument("--seed", type=int, default=0)
