@@ -140,6 +140,45 @@ def test_module_computes_the_same():
     assert reloaded(model)(x).equal(model(x))
 
 
+LAYERS = [
+    lambda: nn.Conv2d(2, 4, 3, padding=1, padding_mode="reflect"),
+    lambda: nn.ConvTranspose1d(2, 4, 3),
+    lambda: nn.BatchNorm2d(3),
+    lambda: nn.LayerNorm([4, 2]),
+    lambda: nn.GroupNorm(2, 4),
+    lambda: nn.Embedding(5, 3, padding_idx=0),
+    lambda: nn.MaxPool2d(2, stride=1),
+    lambda: nn.PReLU(3),
+    lambda: nn.GELU("tanh"),
+    lambda: nn.Dropout(0.3),
+    lambda: nn.CrossEntropyLoss(weight=mlx.ones(3), label_smoothing=0.1),
+    lambda: nn.TripletMarginWithDistanceLoss(distance_function=nn.functional.pairwise_distance),
+    lambda: nn.ParameterDict({"a": mlx.ones(2), "b": mlx.zeros(1)}),
+    lambda: nn.ModuleDict({"a": nn.Tanh()}),
+]
+
+
+@pytest.mark.parametrize("make", LAYERS)
+def test_layers(make):
+    layer = make()
+    assert content(reloaded(layer)) == content(layer)
+    assert repr(reloaded(layer)) == repr(layer)
+
+
+def test_a_hook_that_was_removed_is_no_hindrance():
+    layer = nn.Linear(2, 2)
+    layer.register_forward_hook(lambda *_: None).remove()
+    assert reloaded(layer)(mlx.ones(2)).equal(layer(mlx.ones(2)))
+
+
+def test_a_lazy_layer_is_saved_once_it_knows_its_shape():
+    layer = nn.LazyLinear(3)
+    with pytest.raises(mlx.serialization.SerializationError, match="call it once"):
+        mlx.save(layer, io.BytesIO())
+    expected = layer(mlx.ones(2, 5))
+    assert reloaded(layer)(mlx.ones(2, 5)).equal(expected)
+
+
 def test_tied_weights_stay_tied():
     model = reloaded(Block())
     assert model.first.weight is model.second.weight

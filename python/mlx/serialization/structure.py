@@ -18,6 +18,7 @@ import numpy as np
 
 import mlx
 from mlx._C import Tensor
+from mlx.nn.modules.lazy import LazyModuleMixin
 from mlx.serialization import registry
 from mlx.serialization.errors import SerializationError
 from mlx.serialization.tensor_table import TensorTable
@@ -163,15 +164,20 @@ class Encoder:
 
     def _module(self, module: mlx.nn.Module, path: str, name: str) -> dict[str, Any]:
         path = path or type(module).__name__
+        if isinstance(module, LazyModuleMixin) and module.has_uninitialized_params():
+            raise self._refuse(
+                module, path, "its parameters wait for a first input; call it once before saving"
+            )
         node: dict[str, Any] = {"module": registry.class_name(type(module))}
         self._nodes[id(module)] = node
         usual = vars(mlx.nn.Module())
         own = dict(vars(module))
         stores = {kind: own.pop(store) for kind, store in STORES.items()}
         non_persistent = own.pop(NON_PERSISTENT)
+        hooks = {k: own.pop(k) for k in usual if k.endswith("_hooks")}
         own = {k: v for k, v in own.items() if not (k in usual and _same(v, usual[k]))}
-        for key, value in own.items():
-            if key in usual and key.endswith("_hooks") and value:
+        for key, value in hooks.items():
+            if value:
                 raise SerializationError(
                     f"save(): cannot store {path}: it has hooks ({key}), which are functions; remove them, "
                     "or save its state_dict()"
