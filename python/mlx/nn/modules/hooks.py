@@ -104,7 +104,7 @@ def call_with_hooks(module: Module, own: CallHooks | None, args: tuple, kwargs: 
             if i in level.always_called:
                 try:
                     _run_forward_hook(module, hook, i in level.with_kwargs, args, kwargs, None)
-                except Exception:  # noqa: S112
+                except Exception:
                     continue
         raise
 
