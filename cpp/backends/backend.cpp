@@ -28,8 +28,8 @@ Backend& backend(DeviceType type) {
   if (Backend* b = g_backends[static_cast<size_t>(type)]) return *b;
   std::string have;
   for (size_t i = 0; i < g_backends.size(); ++i)
-    if (g_backends[i]) have += str(have.empty() ? "" : ", ", "'", name(static_cast<DeviceType>(i)), "'");
-  throw RuntimeError("device '", name(type), "' is not available here; this build has ", have);
+    if (g_backends[i]) have += str(have.empty() ? "" : ", ", name(static_cast<DeviceType>(i)));
+  throw RuntimeError("device '", name(type), "' is not available here; the devices here are: ", have);
 }
 
 void register_backend(DeviceType type, Backend* b) { g_backends[static_cast<size_t>(type)] = b; }
