@@ -350,6 +350,18 @@ struct RandomCount {
   bool binomial;
 };
 
+// One step of an LSTM, float32 or float64 without gaps: (gates, cell, hidden) of (the gates' part from the
+// input, that from the hidden state before, the cell before). Gates are (batch, 4 * cells), activated in out.
+struct LstmCell {
+  static constexpr const char* name = "lstm_cell";
+};
+// (d gates before activation, d cell) of (d hidden from the next step, d hidden as a result?, d cell as a
+// result?, gates, cell, cell before). The output d cell is read too: as the cell's after the step it comes,
+// as that of the cell before it goes.
+struct LstmCellGradient {
+  static constexpr const char* name = "lstm_cell_gradient";
+};
+
 // ---- optimizers (ops/optimizers.cpp): one step of all parameters of a group. Outputs are read and written:
 // all the parameters, then of each state that is named here one tensor a parameter, in the same order. Inputs
 // are the gradients, then the learning rate where it is a tensor (`lr` counts if it is undefined). `step`, a
