@@ -26,5 +26,6 @@ from mlx.autograd.grad_mode import *
 
 from mlx import autograd as autograd, nn as nn, optim as optim  # isort: skip
 from mlx import linalg as linalg, special as special  # isort: skip
+from mlx.compiler import jit as jit  # isort: skip
 
 __version__ = "0.1.0"
