@@ -40,6 +40,12 @@ T trigamma(T x) {
   return trigamma(x);
 }
 
+// The n-th derivative of digamma, n >= 1: (-1)^(n + 1) n! zeta(n + 1, x).
+template <Floating T>
+T polygamma(T x, T n) {
+  return polygamma(x, n);
+}
+
 template <Floating T>
 T zeta(T x, T q) {
   return zeta(x, q);
