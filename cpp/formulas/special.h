@@ -84,7 +84,7 @@ T i1e(T x) {
 // The normal distribution: its distribution function, the logarithm of that, and its quantile.
 template <Floating T>
 T ndtr(T x) {
-  return T(0.5) * erfc(x * T(-0.7071067811865476));
+  return ndtr(x);
 }
 
 template <Floating T>

@@ -1,21 +1,9 @@
 // Matrix products and what is made of them.
 
-#include "backends/backend.h"
-#include "ops.h"
-#include "ops/row.h"
+#include "ops/matrices.h"
 
 namespace mlx {
 namespace {
-
-Tensor adjoint(const Tensor& t) { return transpose(conj(t), -2, -1); }
-
-Shape leading(const Tensor& t) { return Shape(t.shape().begin(), t.shape().end() - 2); }
-
-Shape joined(Shape lead, int64_t rows, int64_t columns) {
-  lead.push_back(rows);
-  lead.push_back(columns);
-  return lead;
-}
 
 void check_product(const char* op, const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype())
@@ -45,8 +33,8 @@ Tensor product(const Tensor& a, const Tensor& b) {
     launch(MatMul{}, {&out}, {&a, &b});
   return record("Mm", out, {&a, &b}, [a = save(a), b = save(b)](Backward& back) -> Grads {
     Grads grads(2);
-    if (back.needs(0)) grads[0] = product(back.grad(), adjoint(back.get(b)));
-    if (back.needs(1)) grads[1] = product(adjoint(back.get(a)), back.grad());
+    if (back.needs(0)) grads[0] = product(back.grad(), adjoint_of(back.get(b)));
+    if (back.needs(1)) grads[1] = product(adjoint_of(back.get(a)), back.grad());
     return grads;
   });
 }
@@ -208,9 +196,8 @@ Tensor addr(const Tensor& input, const Tensor& vec1, const Tensor& vec2, const S
   if (input.dtype() == DType::Bool && value.dtype() == DType::Bool)
     return logical_or(beta.to_bool() ? expand(input, value.shape()) : zeros_like(value),
                       alpha.to_bool() ? value : zeros_like(value));
-  if (!is_reduced(value.dtype()) || input.dtype() != value.dtype()) return combined(input, value, beta, alpha);
-  return to(combined(widened(input), outer(widened(vec1), widened(vec2)), beta, alpha), value.dtype(), false,
-            false);
+  if (is_reduced(value.dtype())) return combined(input, outer(vec1 * alpha, vec2), beta, 1);  // PyTorch's order
+  return combined(input, value, beta, alpha);
 }
 
 // beta * input + alpha * bmm(batch1, batch2).
