@@ -180,6 +180,71 @@ struct SoftmaxGradient {
   bool log;
 };
 
+// ---- linear algebra on stacks of matrices of float32, float64 and their complex types, by LAPACK, which
+// stores matrices by columns: the matrices named below are given and returned transposed, without gaps where
+// they are outputs. `info` (int32, one a matrix) is 0, or the number (from 1) of the pivot, minor or iteration
+// that failed.
+
+// (lu, pivots, info) of a: P L U, with the rows that were exchanged as int32 from 1.
+struct LuFactor {
+  static constexpr const char* name = "lu_factor";
+};
+// out = op(A)^-1 b of (lu, pivots, b), where op transposes and conjugates as asked.
+struct LuSolve {
+  static constexpr const char* name = "lu_solve";
+  bool transpose, conjugate;
+};
+// (factor, info) of a, of which one triangle is read: L L^H, or U^H U when `upper`. The other triangle is
+// left as it is.
+struct CholeskyFactor {
+  static constexpr const char* name = "cholesky_factor";
+  bool upper;
+};
+// out = A^-1 b, or b A^-1 when not `left`, of (a, b) with a triangular; `unit`: with ones on its diagonal.
+struct TriangularSolve {
+  static constexpr const char* name = "triangular_solve";
+  bool upper, left, unit;
+};
+// (qr, tau) of a: R in the upper triangle, Householder vectors below, their factors.
+struct QrFactor {
+  static constexpr const char* name = "qr_factor";
+};
+// out = the first columns of the product of the reflectors (a, tau); out has a's shape.
+struct HouseholderProduct {
+  static constexpr const char* name = "householder_product";
+};
+// out = op(Q) c, or c op(Q) when not `left`, of (a, tau, c), where op takes the adjoint if asked.
+struct HouseholderMultiply {
+  static constexpr const char* name = "householder_multiply";
+  bool left, adjoint;
+};
+// (u, s, vh, info) of a, with s real. Without `vectors`, u and vh are empty; otherwise their shapes say
+// whether all vectors are wanted or the first min(m, n).
+struct Svd {
+  static constexpr const char* name = "svd";
+  bool vectors;
+};
+// (values, vectors, info) of a Hermitian a, of which one triangle is read; values are real and ascend.
+struct EigenHermitian {
+  static constexpr const char* name = "eigen_hermitian";
+  bool upper, vectors;
+};
+// (values, vectors, info) of a, complex both. Without `vectors`, these are empty.
+struct Eigen {
+  static constexpr const char* name = "eigen";
+  bool vectors;
+};
+// (ld, pivots, info) of the lower triangle of a symmetric (or Hermitian) a: L D L^T, by Bunch and Kaufman.
+struct LdlFactor {
+  static constexpr const char* name = "ldl_factor";
+  bool hermitian;
+};
+// out = A^-1 b of (ld, pivots, b).
+struct LdlSolve {
+  static constexpr const char* name = "ldl_solve";
+  bool hermitian;
+};
+
 // out = a @ b for matrices (m, k) and (k, n), or for stacks of them with equal leading dimensions;
 // with `accumulate`, out += a @ b.
 struct MatMul {
