@@ -6,6 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from mlx import _C
 from mlx._C import Tensor, _op_namespaces
+from mlx.nn._patches import (
+    fold as fold,
+    max_unpool1d as max_unpool1d,
+    max_unpool2d as max_unpool2d,
+    max_unpool3d as max_unpool3d,
+    unfold as unfold,
+)
+from mlx.nn._resampling import (
+    affine_grid as affine_grid,
+    grid_sample as grid_sample,
+    interpolate as interpolate,
+    upsample as upsample,
+    upsample_bilinear as upsample_bilinear,
+    upsample_nearest as upsample_nearest,
+)
 
 globals().update(_op_namespaces.get("nn.functional", {}))
 
