@@ -209,8 +209,8 @@ def interpolate(
             x = (x.movedim(d + 2, -1) @ weights.t()).movedim(-1, d + 2)
         elif axis.size != axis.out or factors[d] is not None:
             x = _combined(x, d + 2, axis.cubic_taps() if mode == "bicubic" else axis.linear_taps())
-    if input.dtype == mlx.uint8:
-        x = x.round().clamp(0, 255)
+        if input.dtype == mlx.uint8:
+            x = x.round().clamp(0, 255)
     return x.clone() if x is input else x.to(input.dtype)
 
 
