@@ -10,6 +10,8 @@ PyObject* linalg_error() {
   return type;
 }
 
+PyObject* trace_error = nullptr;
+
 void set_python_error() noexcept {
   try {
     throw;
@@ -25,6 +27,8 @@ void set_python_error() noexcept {
     PyErr_SetString(linalg_error(), e.what());
   } catch (const NotImplementedError& e) {
     PyErr_SetString(PyExc_NotImplementedError, e.what());
+  } catch (const TraceError& e) {
+    PyErr_SetString(trace_error, e.what());
   } catch (const OutOfMemoryError& e) {
     PyErr_SetString(PyExc_MemoryError, e.what());
   } catch (const std::bad_alloc& e) {

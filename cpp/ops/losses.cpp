@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "ops.h"
+#include "ops/check.h"
 #include "ops/row.h"
 
 namespace mlx {
@@ -85,6 +85,14 @@ std::string chosen(const std::string& reduction, std::optional<bool> size_averag
 
 Tensor weighted(const Tensor& loss, const Tensor& weight) { return weight.defined() ? loss * weight : loss; }
 
+// Whether `t` is as large as `like` but for one dimension, in which it has one element.
+bool repeats_along_one_dim(const Tensor& t, const Tensor& like) {
+  int64_t others = 0;
+  for (int64_t d = 0; t.dim() == like.dim() && d < t.dim(); ++d)
+    if (t.size(d) != like.size(d)) others += t.size(d);
+  return others == 1;
+}
+
 // Half types would overflow in squares and lose digits in sums.
 Tensor widened(const Tensor& t) { return is_reduced(t.dtype()) ? to(t, DType::Float32, false, false) : t; }
 
@@ -149,8 +157,8 @@ Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Ten
   if (input.shape() != target.shape())
     throw ValueError("binary_cross_entropy(): target size ", target.shape(),
                      " is different to the input size ", input.shape());
-  if (item(any(logical_not(logical_and(ge(input, 0), le(input, 1))))).to_bool())
-    throw RuntimeError("binary_cross_entropy(): all elements of input should be between 0 and 1");
+  raise_if_any(logical_not(logical_and(ge(input, 0), le(input, 1))), Check::Runtime,
+               "binary_cross_entropy(): all elements of input should be between 0 and 1");
   return reduced(weighted(_binary_cross_entropy(input, target), weight),
                  chosen(reduction, size_average, reduce));
 }
@@ -215,10 +223,10 @@ Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor
     Shape lead(input.shape().begin(), input.shape().end() - (input.dim() ? 1 : 0));
     if (var.shape() == lead)
       variance = unsqueeze(var, -1);
-    else if (var.dim() != input.dim() || var.dim() == 0 || var.shape().back() != 1)
+    else if (!repeats_along_one_dim(var, input))
       throw ValueError("gaussian_nll_loss(): var is of incorrect size ", var.shape());
   }
-  if (item(any(lt(variance, 0))).to_bool()) throw ValueError("gaussian_nll_loss(): var has negative entries");
+  raise_if_any(lt(variance, 0), Check::Value, "gaussian_nll_loss(): var has negative entries");
   // Clamped as PyTorch does it: the gradient does not see the bound.
   variance = variance + (clamp_min(detach(variance), eps) - detach(variance));
   Tensor loss = (log(variance) + square(input - target) / variance) * 0.5;

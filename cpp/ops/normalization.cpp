@@ -212,7 +212,7 @@ Tensor functional::batch_norm(const Tensor& input, const Tensor& running_mean, c
   auto [out, mean, variance] =
       normalized_channels(contiguous(three), widened_as(weight, x), widened_as(bias, x),
                           widened_as(running_mean, x), widened_as(running_var, x), training, eps);
-  if (training) {
+  if (training && input.numel()) {
     update_running(running_mean, mean, momentum);
     update_running(running_var, variance * Scalar(variance_correction(n)), momentum);
   }

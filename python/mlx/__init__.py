@@ -35,5 +35,6 @@ from mlx.nn._resampling import (
 )
 
 from mlx import fft as fft, linalg as linalg, signal as signal, special as special  # isort: skip
+from mlx.compiler import jit as jit  # isort: skip
 
 __version__ = "0.1.0"

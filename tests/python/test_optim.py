@@ -97,8 +97,6 @@ def test_errors(cls, options):
     for bad in ({"lr": -1.0}, {"weight_decay": -1.0}):
         with pytest.raises(ValueError, match="Invalid"):
             cls([p], **{**options, **bad})
-    with pytest.raises(NotImplementedError):
-        cls([p], differentiable=True)
     with pytest.raises(ValueError, match="non-leaf"):
         cls([p * 2])
     with pytest.raises(ValueError, match="size"):

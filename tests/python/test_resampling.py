@@ -156,23 +156,3 @@ def test_fold_is_the_adjoint_of_unfold(options):
     other = from_numpy(sample(*columns.shape, seed=3))
     (columns * other).sum().backward()
     assert_close(F.fold(other, (5, 6), 2, **options), x.grad.numpy(), rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("dims", [1, 2, 3])
-def test_max_unpool_puts_maxima_back(dims):
-    pool, unpool = getattr(F, f"max_pool{dims}d"), getattr(F, f"max_unpool{dims}d")
-    x = from_numpy(sample(2, 3, *[6] * dims))
-    values, places = pool(x, 2, return_indices=True)
-    back = unpool(values, places, 2)
-    kept = back != 0
-    assert int(kept.sum()) == values.numel()
-    assert_close(back[kept], x[kept].numpy())
-    assert gradcheck(lambda v: unpool(v, places, 2), [values.detach().requires_grad_()])
-
-
-def test_max_unpool_checks_sizes_and_places():
-    values, places = F.max_pool2d(mlx.rand(1, 1, 4, 4), 2, return_indices=True)
-    with pytest.raises(ValueError, match="output_size"):
-        F.max_unpool2d(values, places, 2, output_size=(9, 9))
-    with pytest.raises(RuntimeError, match="out of range"):
-        F.max_unpool2d(values, places + 100, 2)

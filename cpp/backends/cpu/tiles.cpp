@@ -154,4 +154,22 @@ void TileWriter::done(int64_t start, int64_t n) {
   scatter(layout_, start, n, raw_);
 }
 
+void* TileEditor::load(int64_t start, int64_t n) {
+  char* source = layout_.data + start * static_cast<int64_t>(item_size(layout_.dtype));
+  if (!layout_.contiguous) {
+    source = layout_.dtype == as_ ? tile_ : raw_;
+    gather(layout_, start, n, source);
+  }
+  if (layout_.dtype == as_) return source;
+  convert(layout_.dtype, as_, source, tile_, n);
+  return tile_;
+}
+
+void TileEditor::store(int64_t start, int64_t n) {
+  char* source =
+      layout_.contiguous ? layout_.data + start * static_cast<int64_t>(item_size(layout_.dtype)) : raw_;
+  if (layout_.dtype != as_) convert(as_, layout_.dtype, tile_, source, n);
+  if (!layout_.contiguous) scatter(layout_, start, n, layout_.dtype == as_ ? tile_ : raw_);
+}
+
 }  // namespace mlx::cpu

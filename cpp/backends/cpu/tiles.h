@@ -59,6 +59,21 @@ class TileWriter {
   alignas(64) char raw_[kTile * kMaxItem];
 };
 
+// Reads tiles that are changed in place and written back, of one tensor on one thread.
+class TileEditor {
+ public:
+  TileEditor(const Tensor& t, DType as) : layout_(t, t.shape()), as_(as) {}
+  // Elements [start, start + n), n <= kTile, as `as`; store() puts them back.
+  void* load(int64_t start, int64_t n);
+  void store(int64_t start, int64_t n);
+
+ private:
+  Layout layout_;
+  DType as_;
+  alignas(64) char raw_[kTile * kMaxItem];
+  alignas(64) char tile_[kTile * kMaxItem];
+};
+
 // Converts n contiguous elements between any two dtypes.
 void convert(DType from, DType to, const void* in, void* out, int64_t n);
 

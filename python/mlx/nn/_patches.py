@@ -1,4 +1,4 @@
-"""Windows of images as columns of a matrix and back; maxima put back to where they were found."""
+"""Windows of images as columns of a matrix, and back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import mlx
 from mlx._C import Tensor
 
-__all__ = ["fold", "max_unpool1d", "max_unpool2d", "max_unpool3d", "unfold"]
+__all__ = ["fold", "unfold"]
 
 
 def _each(value: Any, dims: int) -> list[int]:
@@ -115,54 +115,3 @@ def fold(
     image = image.view(x.shape[0], channels, *padded)
     image = image.narrow(2, pads[0], size[0]).narrow(3, pads[1], size[1])
     return (image if input.dim() == 3 else image.squeeze(0)).contiguous()
-
-
-def _max_unpool(
-    op: str, dims: int, input: Tensor, indices: Tensor, kernel_size: Any, stride: Any, padding: Any, output_size: Any
-) -> Tensor:
-    if input.shape != indices.shape:
-        raise RuntimeError(
-            f"{op}(): expected shape of indices to be that of the input {list(input.shape)}, but got "
-            f"{list(indices.shape)}"
-        )
-    if input.dim() not in (dims + 1, dims + 2):
-        raise RuntimeError(f"{op}(): expected a {dims + 1}D or {dims + 2}D input, but got {list(input.shape)}")
-    kernel, pads = _each(kernel_size, dims), _each(padding, dims)
-    steps = kernel if stride is None or stride == [] else _each(stride, dims)
-    natural = [
-        (n - 1) * s - 2 * p + k
-        for n, s, p, k in zip(input.shape[-dims:], steps, pads, kernel, strict=True)
-    ]
-    size = natural if output_size is None else [int(n) for n in output_size][-dims:]
-    for n, s, given in zip(natural, steps, size, strict=True):
-        if not n - s < given < n + s:
-            raise ValueError(
-                f"invalid output_size {size} (dimensions must be less than {steps} away from {natural})"
-            )
-    points = math.prod(size)
-    flat, at = input.flatten(-dims), indices.flatten(-dims)
-    if at.numel() and not (int(at.min()) >= 0 and int(at.max()) < points):
-        raise RuntimeError(f"{op}(): found an index that is out of range for an output of size {size}")
-    out = mlx.zeros(*flat.shape[:-1], points, dtype=input.dtype, device=input.device).scatter(-1, at, flat)
-    return out.view(*input.shape[:-dims], *size)
-
-
-def max_unpool1d(
-    input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
-) -> Tensor:
-    """The maxima (..., channels, length) put back to where max_pool1d found them, with zeros elsewhere."""
-    return _max_unpool("max_unpool1d", 1, input, indices, kernel_size, stride, padding, output_size)
-
-
-def max_unpool2d(
-    input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
-) -> Tensor:
-    """The maxima (..., channels, height, width) put back to where max_pool2d found them."""
-    return _max_unpool("max_unpool2d", 2, input, indices, kernel_size, stride, padding, output_size)
-
-
-def max_unpool3d(
-    input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
-) -> Tensor:
-    """The maxima (..., channels, depth, height, width) put back to where max_pool3d found them."""
-    return _max_unpool("max_unpool3d", 3, input, indices, kernel_size, stride, padding, output_size)

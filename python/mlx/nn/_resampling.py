@@ -16,9 +16,6 @@ from mlx._C import Tensor
 __all__ = [
     "affine_grid",
     "grid_sample",
-    "grid_sampler",
-    "grid_sampler_2d",
-    "grid_sampler_3d",
     "interpolate",
     "upsample",
     "upsample_bilinear",
@@ -93,6 +90,15 @@ class _Axis:
             row = _cubic_weight(distance, -0.5) if cubic else np.maximum(1 - np.abs(distance), 0)
             weights[i, first:last] = row / row.sum()
         return weights
+
+
+def _as_integers(taps: list[tuple[np.ndarray, np.ndarray]]) -> tuple[list[tuple[np.ndarray, np.ndarray]], int]:
+    """Weights in units of 2^-bits, of which the largest still fits 16 bits: how bytes are combined."""
+    largest = max(float(w.max()) for _, w in taps)
+    bits = 0
+    while bits < 22 and int(0.5 + largest * 2 ** (bits + 1)) < 2**15:
+        bits += 1
+    return [(at, np.trunc(w * 2.0**bits + np.copysign(0.5, w))) for at, w in taps], bits
 
 
 def _combined(x: Tensor, dim: int, taps: list[tuple[np.ndarray, np.ndarray]]) -> Tensor:
@@ -193,7 +199,7 @@ def interpolate(
         pools = (_C._adaptive_avg_pool1d, _C._adaptive_avg_pool2d, _C._adaptive_avg_pool3d)
         return pools[len(sizes) - 1](input, sizes)
     axes = [
-        _Axis(n, out, f, bool(align_corners), input.dtype == mlx.float64)
+        _Axis(n, out, f, bool(align_corners), input.dtype in (mlx.float64, mlx.uint8))
         for n, out, f in zip(input.shape[2:], sizes, factors, strict=True)
     ]
     if mode.startswith("nearest"):
@@ -202,14 +208,20 @@ def interpolate(
             at = axis.nearest(mode == "nearest-exact")
             x = x.index_select(d + 2, mlx.from_numpy(at).to(x.device))
         return x
-    x = input if input.dtype in (mlx.float32, mlx.float64) else input.float()
+    is_bytes = input.dtype == mlx.uint8
+    x = input if input.dtype in (mlx.float32, mlx.float64) else input.double() if is_bytes else input.float()
     for d, axis in reversed(list(enumerate(axes))):
         if antialias:
             weights = mlx.tensor(axis.antialias_matrix(mode == "bicubic"), dtype=x.dtype, device=x.device)
             x = (x.movedim(d + 2, -1) @ weights.t()).movedim(-1, d + 2)
         elif axis.size != axis.out or factors[d] is not None:
-            x = _combined(x, d + 2, axis.cubic_taps() if mode == "bicubic" else axis.linear_taps())
-        if input.dtype == mlx.uint8:
+            taps = axis.cubic_taps() if mode == "bicubic" else axis.linear_taps()
+            if is_bytes:
+                taps, bits = _as_integers(taps)
+                x = (_combined(x, d + 2, taps) / 2.0**bits + 0.5).floor().clamp(0, 255)
+            else:
+                x = _combined(x, d + 2, taps)
+        if is_bytes:
             x = x.round().clamp(0, 255)
     return x.clone() if x is input else x.to(input.dtype)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import mlx
+from mlx import _C
 from mlx._C import Tensor
 from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero
 
@@ -22,6 +23,8 @@ class Adagrad(Optimizer):
     >>> w
     tensor([0.5000], requires_grad=True)
     """
+
+    takes_tensor_lr = True
 
     def __init__(
         self,
@@ -65,11 +68,26 @@ class Adagrad(Optimizer):
             value = complex(start, start) if p.is_complex() else start
             self.state[p] = {"step": mlx.tensor(0.0), "sum": mlx.full_like(p, value, requires_grad=False)}
 
+    def update_group(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        if group["differentiable"]:
+            return super().update_group(params, group)
+        states = [self.state[p] for p in params]
+        _C._fused_adagrad_(
+            as_real(params),
+            as_real(p.grad for p in params),
+            as_real(s["sum"] for s in states),
+            [s["step"] for s in states],
+            lr=group["lr"],
+            lr_decay=group["lr_decay"],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            maximize=group["maximize"],
+        )
+
     def update(self, p: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        step = advance(state)
-        lr = float(group["lr"]) / (1 + (step - 1) * group["lr_decay"])
+        lr = group["lr"] / (1 + (advance(state) - 1) * group["lr_decay"])
         if group["weight_decay"] != 0:
-            grad = grad.add(p, alpha=group["weight_decay"])
+            grad = grad + p * group["weight_decay"]
         p, grad, total = as_real([p, grad, state["sum"]])
         total.addcmul_(grad, grad)
-        p.addcdiv_(grad, total.sqrt().add_(group["eps"]), value=-lr)
+        p.sub_(grad / (total.sqrt() + group["eps"]) * lr)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import mlx
+from mlx import _C
 from mlx._C import Tensor
 from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, check_betas
 
@@ -22,6 +23,8 @@ class Adam(Optimizer):
     >>> w
     tensor([ 0.5000, -1.5000], requires_grad=True)
     """
+
+    takes_tensor_lr = True
 
     def __init__(
         self,
@@ -56,31 +59,55 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
+    def begin(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
+        state["step"] = mlx.tensor(0.0)
+        state["exp_avg"] = mlx.zeros_like(p)
+        state["exp_avg_sq"] = mlx.zeros_like(p)
+        if group["amsgrad"]:
+            state["max_exp_avg_sq"] = mlx.zeros_like(p)
+
+    def update_group(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        if group["differentiable"]:
+            return super().update_group(params, group)
+        states = self._states(params, group)
+        beta1, beta2 = (float(b) for b in group["betas"])
+        _C._fused_adam_(
+            as_real(params),
+            as_real(p.grad for p in params),
+            as_real(s["exp_avg"] for s in states),
+            as_real(s["exp_avg_sq"] for s in states),
+            as_real(s["max_exp_avg_sq"] for s in states) if group["amsgrad"] else [],
+            [s["step"] for s in states],
+            lr=group["lr"],
+            beta1=beta1,
+            beta2=beta2,
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            decoupled=group["decoupled_weight_decay"],
+            amsgrad=group["amsgrad"],
+            maximize=group["maximize"],
+        )
+
     def update(self, p: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         if not state:
-            state["step"] = mlx.tensor(0.0)
-            state["exp_avg"] = mlx.zeros_like(p)
-            state["exp_avg_sq"] = mlx.zeros_like(p)
-            if group["amsgrad"]:
-                state["max_exp_avg_sq"] = mlx.zeros_like(p)
+            self.begin(p, group, state)
         step = advance(state)
-        lr = float(group["lr"])
-        beta1, beta2 = (float(b) for b in group["betas"])
+        lr = group["lr"]
+        beta1, beta2 = group["betas"]
         if group["weight_decay"] != 0:
             if group["decoupled_weight_decay"]:
                 p.mul_(1 - lr * group["weight_decay"])
             else:
-                grad = grad.add(p, alpha=group["weight_decay"])
+                grad = grad + p * group["weight_decay"]
         p, grad, mean, square = as_real([p, grad, state["exp_avg"], state["exp_avg_sq"]])
         mean.lerp_(grad, 1 - beta1)
-        square.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+        square.mul_(beta2).addcmul_(grad, grad * (1 - beta2))
         if group["amsgrad"]:
             (largest,) = as_real([state["max_exp_avg_sq"]])
-            square = largest.copy_(mlx.maximum(largest, square))
-        # The bias corrections are numbers, so they go into eps and the step size: no pass of their own.
-        root = (1 - beta2**step) ** 0.5
-        denominator = square.sqrt().add_(group["eps"] * root)
-        p.addcdiv_(mean, denominator, value=-lr * root / (1 - beta1**step))
+            square = mlx.maximum(largest.clone(), square.clone())
+            largest.copy_(square)
+        denominator = square.sqrt() / (1 - beta2**step) ** 0.5 + group["eps"]
+        p.sub_(mean / denominator * (lr / (1 - beta1**step)))
 
 
 class AdamW(Adam):

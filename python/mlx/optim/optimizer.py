@@ -38,9 +38,17 @@ def check_betas(betas: tuple[Any, Any]) -> None:
 
 def advance(state: dict[str, Any]) -> int:
     """Count one more step in `state["step"]`, a tensor as in PyTorch's files; the new count."""
-    count = int(state["step"]) + 1
-    state["step"] = mlx.tensor(float(count))
-    return count
+    state["step"] += 1
+    return int(state["step"])
+
+
+def check_implementation(group: dict[str, Any]) -> None:
+    """Raise RuntimeError for choices of an implementation that exclude one another. (There is but one here,
+    a fused kernel, and one of plain ops for `differentiable`.)"""
+    if group.get("fused") and group.get("differentiable"):
+        raise RuntimeError("`fused` does not support `differentiable`")
+    if group.get("fused") and group.get("foreach"):
+        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
 
 
 def as_real(tensors: Iterable[Tensor]) -> list[Tensor]:
@@ -51,7 +59,8 @@ def as_real(tensors: Iterable[Tensor]) -> list[Tensor]:
 class Optimizer:
     """Base class of the optimizers.
 
-    A subclass either defines `update`, which changes one parameter by its gradient, or its own `step`.
+    A subclass defines `update`, which changes one parameter by its gradient; or `update_group`, which does so
+    for all of a group at once; or its own `step`.
 
     Args:
         params: Tensors, `(name, tensor)` pairs, or dicts of a group's `params` and its own options.
@@ -64,10 +73,7 @@ class Optimizer:
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
                 "but got mlx.Tensor"
             )
-        if defaults.get("differentiable"):
-            raise NotImplementedError(
-                "differentiable=True is not supported: the step runs under no_grad and in place"
-            )
+        check_implementation(defaults)
         self.defaults = defaults
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
@@ -114,7 +120,7 @@ class Optimizer:
         for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p)}")
-            if not (p.is_leaf or p.retains_grad):
+            if not (self.defaults.get("differentiable") or p.is_leaf or p.retains_grad):
                 raise ValueError("can't optimize a non-leaf Tensor")
         seen = {id(p) for group in self.param_groups for p in group["params"]}
         if len({id(p) for p in params}) != len(params):
@@ -140,17 +146,35 @@ class Optimizer:
         if closure is not None:
             with mlx.enable_grad():
                 loss = closure()
-        with mlx.no_grad():
+        with mlx.set_grad_enabled(bool(self.defaults.get("differentiable")) and mlx.is_grad_enabled()):
             for group in self.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        grad = -p.grad if group.get("maximize") else p.grad
-                        self.update(p, grad, group, self.state[p])
+                params = [p for p in group["params"] if p.grad is not None]
+                if params:
+                    self.update_group(params, group)
         return loss
 
+    # Whether `step` takes a learning rate that is a tensor without looking at its value.
+    takes_tensor_lr = False
+
+    def update_group(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        """Change `params`, those of a group that have gradients, in place by one step."""
+        for p in params:
+            self.update(p, -p.grad if group.get("maximize") else p.grad, group, self.state[p])
+
     def update(self, p: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        """Change `p` in place by one step against `grad`. Runs under `no_grad`."""
+        """Change `p` in place by one step against `grad`."""
         raise NotImplementedError(f"{type(self).__name__} defines neither update nor step")
+
+    def _states(self, params: list[Tensor], group: dict[str, Any]) -> list[dict[str, Any]]:
+        """The states of parameters, begun where there is none yet."""
+        states = [self.state[p] for p in params]
+        for p, state in zip(params, states, strict=True):
+            if not state:
+                self.begin(p, group, state)
+        return states
+
+    def begin(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
+        """Fill the empty `state` of a parameter before its first step."""
 
     def state_dict(self) -> dict[str, Any]:
         """The state by the parameters' positions, and the groups with positions for parameters."""
@@ -216,6 +240,8 @@ class Optimizer:
 
 def _adapt(p: Tensor, key: str, value: Any) -> Any:
     """A copy of a saved value of `p`'s state, in `p`'s dtype and on its device; step counts as they are."""
+    if key == "step" and isinstance(value, (int, float)):  # in older files a number
+        return mlx.tensor(float(value))
     if not isinstance(value, Tensor) or key == "step":
         return deepcopy(value)
     value = value.detach().clone()

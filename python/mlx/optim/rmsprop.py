@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import mlx
+from mlx import _C
 from mlx._C import Tensor
 from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero
 
@@ -22,6 +23,8 @@ class RMSprop(Optimizer):
     >>> w
     tensor([0.9000], requires_grad=True)
     """
+
+    takes_tensor_lr = True
 
     def __init__(
         self,
@@ -58,28 +61,49 @@ class RMSprop(Optimizer):
         }
         super().__init__(params, defaults)
 
+    def begin(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
+        state["step"] = mlx.tensor(0.0)
+        state["square_avg"] = mlx.zeros_like(p)
+        if group["momentum"] > 0:
+            state["momentum_buffer"] = mlx.zeros_like(p)
+        if group["centered"]:
+            state["grad_avg"] = mlx.zeros_like(p)
+
+    def update_group(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        if group["differentiable"]:
+            return super().update_group(params, group)
+        states = self._states(params, group)
+        _C._fused_rmsprop_(
+            as_real(params),
+            as_real(p.grad for p in params),
+            as_real(s["square_avg"] for s in states),
+            as_real(s["momentum_buffer"] for s in states) if group["momentum"] > 0 else [],
+            as_real(s["grad_avg"] for s in states) if group["centered"] else [],
+            [s["step"] for s in states],
+            lr=group["lr"],
+            alpha=group["alpha"],
+            eps=group["eps"],
+            weight_decay=group["weight_decay"],
+            momentum=group["momentum"],
+            centered=group["centered"],
+            maximize=group["maximize"],
+        )
+
     def update(self, p: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         if not state:
-            state["step"] = mlx.tensor(0.0)
-            state["square_avg"] = mlx.zeros_like(p)
-            if group["momentum"] > 0:
-                state["momentum_buffer"] = mlx.zeros_like(p)
-            if group["centered"]:
-                state["grad_avg"] = mlx.zeros_like(p)
+            self.begin(p, group, state)
         advance(state)
-        lr, alpha = float(group["lr"]), group["alpha"]
+        lr, alpha = group["lr"], group["alpha"]
         if group["weight_decay"] != 0:
-            grad = grad.add(p, alpha=group["weight_decay"])
+            grad = grad + p * group["weight_decay"]
         p, grad, square = as_real([p, grad, state["square_avg"]])
         square.mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
         if group["centered"]:
             (mean,) = as_real([state["grad_avg"]])
             mean.lerp_(grad, 1 - alpha)
-            square = square.addcmul(mean, mean, value=-1)
-        denominator = square.sqrt().add_(group["eps"])
+            square = square - mean.clone().square()
+        scaled = grad / (square.sqrt() + group["eps"])
         if group["momentum"] > 0:
             (buffer,) = as_real([state["momentum_buffer"]])
-            buffer.mul_(group["momentum"]).addcdiv_(grad, denominator)
-            p.add_(buffer, alpha=-lr)
-        else:
-            p.addcdiv_(grad, denominator, value=-lr)
+            scaled = buffer.mul_(group["momentum"]).add_(scaled).clone()
+        p.sub_(scaled * lr)

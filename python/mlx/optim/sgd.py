@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import mlx
+from mlx import _C
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, check_at_least_zero
+from mlx.optim.optimizer import Optimizer, as_real, check_at_least_zero
 
 
 class SGD(Optimizer):
@@ -21,6 +23,8 @@ class SGD(Optimizer):
     >>> w
     tensor([0., 0.], requires_grad=True)
     """
+
+    takes_tensor_lr = True
 
     def __init__(
         self,
@@ -52,15 +56,43 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
+    def update_group(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        if group["differentiable"]:
+            return super().update_group(params, group)
+        if group["momentum"] == 0:
+            return self._step(params, [], group, group["dampening"])
+        begun = [p for p in params if self.state[p].get("momentum_buffer") is not None]
+        fresh = [p for p in params if self.state[p].get("momentum_buffer") is None]
+        for p in fresh:
+            self.state[p]["momentum_buffer"] = mlx.zeros_like(p)
+        # A buffer starts as the first gradient: as zeros would go on, if nothing of it were dampened.
+        for part, dampening in ((begun, group["dampening"]), (fresh, 0)):
+            if part:
+                self._step(part, [self.state[p]["momentum_buffer"] for p in part], group, dampening)
+
+    @staticmethod
+    def _step(params: list[Tensor], buffers: list[Tensor], group: dict[str, Any], dampening: float) -> None:
+        _C._fused_sgd_(
+            as_real(params),
+            as_real(p.grad for p in params),
+            as_real(buffers),
+            lr=group["lr"],
+            weight_decay=float(group["weight_decay"]),
+            momentum=group["momentum"],
+            dampening=dampening,
+            nesterov=group["nesterov"],
+            maximize=group["maximize"],
+        )
+
     def update(self, p: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         momentum = group["momentum"]
         if group["weight_decay"] != 0:
-            grad = grad.add(p, alpha=float(group["weight_decay"]))
+            grad = grad + p * group["weight_decay"]
         if momentum != 0:
             buffer = state.get("momentum_buffer")
             if buffer is None:
-                buffer = state["momentum_buffer"] = grad.detach().clone()
+                buffer = state["momentum_buffer"] = grad.clone()
             else:
                 buffer.mul_(momentum).add_(grad, alpha=1 - group["dampening"])
-            grad = grad.add(buffer, alpha=momentum) if group["nesterov"] else buffer
-        p.add_(grad, alpha=-float(group["lr"]))
+            grad = grad + buffer * momentum if group["nesterov"] else buffer
+        p.sub_(grad * group["lr"])

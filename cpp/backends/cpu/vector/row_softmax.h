@@ -12,18 +12,6 @@ MLX_INLINE T row_maximum(const T* x, int64_t n) {
   return static_cast<T>(fold_part(x, n, Maximum{}));
 }
 
-// The first `count` lanes of memory, zeros after them.
-template <class V>
-MLX_INLINE V load_head(const void* from, int64_t count) {
-  V padded(0);
-  std::memcpy(&padded, from, static_cast<size_t>(count) * sizeof(typename V::Element));
-  return padded;
-}
-template <class V>
-MLX_INLINE void store_head(V v, void* to, int64_t count) {
-  std::memcpy(to, &v, static_cast<size_t>(count) * sizeof(typename V::Element));
-}
-
 template <class T>
 MLX_INLINE double total_of(Vec<T> v) {
   double total = 0;
@@ -84,10 +72,6 @@ MLX_INLINE void map_row(int64_t n, T* out, F f) {
   int64_t i = 0;
   for (; i + V::kLanes <= n; i += V::kLanes) f(i, int64_t{V::kLanes}).store(out + i);
   if (i < n) store_head(f(i, n - i), out + i, n - i);
-}
-template <class V>
-MLX_INLINE V load_up_to(const typename V::Element* from, int64_t count) {
-  return count == V::kLanes ? V::load(from) : load_head<V>(from, count);
 }
 
 template <class T>

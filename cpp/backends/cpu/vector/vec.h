@@ -143,6 +143,22 @@ struct Vec {
   MLX_INLINE friend Vec select(Mask<E> condition, Vec a, Vec b) { return Vec(condition.bits ? a.v : b.v); }
 };
 
+// The first `count` lanes of memory, zeros after them.
+template <class V>
+MLX_INLINE V load_head(const void* from, int64_t count) {
+  V padded(0);
+  std::memcpy(&padded, from, static_cast<size_t>(count) * sizeof(typename V::Element));
+  return padded;
+}
+template <class V>
+MLX_INLINE void store_head(V v, void* to, int64_t count) {
+  std::memcpy(to, &v, static_cast<size_t>(count) * sizeof(typename V::Element));
+}
+template <class V>
+MLX_INLINE V load_up_to(const typename V::Element* from, int64_t count) {
+  return count == V::kLanes ? V::load(from) : load_head<V>(from, count);
+}
+
 // The same bits read as lanes of another type of the same width.
 template <class To, class From>
 MLX_INLINE Vec<To> bit_cast(Vec<From> a) {

@@ -2,54 +2,34 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import mlx
 from mlx._C import Tensor
-from mlx.nn.parameter import Parameter
+from mlx.nn.modules.hooks import GLOBAL_HOOKS, CallHooks, RemovableHandle, call_with_hooks
+from mlx.nn.modules.state import StateOfModule
+from mlx.nn.parameter import Buffer, Parameter, is_lazy
 
-__all__ = ["IncompatibleKeys", "Module", "RemovableHandle"]
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
+__all__ = ["Module"]
 
-class IncompatibleKeys(NamedTuple):
-    """What `Module.load_state_dict` could not match."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-    def __repr__(self) -> str:
-        if not self.missing_keys and not self.unexpected_keys:
-            return "<All keys matched successfully>"
-        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
-
-
-class RemovableHandle:
-    """Removes a hook: by `remove()`, or at the end of a `with` block."""
-
-    _ids = itertools.count()
-
-    def __init__(self, hooks: dict[int, Any]) -> None:
-        self._hooks = hooks
-        self.id = next(self._ids)
-
-    def remove(self) -> None:
-        self._hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.remove()
+_STATE_HOOKS = (
+    "_state_dict_pre_hooks",
+    "_state_dict_hooks",
+    "_load_state_dict_pre_hooks",
+    "_load_state_dict_post_hooks",
+)
 
 
 def _indent(text: str) -> str:
     return text.replace("\n", "\n  ")
 
 
-class Module:
+class Module(StateOfModule):
     """The base class of every layer and model.
 
     A subclass calls `super().__init__()`, assigns its parameters and submodules as attributes, and
@@ -77,35 +57,20 @@ class Module:
         put("_buffers", {})
         put("_modules", {})
         put("_non_persistent_buffers_set", set())
-        put("_forward_hooks", OrderedDict())
-        put("_forward_pre_hooks", OrderedDict())
+        put("_call_hooks", None)
+        for hooks in _STATE_HOOKS:
+            put(hooks, OrderedDict())
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; each subclass has its own."""
         raise NotImplementedError(
             f'Module [{type(self).__name__}] is missing the required "forward" function'
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        for hook, with_kwargs in tuple(self._forward_pre_hooks.values()):
-            if with_kwargs:
-                changed = hook(self, args, kwargs)
-                if changed is not None:
-                    if not (isinstance(changed, tuple) and len(changed) == 2):
-                        raise RuntimeError(
-                            "forward pre-hook must return None or a tuple of (new_args, new_kwargs), "
-                            f"but got {changed}"
-                        )
-                    args, kwargs = changed
-            else:
-                changed = hook(self, args)
-                if changed is not None:
-                    args = changed if isinstance(changed, tuple) else (changed,)
-        result = self.forward(*args, **kwargs)
-        for hook, with_kwargs in tuple(self._forward_hooks.values()):
-            changed = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
-            if changed is not None:
-                result = changed
-        return result
+        if self._call_hooks is None and not GLOBAL_HOOKS.in_use:
+            return self.forward(*args, **kwargs)
+        return call_with_hooks(self, self._call_hooks, args, kwargs)
 
     # Attributes ------------------------------------------------------------------------------------------
 
@@ -121,6 +86,9 @@ class Module:
         if isinstance(value, Parameter):
             self._forget(name, keep="_parameters")
             self.register_parameter(name, value)
+        elif isinstance(value, Buffer):
+            self._forget(name, keep="_buffers")
+            self.register_buffer(name, value, value.persistent)
         elif isinstance(value, Module):
             if "_modules" not in stores:
                 raise AttributeError("cannot assign module before Module.__init__() call")
@@ -164,6 +132,14 @@ class Module:
                 self._non_persistent_buffers_set.discard(name)
                 return
         super().__delattr__(name)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        # What files of before these were there lack.
+        for hooks in _STATE_HOOKS:
+            self.__dict__.setdefault(hooks, OrderedDict())
+        self.__dict__.setdefault("_call_hooks", None)
+        self.__dict__.setdefault("_non_persistent_buffers_set", set())
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
@@ -225,6 +201,20 @@ class Module:
             if not isinstance(found, Module):
                 raise AttributeError(f"`{name}` is not an nn.Module")
         return found
+
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module at a dotted path; with `strict` only where there is one already."""
+        path, _, name = target.rpartition(".")
+        if not name:
+            raise ValueError("Cannot set the submodule without a target name!")
+        owner = self.get_submodule(path)
+        if strict and not hasattr(owner, name):
+            raise AttributeError(f"{type(owner).__name__} has no attribute `{name}`")
+        if hasattr(owner, name) and not isinstance(getattr(owner, name), Module):
+            raise AttributeError(f"`{name}` is not an nn.Module")
+        if not isinstance(module, Module):
+            raise ValueError(f"`{target}` must be an nn.Module, got {type(module)}")
+        setattr(owner, name, module)
 
     def _get_tensor(self, target: str, store: str, kind: str) -> Any:
         path, _, name = target.rpartition(".")
@@ -315,20 +305,25 @@ class Module:
 
     # Changes to the whole tree ---------------------------------------------------------------------------
 
-    def apply(self, fn: Callable[[Module], None]) -> Module:
+    def apply(self, fn: Callable[[Module], None]) -> Self:
         """Call `fn` on every module below this one, then on this one."""
         for child in self.children():
             child.apply(fn)
         fn(self)
         return self
 
-    def _apply(self, fn: Callable[[Tensor], Tensor]) -> Module:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Replace every parameter's data, every gradient and every buffer by `fn` of it."""
-        for child in self.children():
+        for child in self.children() if recurse else ():
             child._apply(fn)
         for param in self._parameters.values():
             if param is None:
                 continue
+            if is_lazy(param):
+                raise ValueError(
+                    f"{type(self).__name__} has parameters that are not initialized yet; call forward (with an "
+                    "input of the right shape) before converting or moving the module"
+                )
             grad = param.grad
             changed = fn(param.data)
             if grad is not None:
@@ -343,7 +338,15 @@ class Module:
                 self._buffers[name] = fn(buffer)
         return self
 
-    def to(self, *args: Any, **kwargs: Any) -> Module:
+    def type(self, dst_type: Any) -> Self:
+        """Cast all parameters and buffers to a dtype."""
+        return self._apply(lambda t: t.to(dst_type))
+
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
+        """Move to a device without the values of parameters and buffers."""
+        return self._apply(lambda t: mlx.empty_like(t, device=device), recurse)
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
         """Move to a device, or cast floating-point parameters and buffers; arguments as for `Tensor.to`."""
         # An empty tensor tells what the arguments ask for, in whichever of the three forms they come.
         probe = mlx.empty(0, dtype=mlx.float32).to(*args, **kwargs)
@@ -362,30 +365,30 @@ class Module:
 
         return self._apply(convert)
 
-    def _cast(self, dtype: Any) -> Module:
+    def _cast(self, dtype: Any) -> Self:
         return self._apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
 
-    def float(self) -> Module:
+    def float(self) -> Self:
         """Cast floating-point parameters and buffers to float32."""
         return self._cast(mlx.float32)
 
-    def double(self) -> Module:
+    def double(self) -> Self:
         """Cast floating-point parameters and buffers to float64."""
         return self._cast(mlx.float64)
 
-    def half(self) -> Module:
+    def half(self) -> Self:
         """Cast floating-point parameters and buffers to float16."""
         return self._cast(mlx.float16)
 
-    def bfloat16(self) -> Module:
+    def bfloat16(self) -> Self:
         """Cast floating-point parameters and buffers to bfloat16."""
         return self._cast(mlx.bfloat16)
 
-    def cpu(self) -> Module:
+    def cpu(self) -> Self:
         """Move to the CPU."""
         return self.to("cpu")
 
-    def train(self, mode: bool = True) -> Module:
+    def train(self, mode: bool = True) -> Self:
         """Set training mode, on which dropout and batch normalisation depend."""
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
@@ -394,11 +397,11 @@ class Module:
             child.train(mode)
         return self
 
-    def eval(self) -> Module:
+    def eval(self) -> Self:
         """Set evaluation mode: `train(False)`."""
         return self.train(False)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Module:
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Say whether the parameters are trained."""
         for param in self.parameters():
             param.requires_grad_(requires_grad)
@@ -414,91 +417,45 @@ class Module:
             else:
                 param.grad = mlx.zeros_like(param.grad)
 
-    # State -----------------------------------------------------------------------------------------------
-
-    def _own_state(self) -> dict[str, Tensor]:
-        buffers = {k: b for k, b in self._buffers.items() if k not in self._non_persistent_buffers_set}
-        return {k: t for k, t in (*self._parameters.items(), *buffers.items()) if t is not None}
-
-    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
-        """All parameters and persistent buffers by dotted name. They share memory with the module's."""
-        state: dict[str, Tensor] = OrderedDict()
-        for name, tensor in self._own_state().items():
-            state[prefix + name] = tensor if keep_vars else tensor.detach()
-        for name, child in self._modules.items():
-            if child is not None:
-                state.update(child.state_dict(prefix=f"{prefix}{name}.", keep_vars=keep_vars))
-        return state
-
-    def _load_own(
-        self, state: Mapping[str, Any], prefix: str, assign: bool, missing: list[str], errors: list[str]
-    ) -> None:
-        for name, tensor in self._own_state().items():
-            key = prefix + name
-            if key not in state:
-                missing.append(key)
-                continue
-            value = state[key]
-            if not isinstance(value, Tensor):
-                errors.append(
-                    f'While copying the parameter named "{key}", expected a tensor but received '
-                    f"{mlx.typename(value)}"
-                )
-            elif value.shape != tensor.shape:
-                errors.append(
-                    f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
-                    f"the shape in current model is {tensor.shape}."
-                )
-            elif not assign:
-                with mlx.no_grad():
-                    tensor.copy_(value)
-            elif name in self._parameters:
-                same = isinstance(value, Parameter) and value.requires_grad == tensor.requires_grad
-                self._parameters[name] = value if same else Parameter(value, tensor.requires_grad)
-            else:
-                self._buffers[name] = value
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> IncompatibleKeys:
-        """Copy the tensors of a state dict into this module.
-
-        Args:
-            state_dict: what `state_dict()` gave.
-            strict: whether a missing or an unexpected key is an error.
-            assign: take over the given tensors, with their dtype and device, instead of copying them.
-        """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-        missing: list[str] = []
-        errors: list[str] = []
-        # A module that appears twice has its keys twice, once under each name.
-        known = set(self.state_dict(keep_vars=True))
-        for path, module in self.named_modules(remove_duplicate=False):
-            module._load_own(state_dict, f"{path}." if path else "", assign, missing, errors)
-        unexpected = [key for key in state_dict if key not in known]
-        if strict and missing:
-            errors.insert(0, f"Missing key(s) in state_dict: {_quoted(missing)}. ")
-        if strict and unexpected:
-            errors.insert(0, f"Unexpected key(s) in state_dict: {_quoted(unexpected)}. ")
-        if errors:
-            report = "\n\t".join(errors)
-            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{report}")
-        return IncompatibleKeys(missing, unexpected)
-
     # Hooks -----------------------------------------------------------------------------------------------
+
+    def _hooks(self) -> CallHooks:
+        if self._call_hooks is None:
+            self._call_hooks = CallHooks()
+        return self._call_hooks
 
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
-        """Call `hook(module, args)` before each forward; what it returns replaces the arguments."""
-        return _add_hook(self._forward_pre_hooks, hook, prepend, with_kwargs)
+        """Call `hook(module, args)`, or `hook(module, args, kwargs)`, before each forward; what it returns
+        replaces the arguments."""
+        return self._hooks().add("forward_pre", hook, prepend, with_kwargs)
 
     def register_forward_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+        self,
+        hook: Callable[..., Any],
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
     ) -> RemovableHandle:
-        """Call `hook(module, args, output)` after each forward; what it returns replaces the output."""
-        return _add_hook(self._forward_hooks, hook, prepend, with_kwargs)
+        """Call `hook(module, args, output)`, or `hook(module, args, kwargs, output)`, after each forward; what
+        it returns replaces the output. With `always_call` also after a forward that failed."""
+        return self._hooks().add("forward", hook, prepend, with_kwargs, always_call)
+
+    def register_full_backward_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, grad_output)` when the gradients of the output are known; what it returns
+        replaces them."""
+        return self._hooks().add("backward_pre", hook, prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call `hook(module, grad_input, grad_output)` when the gradients of the positional arguments are
+        known; what it returns replaces those."""
+        return self._hooks().add("backward", hook, prepend)
+
+    register_backward_hook = register_full_backward_hook
 
     # Printing --------------------------------------------------------------------------------------------
 
@@ -516,17 +473,3 @@ class Module:
             return f"{self._get_name()}({''.join(extra)})"
         lines = "".join(f"  {line}\n" for line in [*extra, *children])
         return f"{self._get_name()}(\n{lines})"
-
-
-def _quoted(keys: list[str]) -> str:
-    return ", ".join(f'"{key}"' for key in keys)
-
-
-def _add_hook(
-    hooks: OrderedDict[int, Any], hook: Callable[..., Any], prepend: bool, with_kwargs: bool
-) -> RemovableHandle:
-    handle = RemovableHandle(hooks)
-    hooks[handle.id] = (hook, with_kwargs)
-    if prepend:
-        hooks.move_to_end(handle.id, last=False)
-    return handle
