@@ -11,8 +11,8 @@ from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero
 
 
 class Rprop(Optimizer):
-    """Resilient backpropagation, which follows the gradient's sign alone: Riedmiller & Braun, "A direct adaptive
-    method for faster backpropagation learning" (1993).
+    """Resilient backpropagation, which follows the gradient's sign alone: Riedmiller & Braun, "A direct
+    adaptive method for faster backpropagation learning" (1993).
 
     Args:
         lr: the first step of each element.

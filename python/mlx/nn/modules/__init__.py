@@ -1,6 +1,7 @@
 """The layers, by kind."""
 
 from mlx.nn.modules.activation import *
+from mlx.nn.modules.adaptive import *
 from mlx.nn.modules.attention import *
 from mlx.nn.modules.batchnorm import *
 from mlx.nn.modules.container import *

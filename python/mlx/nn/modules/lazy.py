@@ -112,8 +112,8 @@ class LazyLinear(LazyModuleMixin, Linear):
     """
 
     cls_to_become = Linear
-    weight: UninitializedParameter  # type: ignore[assignment]
-    bias: UninitializedParameter | None  # type: ignore[assignment]
+    weight: UninitializedParameter
+    bias: UninitializedParameter | None
 
     def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
         super().__init__(0, 0, False, device, dtype)
@@ -125,7 +125,7 @@ class LazyLinear(LazyModuleMixin, Linear):
         if not self.has_uninitialized_params() and self.in_features != 0:
             super().reset_parameters()
 
-    def initialize_parameters(self, input: Tensor) -> None:  # type: ignore[override]
+    def initialize_parameters(self, input: Tensor) -> None:
         if not self.has_uninitialized_params():
             self.in_features = self.weight.size(-1)
             return
@@ -166,7 +166,8 @@ class _LazyConv(LazyModuleMixin, _ConvNd):
         channels = (self.out_channels, self.in_channels)
         outer, inner = reversed(channels) if self.transposed else channels
         with mlx.no_grad():
-            self.weight.materialize((outer, inner // self.groups, *self.kernel_size))  # type: ignore[attr-defined]
+            weight: Any = self.weight
+            weight.materialize((outer, inner // self.groups, *self.kernel_size))
             if self.bias is not None:
                 self.bias.materialize((self.out_channels,))
             self.reset_parameters()
@@ -238,7 +239,7 @@ class _LazyNorm(LazyModuleMixin, _NormBase):
         if not self.has_uninitialized_params() and self.num_features != 0:
             super().reset_parameters()
 
-    def initialize_parameters(self, input: Tensor) -> None:  # type: ignore[override]
+    def initialize_parameters(self, input: Tensor) -> None:
         if not self.has_uninitialized_params():
             if self.weight is not None:
                 self.num_features = self.weight.size(0)
