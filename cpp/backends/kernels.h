@@ -450,6 +450,7 @@ struct LstmCellGradient {
 // States: the momentum buffer, if `momentum` is not 0.
 struct SgdStep {
   static constexpr const char* name = "sgd_step";
+  bool updates() const { return true; }
   double lr, weight_decay, momentum, dampening;
   bool nesterov, maximize;
 };
@@ -457,6 +458,7 @@ struct SgdStep {
 // States: step, exp_avg, exp_avg_sq, and max_exp_avg_sq if `amsgrad`.
 struct AdamStep {
   static constexpr const char* name = "adam_step";
+  bool updates() const { return true; }
   double lr, beta1, beta2, weight_decay, eps;
   bool decoupled, amsgrad, maximize;
 };
@@ -464,6 +466,7 @@ struct AdamStep {
 // States: step, square_avg, the momentum buffer if `momentum` is positive, and grad_avg if `centered`.
 struct RMSpropStep {
   static constexpr const char* name = "rmsprop_step";
+  bool updates() const { return true; }
   double lr, alpha, eps, weight_decay, momentum;
   bool centered, maximize;
 };
@@ -471,6 +474,7 @@ struct RMSpropStep {
 // States: step, and the sum of squares.
 struct AdagradStep {
   static constexpr const char* name = "adagrad_step";
+  bool updates() const { return true; }
   double lr, lr_decay, weight_decay, eps;
   bool maximize;
 };

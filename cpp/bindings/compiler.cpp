@@ -270,17 +270,22 @@ void add_trace(py::module_& m) {
   });
 }
 
+struct Starts {
+  std::vector<jit::DrawStart> list;
+};
+
 void add_compiled(py::module_& m) {
-  py::class_<std::vector<jit::DrawStart>>(m, "_DrawStarts");
+  py::class_<Starts>(m, "_Starts");
   py::class_<Compiled>(m, "_Compiled")
       // The results for the storages of these tensors (None: an external one that no call brings).
       .def(
           "run",
-          [](const Compiled& c, py::object inputs, const std::vector<jit::DrawStart>* starts) {
-            return wrap_all(c.run(storages_of(tensors_of(inputs)), starts));
+          [](const Compiled& c, py::object inputs, const Starts* starts) {
+            return wrap_all(c.run(storages_of(tensors_of(inputs)), starts ? &starts->list : nullptr));
           },
           py::arg("inputs"), py::arg("starts") = nullptr)
-      .def("starts", &Compiled::starts)
+      // Where the generators stand, for a backward pass that draws the numbers of its forward pass again.
+      .def("starts", [](const Compiled& c) { return Starts{c.starts()}; })
       // Whether it writes to some of these tensors, and two of them share memory.
       .def("may_interfere",
            [](const Compiled& c, py::object inputs) {

@@ -8,7 +8,7 @@ from typing import Any
 from mlx import _C, autograd
 from mlx._C import Tensor
 from mlx._C import _TraceError as TraceError
-from mlx.autograd.function import Function, once_differentiable
+from mlx.autograd.function import Function
 from mlx.compiler.trace import Trace, is_symbol
 from mlx.compiler.tree import unflatten
 
@@ -139,7 +139,7 @@ class Program:
             returned, rest = outputs[: self._returned], outputs[self._returned : self._kept]
             if self.used_up is not None:
                 for i in self._differentiable:
-                    returned[i] = _UsedUp.apply(self.used_up, returned[i], _C.zeros(0, requires_grad=True))
+                    returned[i] = _refusing(self.used_up, returned[i])
         store(rest)
         for i, grad in zip(self._gradients_of, rest[len(rest) - len(self._gradients_of) :], strict=True):
             autograd.backward([leaves[i]], [grad])
@@ -198,18 +198,30 @@ class _Recorded(Function):
         return program.run_forward(ctx, inputs, rest)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        return (None, None, None, *ctx.program.run_backward(ctx, grads))
+        recording = _C.is_grad_enabled()
+        with autograd.no_grad():
+            results = ctx.program.run_backward(ctx, grads)
+        if recording:
+            results = tuple(None if r is None else _refusing(_SECOND_DERIVATIVE, r) for r in results)
+        return (None, None, None, *results)
 
 
-class _UsedUp(Function):
-    """The result of a function that ran its backward pass itself: a second one raises, as it would eagerly."""
+_SECOND_DERIVATIVE = (
+    "a compiled function has no second derivative; call it within mlx.jit.disabled() to differentiate it twice"
+)
 
+
+def _refusing(message: str, result: Tensor) -> Tensor:
+    """The same tensor as one that requires grad, but whose backward pass raises."""
+    return _Refusing.apply(message, result, _C.zeros(0, requires_grad=True))
+
+
+class _Refusing(Function):
     @staticmethod
     def forward(ctx: Any, message: str, result: Tensor, anchor: Tensor) -> Tensor:
         ctx.message = message
-        return result
+        return result.view_as(result)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:

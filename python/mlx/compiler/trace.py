@@ -15,7 +15,7 @@ from mlx.compiler.closure import GRADIENT, MISSING, NamesUsed, Slot, Walk, is_gu
 from mlx.compiler.learning_rates import LearningRates
 from mlx.compiler.tree import flatten, unflatten
 
-_PACKAGE = str(Path(_C.__file__).parent)
+_PACKAGE = str(Path(__file__).parents[1])
 
 
 def is_symbol(value: Any) -> bool:
