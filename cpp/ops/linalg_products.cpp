@@ -151,7 +151,7 @@ Tensor vecdot(const Tensor& x, const Tensor& y, int64_t dim) {
 // The powers 0 to N - 1 of each element, as a new last dimension.
 OP("linalg.vander(Tensor x, *, int? N=None) -> Tensor");
 Tensor vander(const Tensor& x, std::optional<int64_t> N) {
-  if (x.dim() == 0) return vander(unsqueeze(x, 0), N);
+  if (x.dim() == 0) return linalg::vander(unsqueeze(x, 0), N);
   const int64_t n = N.value_or(x.size(-1));
   if (N && n <= 1) throw RuntimeError("N must be greater than 1, but got ", n);
   const DType type = is_integral(x.dtype()) || x.dtype() == DType::Bool ? DType::Int64 : x.dtype();

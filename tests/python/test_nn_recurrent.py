@@ -115,7 +115,9 @@ def test_forms_of_the_input(make):
     output, _ = layer(x)
     alone, _ = layer(x[1])
     np.testing.assert_allclose(alone.tolist(), output[1].tolist(), rtol=1e-5, atol=1e-6)
-    assert layer(mlx.rand(2, 0, 3)[:, :0])[0].shape[:2] == (2, 0) if layer.mode != "LSTM" else True
+    assert layer(mlx.rand(0, 5, 3))[0].shape[:2] == (0, 5)
+    with pytest.raises(RuntimeError, match="sequence length"):
+        layer(mlx.rand(2, 0, 3))
 
 
 @each_layer
@@ -221,3 +223,14 @@ def test_sequences_out_of_order_are_an_error():
         rnn.pack_padded_sequence(mlx.rand(4, 2, 1), [1, 4])
     with pytest.raises(RuntimeError, match="greater than 0"):
         rnn.pack_padded_sequence(mlx.rand(4, 2, 1), [1, 0])
+
+
+def test_cells_as_functions():
+    w, v, b = of(4, 3), of(4, 4), of(4)
+    x, h = of(2, 3), of(2, 4)
+    np.testing.assert_allclose(
+        mlx.rnn_relu_cell(x, h, w, v, b).tolist(), (x @ w.t() + b + h @ v.t()).relu().tolist(), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        mlx.rnn_tanh_cell(x, h, w, v).tolist(), (x @ w.t() + h @ v.t()).tanh().tolist(), rtol=1e-12
+    )

@@ -174,7 +174,7 @@ def test_muon_moves_along_orthogonal_matrices():
 def test_lbfgs_finds_the_minimum_of_a_quadratic(search):
     scales = mlx.tensor([1.0, 10.0, 100.0], dtype=mlx.float64)
     p = mlx.zeros(3, dtype=mlx.float64, requires_grad=True)
-    optimizer = mlx.optim.LBFGS([p], lr=1, max_iter=50, line_search_fn=search)
+    optimizer = mlx.optim.LBFGS([p], max_iter=50, tolerance_change=1e-16, line_search_fn=search)
 
     def closure():
         optimizer.zero_grad()

@@ -348,11 +348,15 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
+# Numbers that the state has of a parameter as a whole, in float32 whatever its dtype.
+_COUNTERS = ("step", "mu_product", "eta", "mu")
+
+
 def _adapt(p: Tensor, key: str, value: Any) -> Any:
     """A copy of a saved value of `p`'s state, in `p`'s dtype and on its device; step counts as they are."""
     if key == "step" and isinstance(value, (int, float)):  # in older files a number
         return mlx.tensor(float(value))
-    if not isinstance(value, Tensor) or key == "step":
+    if not isinstance(value, Tensor) or key in _COUNTERS:
         return deepcopy(value)
     value = value.detach().clone()
     if p.is_floating_point() or p.is_complex():

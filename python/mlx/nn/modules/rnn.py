@@ -230,6 +230,8 @@ class RNNBase(Module):
         steps = input if batched else input.unsqueeze(1)
         if batched and self.batch_first:
             steps = steps.transpose(0, 1)
+        if steps.size(0) == 0:
+            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         output, last = self._all_layers(steps, self._first_states(hx, steps.size(1), input), None)
         if not batched:
             return output.squeeze(1), [s.squeeze(1) for s in last]
@@ -511,12 +513,8 @@ class RNNCellBase(Module):
             found.append(state)
         return batched, found
 
-    def _projected(self, input: Tensor, both_biases: bool) -> Tensor:
-        """The input's part of the gates, as a walk of one step."""
-        bias = self.bias_ih
-        if both_biases and bias is not None:
-            bias = bias + self.bias_hh
-        return F.linear(input, self.weight_ih, bias).unsqueeze(0)
+    def _weights(self) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+        return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
@@ -551,8 +549,8 @@ class RNNCell(RNNCellBase):
         if self.nonlinearity not in ("tanh", "relu"):
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
         batched, (state,) = self._checked(input, [hx])
-        relu = self.nonlinearity == "relu"
-        out = _C._rnn_layer(self._projected(batched, True), state, self.weight_hh, relu=relu)[0]
+        cell = mlx.rnn_tanh_cell if self.nonlinearity == "tanh" else mlx.rnn_relu_cell
+        out = cell(batched, state, *self._weights())
         return out if input.dim() == 2 else out.squeeze(0)
 
 
@@ -566,7 +564,7 @@ class GRUCell(RNNCellBase):
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         batched, (state,) = self._checked(input, [hx])
-        out = _C._gru_layer(self._projected(batched, False), state, self.weight_hh, self.bias_hh)[0]
+        out = mlx.gru_cell(batched, state, *self._weights())
         return out if input.dim() == 2 else out.squeeze(0)
 
 
@@ -579,6 +577,6 @@ class LSTMCell(RNNCellBase):
         super().__init__(input_size, hidden_size, bias, 4, device, dtype)
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
-        batched, (h, c) = self._checked(input, [None, None] if hx is None else list(hx))
-        h, c = _C._lstm_layer(self._projected(batched, True), h, c, self.weight_hh)
-        return (h[0], c[0]) if input.dim() == 2 else (h[0, 0], c[0, 0])
+        batched, states = self._checked(input, [None, None] if hx is None else list(hx))
+        h, c = mlx.lstm_cell(batched, states, *self._weights())
+        return (h, c) if input.dim() == 2 else (h.squeeze(0), c.squeeze(0))
