@@ -9,17 +9,17 @@ namespace {
 
 std::array<Backend*, 3> g_backends{};
 LongWork g_long_work;
-// From this many elements on a launch outlasts handing a lock over and back.
-constexpr int64_t kLongWork = 1 << 16;
 
-struct Away {
-  void* state = g_long_work.leave();
-  ~Away() { g_long_work.enter(state); }
-};
+std::vector<KernelTraits>& kernels() {
+  static std::vector<KernelTraits> list;
+  return list;
+}
 
-std::vector<const char*>& kernel_names() {
-  static std::vector<const char*> names;
-  return names;
+// A tensor of a trace that was kept beyond it has no memory that a kernel could read.
+void check_memory(const Launch& l) {
+  for (const Tensor* t : l.inputs)
+    if (t->defined()) check_readable(*t, kernel_name(l.kernel));
+  for (const Tensor* t : l.outputs) check_readable(*t, kernel_name(l.kernel));
 }
 
 }  // namespace
@@ -35,23 +35,29 @@ Backend& backend(DeviceType type) {
 void register_backend(DeviceType type, Backend* b) { g_backends[static_cast<size_t>(type)] = b; }
 bool has_backend(DeviceType type) { return g_backends[static_cast<size_t>(type)] != nullptr; }
 
-int next_kernel_number(const char* name) {
-  kernel_names().push_back(name);
-  return static_cast<int>(kernel_names().size()) - 1;
+int next_kernel_number(const KernelTraits& traits) {
+  kernels().push_back(traits);
+  return static_cast<int>(kernels().size()) - 1;
 }
 
-const char* kernel_name(int kernel) { return kernel_names()[static_cast<size_t>(kernel)]; }
-int kernel_count() { return static_cast<int>(kernel_names().size()); }
+const KernelTraits& kernel_traits(int kernel) { return kernels()[static_cast<size_t>(kernel)]; }
 
 void set_long_work(LongWork hooks) { g_long_work = hooks; }
 
+OutsideHost::OutsideHost() : state_(g_long_work.leave ? g_long_work.leave() : nullptr) {}
+OutsideHost::~OutsideHost() {
+  if (g_long_work.enter) g_long_work.enter(state_);
+}
+
 void launch(const Launch& l) {
+  if (Recorder* recorder = Recorder::current()) return recorder->record(l);
+  check_memory(l);
   const Tensor& home = *(l.outputs.empty() ? l.inputs : l.outputs)[0];
   Backend& b = backend(home.device().type);
   int64_t elements = home.numel();
   for (const Tensor* t : l.inputs) elements = std::max(elements, t->defined() ? t->numel() : 0);
-  if (elements < kLongWork || !g_long_work.leave) return b.run(l);
-  Away away;
+  if (elements < kLongWork) return b.run(l);
+  OutsideHost outside;
   b.run(l);
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 // The kernels that ops launch: one small struct each, holding the parameters. Outputs and
 // inputs are listed beside it. A kernel accepts any strides unless it says otherwise; outputs
-// are already of the right shape and dtype.
+// are already of the right shape and dtype. A kernel that reads what its outputs held before says so by
+// `updates()`; all others overwrite every element of them.
 
 #include "base/scalar.h"
 #include "formulas/formula.h"
@@ -16,8 +17,16 @@ struct Pointwise {
   static constexpr const char* name = "pointwise";
   Formula formula;
   DType compute;
+  Result result;
   uint8_t param_count;
   Scalar params[kMaxParams];
+};
+
+// Raises an error with this message if the input, one bool, is true. Writes nothing.
+struct Check {
+  static constexpr const char* name = "check";
+  enum Error : uint8_t { Index, Runtime, Value } error;
+  const char* message;
 };
 
 // out = in, converted to out's dtype and broadcast to its shape.
@@ -66,6 +75,7 @@ struct TakeAlong {
 // out[r, index[r, k]] += in[r, k] for matrices without gaps; int64 indices, known to be in range.
 struct AddAlong {
   static constexpr const char* name = "add_along";
+  bool updates() const { return true; }
 };
 
 // out[r] = log(sum(exp(in[r, :]))), float32 or float64 matrix without gaps.
@@ -175,6 +185,7 @@ struct SoftmaxGradient {
 struct MatMul {
   static constexpr const char* name = "matmul";
   bool accumulate = false;
+  bool updates() const { return accumulate; }
 };
 
 // The geometry of a convolution or pooling over three dimensions (fewer are padded with ones in front).
@@ -230,6 +241,7 @@ enum class Update : uint8_t { Set, Add, Mul, Max, Min };
 // that index tensors name, in elements. `offsets` is int64 and contiguous; the index broadcasts to it.
 struct IndexOffsets {
   static constexpr const char* name = "index_offsets";
+  bool updates() const { return true; }
   const char* op;
   int64_t dim, size, stride;
 };
@@ -245,6 +257,7 @@ struct GatherRows {
 // (of out's dtype).
 struct ScatterRows {
   static constexpr const char* name = "scatter_rows";
+  bool updates() const { return true; }
   int before;
   Update update;
 };
@@ -260,6 +273,7 @@ struct Gather {
 // (int64), source (of the index's shape, of out's dtype).
 struct Scatter {
   static constexpr const char* name = "scatter";
+  bool updates() const { return true; }
   const char* op;
   int64_t dim;
   Update update;
@@ -294,7 +308,8 @@ struct Spaced {
   bool powers;
 };
 
-// ---- random numbers: functions of the seed, the position of the first block and the element's number
+// ---- random numbers: functions of the seed, the position of the first block and the element's number. The
+// two are the first members, so that a compiled program can draw fresh numbers at each run.
 
 enum class Distribution : uint8_t {
   Uniform,      // [a, b)
@@ -309,8 +324,8 @@ enum class Distribution : uint8_t {
 
 struct Random {
   static constexpr const char* name = "random";
-  Distribution distribution;
   uint64_t seed, position;
+  Distribution distribution;
   double a, b;
   int64_t low;
   uint64_t range;
@@ -358,6 +373,7 @@ struct RandomCount {
 // States: the momentum buffer, if `momentum` is not 0.
 struct SgdStep {
   static constexpr const char* name = "sgd_step";
+  bool updates() const { return true; }
   double lr, weight_decay, momentum, dampening;
   bool nesterov, maximize;
 };
@@ -365,6 +381,7 @@ struct SgdStep {
 // States: step, exp_avg, exp_avg_sq, and max_exp_avg_sq if `amsgrad`.
 struct AdamStep {
   static constexpr const char* name = "adam_step";
+  bool updates() const { return true; }
   double lr, beta1, beta2, weight_decay, eps;
   bool decoupled, amsgrad, maximize;
 };
@@ -372,6 +389,7 @@ struct AdamStep {
 // States: step, square_avg, the momentum buffer if `momentum` is positive, and grad_avg if `centered`.
 struct RMSpropStep {
   static constexpr const char* name = "rmsprop_step";
+  bool updates() const { return true; }
   double lr, alpha, eps, weight_decay, momentum;
   bool centered, maximize;
 };
@@ -379,6 +397,7 @@ struct RMSpropStep {
 // States: step, and the sum of squares.
 struct AdagradStep {
   static constexpr const char* name = "adagrad_step";
+  bool updates() const { return true; }
   double lr, lr_decay, weight_decay, eps;
   bool maximize;
 };

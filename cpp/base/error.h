@@ -44,5 +44,9 @@ struct LinAlgError : Error {
 struct OutOfMemoryError : Error {
   using Error::Error;
 };
+// A function cannot be compiled as it is written.
+struct TraceError : Error {
+  using Error::Error;
+};
 
 }  // namespace mlx

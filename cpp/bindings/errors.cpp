@@ -2,6 +2,8 @@
 
 namespace mlx::bindings {
 
+PyObject* trace_error = nullptr;
+
 void set_python_error() noexcept {
   try {
     throw;
@@ -15,6 +17,8 @@ void set_python_error() noexcept {
     PyErr_SetString(PyExc_IndexError, e.what());
   } catch (const NotImplementedError& e) {
     PyErr_SetString(PyExc_NotImplementedError, e.what());
+  } catch (const TraceError& e) {
+    PyErr_SetString(trace_error, e.what());
   } catch (const OutOfMemoryError& e) {
     PyErr_SetString(PyExc_MemoryError, e.what());
   } catch (const std::bad_alloc& e) {

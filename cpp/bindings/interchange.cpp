@@ -87,6 +87,7 @@ struct Export {
 
 template <class Managed>
 PyObject* export_capsule(const Tensor& t, bool copied) {
+  check_readable(t, "__dlpack__()");
   auto owned = std::make_unique<Export<Managed>>();
   owned->storage = t.storage();
   owned->shape = t.shape();
@@ -208,6 +209,7 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   try {
     const Tensor& t = tensor_of(self);
     check_exportable(t, "memoryview()");
+    check_readable(t, "memoryview()");
     const char* format = buffer_format(t.dtype());
     if (!format) throw_buffer_error("memoryview(): Python's buffers have no format for ", t.dtype());
     if (!t.is_contiguous() && (flags & PyBUF_STRIDES) != PyBUF_STRIDES)

@@ -28,4 +28,5 @@ PYBIND11_MODULE(_C, m) {
   add_data(m);
   add_runtime(m);
   add_interchange(m);
+  add_compiler(m);
 }

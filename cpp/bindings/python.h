@@ -15,6 +15,8 @@ namespace mlx::bindings {
 
 namespace py = pybind11;
 
+// The class of errors of compiled functions, mlx.jit.TraceError.
+extern PyObject* trace_error;
 // Sets Python's error from the C++ exception in flight.
 void set_python_error() noexcept;
 // Throws the Python error that is set as a C++ exception.

@@ -143,7 +143,7 @@ Tensor from_sequence(PyObject* data, std::optional<DType> dtype) {
   Nest nest;
   nest.look(data, 0);
   DType type = dtype.value_or(nest.empty ? default_dtype() : nest.promotion.result());
-  Tensor out = allocate(nest.shape, type);
+  Tensor out = allocate_on_host(nest.shape, type);
   visit(type, [&](auto zero) {
     auto* p = out.data<decltype(zero)>();
     if (out.numel()) fill(data, p);
@@ -183,6 +183,7 @@ py::object to_numpy(const Tensor& t, bool force) {
   if (t.requires_grad() && !force)
     throw RuntimeError(
         "numpy(): can't call numpy() on a Tensor that requires grad; use tensor.detach().numpy() instead");
+  check_readable(t, "numpy()");
   std::vector<py::ssize_t> shape(t.shape().begin(), t.shape().end()), strides;
   for (int64_t s : t.strides()) strides.push_back(s * static_cast<py::ssize_t>(t.item_size()));
   auto* keep = new Ref<Storage>(t.storage());

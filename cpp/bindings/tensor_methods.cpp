@@ -90,8 +90,11 @@ PyMethodDef tensor_methods[] = {
      METH_NOARGS, "Whether the elements are floating-point numbers."},
     {"is_complex", method([](const Tensor& t, PyObject*) { return wrap(t.is_complex()); }), METH_NOARGS,
      "Whether the elements are complex numbers."},
-    {"tolist", method([](const Tensor& t, PyObject*) { return to_list(t, 0, t.offset()); }), METH_NOARGS,
-     "The elements as nested lists of Python numbers."},
+    {"tolist", method([](const Tensor& t, PyObject*) {
+       check_readable(t, "tolist()");
+       return to_list(t, 0, t.offset());
+     }),
+     METH_NOARGS, "The elements as nested lists of Python numbers."},
     {"data_ptr",
      method([](const Tensor& t, PyObject*) { return PyLong_FromVoidPtr(t.numel() ? t.raw() : nullptr); }),
      METH_NOARGS, "The address of the first element."},

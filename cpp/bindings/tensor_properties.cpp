@@ -31,6 +31,7 @@ constexpr setter set(F) {
 }
 
 void set_grad(const Tensor& t, PyObject* value) {
+  GradLog::note(t);
   if (value == Py_None) {
     if (auto* meta = autograd_meta_if_any(t)) meta->grad = {};
     return;
@@ -46,6 +47,7 @@ void set_grad(const Tensor& t, PyObject* value) {
 }
 
 Tensor grad_of(const Tensor& t) {
+  GradLog::note(t);
   auto* meta = autograd_meta_if_any(t);
   return meta ? meta->grad : Tensor();
 }

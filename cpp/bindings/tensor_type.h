@@ -17,6 +17,7 @@ void add_values(py::module_& module);       // values.cpp: dtype, device, Size
 void add_autograd(py::module_& module);     // autograd.cpp
 void add_runtime(py::module_& module);      // runtime.cpp: threads, memory
 void add_data(py::module_& module);         // tensor_data.cpp: tensor(), from_numpy()
+void add_compiler(py::module_& module);     // compiler.cpp: what mlx.jit is made of
 void add_interchange(py::module_& module);  // interchange.cpp: DLPack, buffers, storages
 
 }  // namespace mlx::bindings

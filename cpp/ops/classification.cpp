@@ -1,5 +1,6 @@
 // Losses of classifiers: negative log-likelihood and cross-entropy.
 
+#include "ops/check.h"
 #include "ops/reduction.h"
 
 namespace mlx {
@@ -45,7 +46,9 @@ Labels checked_labels(const char* op, const Tensor& target, int64_t classes, int
   GradModeGuard off(false);
   Tensor labels = to(target, DType::Int64, false, false), kept = ne(labels, ignore_index);
   Tensor index = where(kept, labels, 0), wrong = logical_or(lt(index, 0), ge(index, classes));
-  if (item(any(wrong)).to_bool()) {
+  if (is_traced(wrong)) {
+    raise_if_any(wrong, Check::Index, "cross_entropy(), nll_loss(): a target is out of bounds");
+  } else if (item(any(wrong)).to_bool()) {
     int64_t at = item(argmax(to(reshape(wrong, {-1}), DType::UInt8, false, false))).to_int();
     throw IndexError(op, "(): Target ", item(select(reshape(index, {-1}), 0, at)).to_int(),
                      " is out of bounds for ", classes, " classes");

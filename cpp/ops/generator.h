@@ -17,7 +17,10 @@ class Generator : public RefCounted {
   void set(uint64_t seed, uint64_t position = 0) {
     seed_ = seed;
     position_ = position;
+    ++resets_;
   }
+  // How often it was set: whether numbers drawn at two times belong to one stream.
+  uint64_t resets() const { return resets_; }
   // Takes the next `count` blocks of four 32-bit numbers; returns the first one's position.
   uint64_t take(uint64_t count) {
     uint64_t at = position_;
@@ -28,6 +31,7 @@ class Generator : public RefCounted {
  private:
   uint64_t seed_ = 0;
   uint64_t position_ = 0;
+  uint64_t resets_ = 0;
 };
 
 // The generator that is used when none is given.

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "ops.h"
+#include "ops/check.h"
 #include "ops/row.h"
 
 namespace mlx {
@@ -157,8 +157,8 @@ Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Ten
   if (input.shape() != target.shape())
     throw ValueError("binary_cross_entropy(): target size ", target.shape(),
                      " is different to the input size ", input.shape());
-  if (item(any(logical_not(logical_and(ge(input, 0), le(input, 1))))).to_bool())
-    throw RuntimeError("binary_cross_entropy(): all elements of input should be between 0 and 1");
+  raise_if_any(logical_not(logical_and(ge(input, 0), le(input, 1))), Check::Runtime,
+               "binary_cross_entropy(): all elements of input should be between 0 and 1");
   return reduced(weighted(_binary_cross_entropy(input, target), weight),
                  chosen(reduction, size_average, reduce));
 }
@@ -223,7 +223,7 @@ Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor
     else if (!repeats_along_one_dim(var, input))
       throw ValueError("gaussian_nll_loss(): var is of incorrect size ", var.shape());
   }
-  if (item(any(lt(variance, 0))).to_bool()) throw ValueError("gaussian_nll_loss(): var has negative entries");
+  raise_if_any(lt(variance, 0), Check::Value, "gaussian_nll_loss(): var has negative entries");
   // Clamped as PyTorch does it: the gradient does not see the bound.
   variance = variance + (clamp_min(detach(variance), eps) - detach(variance));
   Tensor loss = (log(variance) + square(input - target) / variance) * 0.5;

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "ops/check.h"
 #include "ops/reduction.h"
 
 namespace mlx {
@@ -105,8 +106,8 @@ Tensor quantiles(const char* op, const Tensor& input, const Tensor& q, std::opti
     throw RuntimeError(op, "() input tensor must be either float or double dtype");
   if (q.dtype() != input.dtype())
     throw RuntimeError(op, "() q tensor must be same dtype as the input tensor");
-  if (item(any(logical_not(logical_and(ge(q, 0), le(q, 1))))).to_bool())
-    throw RuntimeError(op, "() q values must be in the range [0, 1]");
+  raise_if_any(logical_not(logical_and(ge(q, 0), le(q, 1))), Check::Runtime,
+               "quantile() q values must be in the range [0, 1]");
   Tensor x = dim ? (input.dim() ? movedim(input, {*dim}, {-1}) : reshape(input, {1})) : reshape(input, {-1});
   const int64_t n = x.size(-1);
   Tensor ordered = std::get<0>(sorted_pair(x, -1, false));

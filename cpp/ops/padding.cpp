@@ -1,6 +1,6 @@
 // Padding, one-hot vectors, embeddings, and the shuffles between channels and space.
 
-#include "backends/backend.h"
+#include "ops/check.h"
 #include "ops/update.h"
 
 namespace mlx {
@@ -19,7 +19,7 @@ void check_pad(const char* op, const Tensor& input, const Shape& pad) {
 // Where the element at each place of a padded dimension comes from.
 Tensor padded_places(const char* mode, int64_t size, int64_t left, int64_t right) {
   const std::string how = mode;
-  Tensor places = allocate({size + left + right}, DType::Int64);
+  Tensor places = allocate_on_host({size + left + right}, DType::Int64);
   int64_t* p = places.data<int64_t>();
   for (int64_t i = 0; i < places.numel(); ++i) {
     int64_t at = i - left;
@@ -122,6 +122,31 @@ Tensor pad(const Tensor& input, const Shape& pad, const std::string& mode, std::
   throw NotImplementedError("pad(): Unrecognised padding mode ", mode);
 }
 
+namespace {
+
+// The number of classes, at least one more than the largest in `classes`; -1 asks for just that.
+int64_t checked_classes(const Tensor& classes, int64_t count) {
+  if (count > 0 && is_traced(classes)) {
+    raise_if_any(lt(classes, 0), Check::Runtime, "one_hot(): Class values must be non-negative");
+    raise_if_any(ge(classes, count), Check::Runtime,
+                 "one_hot(): Class values must be smaller than num_classes");
+    return count;
+  }
+  check_readable(classes, "one_hot() without num_classes");
+  int64_t largest = -1;
+  for (int64_t i = 0; i < classes.numel(); ++i) {
+    const int64_t v = classes.data<int64_t>()[i];
+    if (v < 0) throw RuntimeError("one_hot(): Class values must be non-negative, got ", v);
+    largest = std::max(largest, v);
+  }
+  if (count == -1) count = largest + 1;
+  if (count < 1 || largest >= count)
+    throw RuntimeError("one_hot(): Class values must be smaller than num_classes: ", largest, " >= ", count);
+  return count;
+}
+
+}  // namespace
+
 // Each class number as a vector of zeros with a one at its place.
 //
 // >>> mlx.nn.functional.one_hot(mlx.tensor([1, 0]), 3)
@@ -133,17 +158,7 @@ Tensor one_hot(const Tensor& input, int64_t num_classes) {
     throw RuntimeError("one_hot is only applicable to index tensor of type LongTensor, not ", input.dtype());
   if (input.numel() == 0 && num_classes <= 0)
     throw RuntimeError("one_hot(): Can not infer total number of classes from empty tensor.");
-  Tensor places = contiguous(cpu(input));
-  int64_t largest = -1;
-  for (int64_t i = 0; i < places.numel(); ++i) {
-    const int64_t v = places.data<int64_t>()[i];
-    if (v < 0) throw RuntimeError("one_hot(): Class values must be non-negative, got ", v);
-    largest = std::max(largest, v);
-  }
-  if (num_classes == -1) num_classes = largest + 1;
-  if (num_classes < 1 || largest >= num_classes)
-    throw RuntimeError("one_hot(): Class values must be smaller than num_classes: ", largest,
-                       " >= ", num_classes);
+  num_classes = checked_classes(contiguous(cpu(input)), num_classes);
   Shape shape = input.shape();
   shape.push_back(num_classes);
   return scatter_(zeros(shape, DType::Int64, input.device()), -1, unsqueeze(input, -1), Scalar(1));
@@ -181,7 +196,8 @@ Tensor embedding(const Tensor& input, const Tensor& weight, std::optional<int64_
     throw RuntimeError("embedding(): Padding_idx must be within num_embeddings: ", *padding_idx,
                        " is not below ", count);
   Tensor index = reshape(input, {-1});
-  const int64_t* values = input.device() == Device{} && index.dtype() == DType::Int64 && index.is_contiguous()
+  if (is_traced(index)) raise_if_any(lt(index, 0), Check::Index, "embedding(): an index is negative");
+  const int64_t* values = !is_traced(index) && input.device() == Device{} && index.dtype() == DType::Int64 && index.is_contiguous()
                               ? index.data<int64_t>()
                               : nullptr;
   for (int64_t i = 0; values && i < index.numel(); ++i)

@@ -27,7 +27,7 @@ void sample(const Tensor& out, const Ref<Generator>& generator, Distribution dis
             int64_t low = 0, uint64_t range = 0) {
   const Draw d = draw(generator, 2 * out.numel());
   if (out.numel())
-    launch(Random{distribution, d.seed, d.position, a, b, low, range}, {&out},
+    launch(Random{d.seed, d.position, distribution, a, b, low, range}, {&out},
            std::initializer_list<const Tensor*>{});
 }
 

@@ -133,7 +133,7 @@ Tensor triangle_indices(int64_t rows, int64_t columns, int64_t offset, bool uppe
       c.push_back(j);
     }
   }
-  Tensor out = allocate({2, static_cast<int64_t>(r.size())}, DType::Int64);
+  Tensor out = allocate_on_host({2, static_cast<int64_t>(r.size())}, DType::Int64);
   std::copy(r.begin(), r.end(), out.data<int64_t>());
   std::copy(c.begin(), c.end(), out.data<int64_t>() + r.size());
   return to(out, std::optional<Device>(device), std::optional<DType>(dtype));
@@ -252,13 +252,14 @@ Tensor repeat_interleave(const Tensor& repeats, std::optional<int64_t>) {
     throw RuntimeError("repeat_interleave(): repeats must be a vector of int32 or int64, not ",
                        repeats.dtype(), " of shape ", repeats.shape());
   Tensor times = contiguous(to(cpu(repeats), DType::Int64, false, false));
+  check_readable(times, "repeat_interleave()");
   const int64_t* p = times.data<int64_t>();
   int64_t total = 0;
   for (int64_t i = 0; i < times.numel(); ++i) {
     if (p[i] < 0) throw RuntimeError("repeat_interleave(): repeats can not be negative, got ", p[i]);
     total += p[i];
   }
-  Tensor out = allocate({total}, DType::Int64);
+  Tensor out = allocate_on_host({total}, DType::Int64);
   int64_t* q = out.data<int64_t>();
   for (int64_t i = 0; i < times.numel(); ++i) q = std::fill_n(q, p[i], i);
   return to(out, std::optional<Device>(repeats.device()), std::optional<DType>(repeats.dtype()));

@@ -44,7 +44,6 @@ constexpr uint8_t reads(Param<I>*) {
 
 class PointwiseNode;
 
-enum class Result : uint8_t { Same, Bool, Real, Complex };  // the result's dtype, from the operands'
 enum class Promote : uint8_t { None, Float };               // Float: integers become the default float type
 
 class Row {

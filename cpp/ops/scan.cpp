@@ -30,7 +30,7 @@ Tensor as_sum_dtype(const Tensor& input, std::optional<DType> asked) {
 // Of prefix products p = cumprod(x): the gradient is the sum over later prefixes without x itself.
 Tensor cumprod_gradient(const Tensor& g, const Tensor& x, const Tensor& out, int64_t d) {
   if (x.numel() <= 1 || (x.dim() && x.size(d) == 1)) return g;
-  if (!item(any(eq(x, 0))).to_bool()) return scan_sum(g * conj(out), d, true) / conj(x);
+  if (!is_traced(x) && !item(any(eq(x, 0))).to_bool()) return scan_sum(g * conj(out), d, true) / conj(x);
   // With zeros: for each place k, prod(x[:k]) * sum over j >= k of g[j] * prod(x[k + 1 : j + 1]).
   const int64_t n = x.size(d);
   Tensor grad = zeros_like(x), c = conj(x);

@@ -28,6 +28,13 @@ AutogradMeta::~AutogradMeta() {
     std::erase_if(extras->retained, [this](auto& r) { return r.second == self; });
 }
 
+void GradLog::add(const Tensor& t) {
+  for (auto& [leaf, grad] : before)
+    if (leaf.is(t)) return;
+  auto* meta = autograd_meta_if_any(t);
+  before.emplace_back(t, meta ? meta->grad : Tensor());
+}
+
 AutogradMeta& autograd_meta(const Tensor& t) {
   auto& meta = t.impl()->grad_meta;
   if (!meta) meta = std::make_unique<AutogradMeta>(t.impl());
@@ -139,6 +146,7 @@ AccumulateGrad::AccumulateGrad(const Tensor& leaf) : leaf_(leaf) {
 AccumulateGrad::~AccumulateGrad() { autograd_meta(leaf_).accumulator = nullptr; }
 
 Grads AccumulateGrad::backward(const Grads& grads) {
+  GradLog::note(leaf_);
   AutogradMeta& meta = autograd_meta(leaf_);
   Tensor grad = grads[0];
   if (!grad.defined()) return {};

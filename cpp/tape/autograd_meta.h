@@ -22,6 +22,19 @@ struct AutogradMeta : GradMeta {
   ~AutogradMeta() override;
 };
 
+// The tensors whose `.grad` was read or written while a function was traced, each with what it was before.
+struct GradLog {
+  std::vector<std::pair<Tensor, Tensor>> before;
+  static inline constinit MLX_FAST_THREAD_LOCAL GradLog* current = nullptr;
+  // Called before a gradient is read or written.
+  static void note(const Tensor& t) {
+    if (current) current->add(t);
+  }
+
+ private:
+  void add(const Tensor& t);
+};
+
 AutogradMeta& autograd_meta(const Tensor& t);  // made when missing
 AutogradMeta* autograd_meta_if_any(const Tensor& t);
 

@@ -11,18 +11,6 @@ Ref<TensorImpl> new_impl() {
   return impl;
 }
 
-Tensor from_storage(Ref<Storage> storage, Shape shape, Shape strides, int64_t offset, DType dtype) {
-  auto impl = new_impl();
-  impl->storage = std::move(storage);
-  impl->offset = offset;
-  impl->numel = numel(shape);
-  impl->contiguous = is_contiguous(shape, strides);
-  impl->shape = std::move(shape);
-  impl->strides = std::move(strides);
-  impl->dtype = dtype;
-  return Tensor(std::move(impl));
-}
-
 // One past the last element that the strides reach, counted from the offset.
 int64_t extent(const Shape& shape, const Shape& strides) {
   int64_t last = 0;
@@ -40,16 +28,46 @@ void TensorImpl::destroy(TensorImpl* impl) {
   FreeList<sizeof(TensorImpl)>::give(impl);
 }
 
+Tensor tensor_over(Ref<Storage> storage, Shape shape, Shape strides, int64_t offset, DType dtype) {
+  auto impl = new_impl();
+  impl->storage = std::move(storage);
+  impl->offset = offset;
+  impl->numel = numel(shape);
+  impl->contiguous = is_contiguous(shape, strides);
+  impl->shape = std::move(shape);
+  impl->strides = std::move(strides);
+  impl->dtype = dtype;
+  return Tensor(std::move(impl));
+}
+
 size_t Tensor::wrapped(int64_t d) const { return static_cast<size_t>(wrap_dim(d, dim())); }
 
-Tensor allocate(const Shape& shape, DType dtype, Device device) {
+bool is_traced(const Tensor& t) {
+  return !t.storage()->has_memory() || (Tracing::on && t.storage()->symbol() == 0);
+}
+
+void check_readable(const Tensor& t, const char* op) {
+  if (!is_traced(t)) return;
+  if (!Tracing::on)
+    throw TraceError(op, ": this tensor of shape ", t.shape(),
+                     " was made inside a compiled function and has no elements outside; return it instead");
+  throw TraceError(op, ": the elements of a tensor of shape ", t.shape(),
+                   " are asked for while a function is compiled, when they are not known. Choose with "
+                   "mlx.where() or masked_fill() instead of branching or boolean masks, or do this outside of "
+                   "the compiled function");
+}
+
+namespace {
+
+Tensor allocate_row_major(const Shape& shape, DType dtype, Device device,
+                          Ref<Storage> (*allocate)(size_t, Device)) {
   auto impl = new_impl();
   impl->numel = checked_numel(shape);
   int64_t bytes;
   if (__builtin_mul_overflow(impl->numel, static_cast<int64_t>(item_size(dtype)), &bytes))
     throw OutOfMemoryError("cannot allocate a tensor of shape ", shape,
                            ": its size in bytes exceeds 63 bits");
-  impl->storage = Storage::allocate(static_cast<size_t>(bytes), device);
+  impl->storage = allocate(static_cast<size_t>(bytes), device);
   impl->shape = shape;
   impl->strides.resize(shape.size());
   for (int64_t step = 1, d = static_cast<int64_t>(shape.size()) - 1; d >= 0; --d) {
@@ -60,21 +78,31 @@ Tensor allocate(const Shape& shape, DType dtype, Device device) {
   return Tensor(std::move(impl));
 }
 
+}  // namespace
+
+Tensor allocate(const Shape& shape, DType dtype, Device device) {
+  return allocate_row_major(shape, dtype, device, Storage::allocate);
+}
+
+Tensor allocate_on_host(const Shape& shape, DType dtype) {
+  return allocate_row_major(shape, dtype, {}, Storage::allocate_on_host);
+}
+
 Tensor allocate_strided(const Shape& shape, const Shape& strides, DType dtype, Device device) {
   checked_numel(shape);
   auto storage = Storage::allocate(static_cast<size_t>(extent(shape, strides)) * item_size(dtype), device);
-  return from_storage(std::move(storage), shape, strides, 0, dtype);
+  return tensor_over(std::move(storage), shape, strides, 0, dtype);
 }
 
 Tensor view_of(const Tensor& base, Shape shape, Shape strides, int64_t offset) {
-  Tensor view = from_storage(base.storage(), std::move(shape), std::move(strides), offset, base.dtype());
+  Tensor view = tensor_over(base.storage(), std::move(shape), std::move(strides), offset, base.dtype());
   view.impl()->untracked = base.impl()->untracked;
   view.impl()->inference = base.impl()->inference;
   return view;
 }
 
 Tensor scalar_tensor(const Scalar& value, DType dtype, Device device) {
-  Tensor t = allocate({}, dtype, device);
+  Tensor t = allocate_row_major({}, dtype, device, Storage::allocate_on_host);
   visit(dtype, [&](auto zero) { *t.data<decltype(zero)>() = value.to<decltype(zero)>(); });
   return t;
 }
@@ -90,7 +118,7 @@ Tensor wrapped_number(const Scalar& value) {
 Tensor adopt(void* data, const Shape& shape, const Shape& strides, DType dtype, Device device,
              std::function<void()> release) {
   size_t bytes = static_cast<size_t>(extent(shape, strides)) * item_size(dtype);
-  return from_storage(Storage::adopt(data, bytes, device, std::move(release)), shape, strides, 0, dtype);
+  return tensor_over(Storage::adopt(data, bytes, device, std::move(release)), shape, strides, 0, dtype);
 }
 
 Tensor alias(const Tensor& t) { return view_of(t, t.shape(), t.strides(), t.offset()); }
@@ -260,6 +288,7 @@ bool has_internal_overlap(const Tensor& t) {
 
 bool may_share_memory(const Tensor& a, const Tensor& b) {
   if (a.numel() == 0 || b.numel() == 0) return false;
+  if (a.storage() != b.storage() && (a.storage()->symbol() || b.storage()->symbol())) return false;
   auto first = [](const Tensor& t) { return static_cast<const char*>(t.raw()); };
   auto last = [&](const Tensor& t) {
     return first(t) + extent(t.shape(), t.strides()) * static_cast<int64_t>(t.item_size());
@@ -268,6 +297,7 @@ bool may_share_memory(const Tensor& a, const Tensor& b) {
 }
 
 bool same_layout(const Tensor& a, const Tensor& b) {
+  if (a.storage() != b.storage() && (a.storage()->symbol() || b.storage()->symbol())) return false;
   return a.raw() == b.raw() && a.dtype() == b.dtype() && a.shape() == b.shape() &&
          (a.strides() == b.strides() || (a.is_contiguous() && b.is_contiguous()));
 }

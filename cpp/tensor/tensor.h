@@ -103,12 +103,22 @@ class Tensor {
 
 using TensorList = std::vector<Tensor>;
 
+// Throws TraceError unless `op` may look at the elements: inside a traced function a tensor stands for the
+// values of every call to come.
+void check_readable(const Tensor& t, const char* op);
+// Whether the elements are out of reach for that reason.
+bool is_traced(const Tensor& t);
+
 // ---- making tensors
 
 // Uninitialised memory, row-major. Throws RuntimeError on a negative or overflowing size.
 Tensor allocate(const Shape& shape, DType dtype, Device device = {});
+// The same for a tensor that the caller fills on the spot, through data().
+Tensor allocate_on_host(const Shape& shape, DType dtype);
 // Uninitialised memory with these strides (which must not overlap).
 Tensor allocate_strided(const Shape& shape, const Shape& strides, DType dtype, Device device = {});
+// A tensor over a storage; `offset` counts elements from its start.
+Tensor tensor_over(Ref<Storage> storage, Shape shape, Shape strides, int64_t offset, DType dtype);
 // Another view of the same storage; `offset` counts from the start of the storage.
 Tensor view_of(const Tensor& base, Shape shape, Shape strides, int64_t offset);
 // A zero-dimensional tensor that holds a number; `wrapped` numbers give way in dtype promotion.

@@ -98,11 +98,11 @@ TEST(Table, LeavesOutWhatIsNotDefined) {
 
 TEST(Table, SaysWhatAResultIs) {
   const VectorKernels& kernels = vector_kernels();
-  EXPECT_EQ(kernels.pointwise(Formula::lt, ComputeType::Int64).result, ResultKind::Bool);
-  EXPECT_EQ(kernels.pointwise(Formula::eq, ComputeType::Complex64).result, ResultKind::Bool);
-  EXPECT_EQ(kernels.pointwise(Formula::abs, ComputeType::Complex64).result, ResultKind::RealOf);
-  EXPECT_EQ(kernels.pointwise(Formula::abs, ComputeType::Float32).result, ResultKind::Same);
-  EXPECT_EQ(kernels.pointwise(Formula::polar, ComputeType::Float64).result, ResultKind::ComplexOf);
+  EXPECT_EQ(kernels.pointwise(Formula::lt, ComputeType::Int64).result, Result::Bool);
+  EXPECT_EQ(kernels.pointwise(Formula::eq, ComputeType::Complex64).result, Result::Bool);
+  EXPECT_EQ(kernels.pointwise(Formula::abs, ComputeType::Complex64).result, Result::Real);
+  EXPECT_EQ(kernels.pointwise(Formula::abs, ComputeType::Float32).result, Result::Same);
+  EXPECT_EQ(kernels.pointwise(Formula::polar, ComputeType::Float64).result, Result::Complex);
 }
 
 TEST(Integers, DivideWithoutTraps) {

@@ -4,6 +4,7 @@
 #include "backends/cpu/thread_pool.h"
 #include "backends/cpu/tiles.h"
 #include "backends/cpu/vector_kernels.h"
+#include "backends/fused.h"
 
 namespace mlx::cpu {
 namespace {
@@ -36,20 +37,6 @@ struct ParamTile {
     });
   }
 };
-
-DType result_type(const PointwiseEntry& entry, DType compute) {
-  switch (entry.result) {
-    case ResultKind::Same:
-      return compute;
-    case ResultKind::Bool:
-      return DType::Bool;
-    case ResultKind::RealOf:
-      return to_real(compute);
-    case ResultKind::ComplexOf:
-      break;
-  }
-  return to_complex(compute);
-}
 
 // Operands that need no tiles: contiguous, of the compute type, all of the output's shape.
 bool all_direct(const Pointwise& k, const Launch& launch, DType result) {
@@ -101,7 +88,7 @@ void pointwise(const Pointwise& k, const Launch& launch) {
   if (!entry.kernel)
     throw NotImplementedError(name(k.formula), "(): not implemented for tensors of ",
                               name(launch.in(0).dtype()));
-  DType result = result_type(entry, k.compute);
+  const DType result = result_type(entry.result, k.compute);
   bool check_divisor = is_integral(k.compute) && divides(k.formula);
   if (!check_divisor && all_direct(k, launch, result)) return run_direct(k, launch, entry.kernel);
 

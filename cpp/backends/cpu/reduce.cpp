@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "backends/cpu/cpu_backend.h"
+#include "backends/cpu/fused.h"
 #include "backends/cpu/row_kernels.h"
 #include "backends/cpu/thread_pool.h"
 #include "backends/cpu/tiles.h"
@@ -22,30 +23,30 @@ struct Order {
 };
 
 // Dimensions by falling stride: the elements of one result may be folded in any order, memory's is fastest.
-void sort_by_stride(Shape& dims, const Tensor& t) {
-  std::stable_sort(dims.begin(), dims.end(), [&](int64_t a, int64_t b) { return t.stride(a) > t.stride(b); });
+void sort_by_stride(Shape& dims, const Shape& strides) {
+  std::stable_sort(dims.begin(), dims.end(), [&](int64_t a, int64_t b) { return strides[a] > strides[b]; });
 }
 
-Order order_of(const Tensor& in, const Tensor& out) {
+Order order_of(const Shape& shape, const Shape& strides, const Shape& out) {
   Shape kept, folded;
-  for (int64_t d = 0; d < in.dim(); ++d) {
-    if (in.size(d) == 1) continue;
-    (out.size(d) == 1 ? folded : kept).push_back(d);
+  for (size_t d = 0; d < shape.size(); ++d) {
+    if (shape[d] == 1) continue;
+    (out[d] == 1 ? folded : kept).push_back(static_cast<int64_t>(d));
   }
-  sort_by_stride(folded, in);
+  sort_by_stride(folded, strides);
   // The trailing kept dimensions that are one run in memory, finer than every reduced dimension.
   size_t run = kept.size();
   int64_t extent = 1;
-  while (run > 0 && !folded.empty() && in.stride(kept[run - 1]) == extent && in.stride(folded.back()) != 0) {
-    extent *= in.size(kept[--run]);
+  while (run > 0 && !folded.empty() && strides[kept[run - 1]] == extent && strides[folded.back()] != 0) {
+    extent *= shape[kept[--run]];
   }
-  if (!folded.empty() && in.stride(folded.back()) < extent) run = kept.size();
+  if (!folded.empty() && strides[folded.back()] < extent) run = kept.size();
 
   Order order;
   auto add = [&](int64_t d, int64_t& count) {
-    order.shape.push_back(in.size(d));
-    order.strides.push_back(in.stride(d));
-    count *= in.size(d);
+    order.shape.push_back(shape[d]);
+    order.strides.push_back(strides[d]);
+    count *= shape[d];
   };
   for (size_t i = 0; i < run; ++i) add(kept[i], order.outer);
   for (int64_t d : folded) add(d, order.reduced);
@@ -87,22 +88,41 @@ Reduction fold_kind(Reduction kind) {
   return kind == Reduction::All ? Reduction::Min : kind;
 }
 
-template <class A>
+// Where the elements come from: a tensor, or a fused program that computes them.
+struct TensorSource {
+  using Reader = TileReader;
+  Layout layout;
+  DType type;
+  Reader reader() const { return {layout, type}; }
+  const char* direct() const { return layout.contiguous && layout.dtype == type ? layout.data : nullptr; }
+};
+
+struct ProgramSource {
+  using Reader = FusedTiles;
+  FusedOperands operands;
+  Reader reader() const { return FusedTiles(operands); }
+  const char* direct() const { return nullptr; }
+};
+
+// A is the type of a total.
+template <class A, class Source>
 class Reducer {
  public:
-  Reducer(const Reduce& k, const Launch& launch, const Order& order)
+  using Reader = typename Source::Reader;
+
+  Reducer(const Reduce& k, const Tensor& out, const double* mean, const Order& order, const Source& source)
       : kernel_(k),
         order_(order),
-        out_(launch.out()),
-        from_(launch.in(0), order.shape, order.strides),
+        out_(out),
+        source_(source),
         read_(read_type(k)),
         total_(total_type(read_)),
         fold_(row_kernels().fold(fold_kind(k.kind), compute_index(read_))),
         combine_(
             row_kernels().fold(k.kind == Reduction::SquaredDeviation ? Reduction::Sum : fold_kind(k.kind),
                                compute_index(total_))),
-        mean_(launch.inputs.size() > 1 ? launch.in(1).data<double>() : nullptr),
-        direct_(from_.contiguous && from_.dtype == read_) {}
+        mean_(mean),
+        direct_(source.direct()) {}
 
   void run() {
     block_ = order_.inner > 1 ? std::min(order_.inner, kFoldColumns) : 1;
@@ -112,7 +132,7 @@ class Reducer {
     if (pieces_ > 1) return run_pieces(tasks);
     const int64_t each = std::max<int64_t>(order_.reduced * block_, 1);
     parallel_for(0, tasks, std::max<int64_t>(1, kGrain / each), [&](int64_t begin, int64_t end) {
-      TileReader reader(from_, read_);
+      Reader reader = source_.reader();
       if (order_.inner == 1) return fold_rows(reader, begin, end);
       A totals[kFoldColumns];
       for (int64_t task = begin; task < end; ++task) {
@@ -129,7 +149,7 @@ class Reducer {
     const int64_t results = order_.outer * order_.inner;
     auto parts = std::make_unique<A[]>(static_cast<size_t>(pieces_ * results));
     parallel_for(0, tasks * pieces_, 1, [&](int64_t begin, int64_t end) {
-      TileReader reader(from_, read_);
+      Reader reader = source_.reader();
       for (int64_t i = begin; i < end; ++i) {
         const int64_t task = i / pieces_, piece = i % pieces_;
         const int64_t outer = task / blocks_, column = task % blocks_ * block_,
@@ -149,7 +169,7 @@ class Reducer {
   }
 
   // Many results, a row each: as many rows as a tile holds are read at once.
-  void fold_rows(TileReader& reader, int64_t begin, int64_t end) {
+  void fold_rows(Reader& reader, int64_t begin, int64_t end) {
     A totals[kTile];
     for (int64_t at = begin; at < end; at += kTile) {
       const int64_t n = std::min(kTile, end - at);
@@ -162,7 +182,7 @@ class Reducer {
     }
   }
 
-  void fold_short_rows(TileReader& reader, int64_t first, int64_t n, A* totals) {
+  void fold_short_rows(Reader& reader, int64_t first, int64_t n, A* totals) {
     std::fill_n(totals, n, identity<A>(kernel_.kind));
     if (order_.reduced == 0) return;
     const int64_t each = order_.reduced, group = kTile / each, item = static_cast<int64_t>(item_size(read_));
@@ -175,20 +195,20 @@ class Reducer {
   }
 
   // Folds rows [begin, end) of `n` columns from `column` on.
-  void fold_block(TileReader& reader, int64_t outer, int64_t column, int64_t n, int64_t begin, int64_t end,
+  void fold_block(Reader& reader, int64_t outer, int64_t column, int64_t n, int64_t begin, int64_t end,
                   A* totals) {
     std::fill_n(totals, n, identity<A>(kernel_.kind));
     const int64_t start = (outer * order_.reduced + begin) * order_.inner + column, rows = end - begin;
     const double* mean = mean_ ? mean_ + outer * order_.inner + column : nullptr;
     const int64_t item = static_cast<int64_t>(item_size(read_));
     if (order_.inner == 1) {
-      if (direct_) return fold_.row(from_.data + start * item, rows, mean, totals);
+      if (direct_) return fold_.row(direct_ + start * item, rows, mean, totals);
       for (int64_t r = 0; r < rows; r += kTile) {
         const int64_t count = std::min(kTile, rows - r);
         fold_.row(reader.read(start + r, count), count, mean, totals);
       }
     } else if (direct_) {
-      fold_.columns(from_.data + start * item, rows, n, order_.inner, mean, totals);
+      fold_.columns(direct_ + start * item, rows, n, order_.inner, mean, totals);
     } else if (n == order_.inner && n <= kTile / 2) {
       const int64_t group = kTile / n;
       for (int64_t r = 0; r < rows; r += group) {
@@ -219,30 +239,45 @@ class Reducer {
   const Reduce& kernel_;
   const Order& order_;
   const Tensor& out_;
-  Layout from_;
+  const Source& source_;
   DType read_, total_;
   FoldEntry fold_, combine_;
   const double* mean_;
-  bool direct_;
+  const char* direct_;  // all elements as they lie in memory, if they can be read so
   int64_t block_ = 1, blocks_ = 1, pieces_ = 1;
 };
 
+template <class Source>
+void reduce_source(const Reduce& k, const Launch& launch, const double* mean, const Order& order,
+                   const Source& source) {
+  visit_compute(total_type(read_type(k)), [&](auto zero) {
+    using A = decltype(zero);
+    if constexpr (!std::is_same_v<A, float> && !std::is_same_v<A, std::complex<float>>)
+      Reducer<A, Source>(k, launch.out(), mean, order, source).run();
+  });
+}
+
 void reduce(const Reduce& k, const Launch& launch) {
-  const Tensor& out = launch.out();
+  const Tensor &out = launch.out(), &in = launch.in(0);
   if (out.numel() == 0) return;
   const DType read = read_type(k);
   if (!row_kernels().fold(fold_kind(k.kind), compute_index(read)).row)
     throw NotImplementedError("this reduction is not implemented for '", short_name(launch.in(0).dtype()),
                               "'");
-  Order order = order_of(launch.in(0), out);
-  visit_compute(total_type(read), [&](auto zero) {
-    using A = decltype(zero);
-    if constexpr (!std::is_same_v<A, float> && !std::is_same_v<A, std::complex<float>>)
-      Reducer<A>(k, launch, order).run();
-  });
+  const Order order = order_of(in.shape(), in.strides(), out.shape());
+  const double* mean = launch.inputs.size() > 1 ? launch.in(1).data<double>() : nullptr;
+  reduce_source(k, launch, mean, order, TensorSource{Layout(in, order.shape, order.strides), read});
+}
+
+void fused_reduce(const FusedReduce& k, const Launch& launch) {
+  const FusedProgram& p = *k.program;
+  const Order order = order_of(p.shape, contiguous_strides(p.shape), launch.out().shape());
+  reduce_source(k.reduce, launch, nullptr, order,
+                ProgramSource{FusedOperands(p, launch.outputs, launch.inputs)});
 }
 
 CPU_KERNEL(Reduce, reduce);
+CPU_KERNEL(FusedReduce, fused_reduce);
 
 }  // namespace
 }  // namespace mlx::cpu

@@ -30,17 +30,13 @@ constexpr DType storage_type(ComputeType type) {
   return types[static_cast<int>(type)];
 }
 
-// What a formula's result is stored as: the compute type of its arguments, bool bytes of 0 and 1, the real
-// type of a complex one, or the complex type of a real one.
-enum class ResultKind : uint8_t { Same, Bool, RealOf, ComplexOf };
-
 // Applies a formula to n elements; inputs and output are contiguous, of the compute type, and need no
 // alignment. The output may be one of the inputs if its elements are no wider than theirs.
 using PointwiseKernel = void (*)(const void* const* inputs, void* output, int64_t n);
 
 struct PointwiseEntry {
   PointwiseKernel kernel = nullptr;  // null where the formula is not defined for the type
-  ResultKind result = ResultKind::Same;
+  Result result = Result::Same;
 };
 
 // Converts n contiguous elements. `in` and `out` must not overlap unless they are the same array of elements

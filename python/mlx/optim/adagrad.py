@@ -24,6 +24,8 @@ class Adagrad(Optimizer):
     tensor([0.5000], requires_grad=True)
     """
 
+    takes_tensor_lr = True
+
     def __init__(
         self,
         params: Iterable[Any],

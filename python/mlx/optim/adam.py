@@ -24,6 +24,8 @@ class Adam(Optimizer):
     tensor([ 0.5000, -1.5000], requires_grad=True)
     """
 
+    takes_tensor_lr = True
+
     def __init__(
         self,
         params: Iterable[Any],

@@ -153,6 +153,9 @@ class Optimizer:
                     self.update_group(params, group)
         return loss
 
+    # Whether `step` takes a learning rate that is a tensor without looking at its value.
+    takes_tensor_lr = False
+
     def update_group(self, params: list[Tensor], group: dict[str, Any]) -> None:
         """Change `params`, those of a group that have gradients, in place by one step."""
         for p in params:

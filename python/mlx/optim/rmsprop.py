@@ -24,6 +24,8 @@ class RMSprop(Optimizer):
     tensor([0.9000], requires_grad=True)
     """
 
+    takes_tensor_lr = True
+
     def __init__(
         self,
         params: Iterable[Any],

@@ -24,6 +24,8 @@ class SGD(Optimizer):
     tensor([0., 0.], requires_grad=True)
     """
 
+    takes_tensor_lr = True
+
     def __init__(
         self,
         params: Iterable[Any],

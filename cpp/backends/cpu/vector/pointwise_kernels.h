@@ -35,31 +35,31 @@ template <class V, class R>
 struct ResultOf;
 template <class V>
 struct ResultOf<V, V> {
-  static constexpr ResultKind kKind = ResultKind::Same;
+  static constexpr mlx::Result kKind = mlx::Result::Same;
   static constexpr int kBytes = sizeof(V) / V::kLanes;
   MLX_INLINE static void store(V result, void* out) { result.store(out); }
 };
 template <class V, class E>
 struct ResultOf<V, Mask<E>> {
-  static constexpr ResultKind kKind = ResultKind::Bool;
+  static constexpr mlx::Result kKind = mlx::Result::Bool;
   static constexpr int kBytes = 1;
   MLX_INLINE static void store(Mask<E> result, void* out) { result.store_bools(out); }
 };
 template <class V>
 struct ResultOf<V, ComplexMask> {
-  static constexpr ResultKind kKind = ResultKind::Bool;
+  static constexpr mlx::Result kKind = mlx::Result::Bool;
   static constexpr int kBytes = 1;
   MLX_INLINE static void store(ComplexMask result, void* out) { result.store_bools(out); }
 };
 template <class R>
 struct ResultOf<Complex<R>, R> {
-  static constexpr ResultKind kKind = ResultKind::RealOf;
+  static constexpr mlx::Result kKind = mlx::Result::Real;
   static constexpr int kBytes = sizeof(R);
   MLX_INLINE static void store(R result, void* out) { std::memcpy(out, &result, sizeof(R)); }
 };
 template <class E>
 struct ResultOf<Vec<E>, ComplexPair<E>> {
-  static constexpr ResultKind kKind = ResultKind::ComplexOf;
+  static constexpr mlx::Result kKind = mlx::Result::Complex;
   static constexpr int kBytes = 2 * sizeof(E);
   MLX_INLINE static void store(ComplexPair<E> result, void* out) { result.store(out); }
 };

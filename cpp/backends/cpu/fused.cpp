@@ -1,0 +1,75 @@
+#include "backends/cpu/fused.h"
+
+#include <cstring>
+
+#include "backends/cpu/cpu_backend.h"
+#include "backends/cpu/thread_pool.h"
+#include "backends/cpu/vector_kernels.h"
+
+namespace mlx::cpu {
+namespace {
+
+void fill(void* tile, const Scalar& value, DType type) {
+  visit(type, [&](auto zero) {
+    using T = decltype(zero);
+    std::fill_n(static_cast<T*>(tile), kTile, value.to<T>());
+  });
+}
+
+}  // namespace
+
+FusedOperands::FusedOperands(const FusedProgram& p, std::span<const Tensor* const> out,
+                             std::span<const Tensor* const> in)
+    : program(p) {
+  for (const Tensor* t : in) inputs.emplace_back(*t, t->shape(), t->strides());
+  for (const Tensor* t : out) outputs.emplace_back(*t, t->shape(), t->strides());
+}
+
+FusedTiles::FusedTiles(const FusedOperands& operands)
+    : operands_(operands), program_(operands.program), registers_(program_.registers) {
+  const size_t inputs = program_.inputs.size(), count = static_cast<size_t>(program_.registers);
+  for (size_t i = 0; i < inputs; ++i) readers_.emplace_back(operands.inputs[i], program_.inputs[i]);
+  memory_.reset(new Tile[count - inputs]);
+  temporaries_.resize(count);
+  for (size_t r = inputs; r < count; ++r) registers_[r] = temporaries_[r] = memory_[r - inputs].data;
+  for (size_t c = 0; c < program_.constants.size(); ++c)
+    fill(temporaries_[inputs + c], program_.constants[c].value, program_.constants[c].type);
+}
+
+void FusedTiles::run(int64_t start, int64_t n) {
+  for (size_t i = 0; i < readers_.size(); ++i) registers_[i] = readers_[i].read(start, n);
+  const VectorKernels& kernels = vector_kernels();
+  for (const FusedProgram::Step& s : program_.steps) {
+    void* result = temporaries_[s.result];
+    if (s.kind == FusedProgram::Step::Convert) {
+      convert(s.from, s.to, registers_[s.arguments[0]], result, n);
+      continue;
+    }
+    const void* arguments[std::size(s.arguments)];
+    for (int a = 0; a < s.argument_count; ++a) arguments[a] = registers_[s.arguments[a]];
+    kernels.pointwise(s.formula, compute_index(s.from)).kernel(arguments, result, n);
+  }
+  // At the end only: an output may lie where an input was.
+  for (const FusedProgram::Store& s : program_.stores) {
+    const int64_t item = static_cast<int64_t>(item_size(s.type));
+    std::memcpy(operands_.outputs[s.output].data + start * item, registers_[s.from], static_cast<size_t>(n * item));
+  }
+}
+
+namespace {
+
+void fused(const Fused& k, const Launch& launch) {
+  const FusedProgram& p = *k.program;
+  const FusedOperands operands(p, launch.outputs, launch.inputs);
+  const int64_t work = static_cast<int64_t>(p.steps.size()) + 1;
+  const int64_t grain = std::max<int64_t>(4, 64 / work) * kTile;
+  parallel_for(0, p.elements, grain, [&](int64_t begin, int64_t end) {
+    FusedTiles tiles(operands);
+    for (int64_t at = begin; at < end; at += kTile) tiles.run(at, std::min(kTile, end - at));
+  });
+}
+
+CPU_KERNEL(Fused, fused);
+
+}  // namespace
+}  // namespace mlx::cpu

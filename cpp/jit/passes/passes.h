@@ -1,0 +1,30 @@
+#pragma once
+// The passes of the compiler, a file each, in the order in which optimise() runs them.
+
+#include "jit/graph.h"
+#include "jit/program.h"
+
+namespace mlx::jit {
+
+// Gives every complete overwriting of a buffer a buffer of its own, so that most are written once and hold
+// one value. Inputs that the function overwrites are written back at the end.
+void single_assignment(Graph& g);
+// Drops operations whose results nobody reads.
+void remove_dead_code(Graph& g);
+// Runs what depends on constants alone.
+void fold_constants(Graph& g);
+// Drops arithmetic that changes nothing, and copies whose source can be read instead.
+void simplify(Graph& g);
+// Computes once what is computed several times.
+void share_common_operations(Graph& g);
+// Makes chains of pointwise operations one kernel that runs tile by tile, over broadcasts and casts.
+void fuse_pointwise(Graph& g);
+// Lets a reduction read its input from the chain that computes it.
+void fuse_reductions(Graph& g);
+
+void optimise(Graph& g);
+
+// Places the local buffers in one block, where those that are never alive together share memory.
+MemoryPlan plan_memory(const Graph& g);
+
+}  // namespace mlx::jit

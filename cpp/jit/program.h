@@ -1,0 +1,69 @@
+#pragma once
+// A graph made ready to run: operands are tensors over windows, which each run points at the memory that the
+// buffers have in it.
+
+#include <mutex>
+#include <optional>
+
+#include "jit/graph.h"
+
+namespace mlx::jit {
+
+// Where a generator stands.
+struct DrawStart {
+  uint64_t seed, position;
+};
+
+// Where each local buffer lies in the block that a run allocates for all of them (see passes/memory.cpp).
+struct MemoryPlan {
+  std::vector<size_t> offsets;  // of each buffer; meaningless for those that are not in the block
+  size_t bytes = 0;
+};
+
+class Program {
+ public:
+  // `inputs` are the buffers whose storages a call brings, in their order.
+  Program(Graph graph, std::vector<BufferId> inputs);
+
+  // Runs on these storages; returns those of the graph's results, in their order. A result that is an input
+  // or a constant is that storage itself.
+  std::vector<Ref<Storage>> run(std::span<const Ref<Storage>> inputs, std::span<const DrawStart> starts);
+
+  const Graph& graph() const { return graph_; }
+  // The inputs that it writes to, as numbers into the list given to run().
+  const std::vector<size_t>& written() const { return written_; }
+  // For each input, whether an operation or a result uses it.
+  const std::vector<bool>& used_inputs() const { return used_; }
+  size_t scratch_bytes() const { return plan_.bytes; }
+
+ private:
+  struct Step {
+    Backend* backend;
+    Launch launch;
+  };
+  void prepare();
+  void bind(std::span<const Ref<Storage>> inputs, std::span<const DrawStart> starts);
+
+  Graph graph_;
+  std::vector<BufferId> inputs_;
+  struct Draw {
+    uint64_t* stream;  // seed and position, the first members of a kernel's parameters
+    int generator;
+    uint64_t position;
+  };
+  std::vector<Draw> draws_;
+  MemoryPlan plan_;
+  std::vector<size_t> written_;
+  std::vector<bool> used_;
+  bool long_work_ = false;  // worth letting other threads run meanwhile
+
+  std::vector<Ref<Storage>> windows_;  // one a buffer
+  std::vector<Tensor> operands_;
+  std::vector<const Tensor*> pointers_;
+  std::vector<Step> steps_;
+  std::vector<BufferId> scratch_;      // buffers in the block, and
+  std::vector<BufferId> fresh_;        // results, which have memory of their own
+  std::mutex running_;
+};
+
+}  // namespace mlx::jit

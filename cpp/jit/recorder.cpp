@@ -1,0 +1,46 @@
+#include "jit/recorder.h"
+
+namespace mlx::jit {
+
+void LaunchRecorder::record(const Launch& launch) {
+  Operation op;
+  op.kernel = launch.kernel;
+  op.params.resize((launch.params_size + sizeof(uint64_t) - 1) / sizeof(uint64_t));
+  std::memcpy(op.params.data(), launch.params, launch.params_size);
+  for (const Tensor* t : launch.outputs) op.outputs.push_back(view(*t));
+  for (const Tensor* t : launch.inputs) op.inputs.push_back(view(*t));
+  graph_.operations.push_back(std::move(op));
+}
+
+Tensor LaunchRecorder::placeholder(const Tensor& t) {
+  Ref<Storage>& symbol = placeholders_[t.storage().get()];
+  if (!symbol) {
+    symbol = Storage::allocate(t.storage()->bytes(), t.device());
+    symbols_[symbol->symbol()] =
+        graph_.add_buffer({Buffer::Input, t.storage()->bytes(), t.device(), Ref<Storage>()});
+  }
+  return tensor_over(symbol, t.shape(), t.strides(), t.offset(), t.dtype());
+}
+
+View LaunchRecorder::view(const Tensor& t) {
+  if (!t.defined()) return {};
+  return {buffer_of(t), t.dtype(), t.offset(), t.shape(), t.strides()};
+}
+
+BufferId LaunchRecorder::buffer_of(const Tensor& t) {
+  const Ref<Storage>& s = t.storage();
+  if (!s->symbol()) {
+    auto [at, made] = storages_.try_emplace(s.get(), kNone);
+    if (made) at->second = graph_.add_buffer({Buffer::Input, s->bytes(), s->device(), s});
+    return at->second;
+  }
+  auto [at, made] = symbols_.try_emplace(s->symbol(), kNone);
+  if (made) {
+    const bool constant = s->has_memory() && s->bytes();
+    at->second = graph_.add_buffer({constant ? Buffer::Constant : Buffer::Local, s->bytes(), s->device(),
+                                    constant ? s : Ref<Storage>()});
+  }
+  return at->second;
+}
+
+}  // namespace mlx::jit

@@ -1,0 +1,32 @@
+#pragma once
+// Writes down what a function launches while it is traced.
+
+#include <unordered_map>
+
+#include "jit/graph.h"
+
+namespace mlx::jit {
+
+class LaunchRecorder : public Recorder {
+ public:
+  void record(const Launch& launch) override;
+
+  // A symbol in the layout of `t`, whose storage is given at each call. Tensors that share a storage get
+  // symbols that do.
+  Tensor placeholder(const Tensor& t);
+  // Where the tensor lies in the program.
+  View view(const Tensor& t);
+
+  Graph& graph() { return graph_; }
+  const Graph& graph() const { return graph_; }
+
+ private:
+  BufferId buffer_of(const Tensor& t);
+
+  Graph graph_;
+  std::unordered_map<uint64_t, BufferId> symbols_;
+  std::unordered_map<const Storage*, BufferId> storages_;  // of tensors that were there before
+  std::unordered_map<const Storage*, Ref<Storage>> placeholders_;
+};
+
+}  // namespace mlx::jit

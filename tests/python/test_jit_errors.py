@@ -1,0 +1,139 @@
+"""What a function that cannot be compiled is told, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import pytest
+
+import mlx
+from mlx import nn
+
+
+def branches(x):
+    if x.sum() > 0:
+        return x
+    return -x
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        branches,
+        lambda x: x * x.max().item(),
+        lambda x: x + float(x[0]),
+        lambda x: x.numpy(),
+        lambda x: x.tolist(),
+        lambda x: x[x > 0],
+        lambda x: mlx.nonzero(x),
+        lambda x: mlx.unique(x),
+        lambda x: x.masked_select(x > 0),
+        lambda x: int(x.argmax()),
+    ],
+)
+def test_elements_are_out_of_reach(function):
+    f = mlx.jit(function)
+    with pytest.raises(mlx.jit.TraceError, match=r"(?s)where.*test_jit_errors\.py"):
+        f(mlx.rand(3))
+    with mlx.jit.disabled():
+        f(mlx.rand(3))
+
+
+def test_the_error_names_the_line_of_the_user():
+    with pytest.raises(mlx.jit.TraceError, match=r"in branches\s+if x\.sum\(\) > 0:"):
+        mlx.jit(branches)(mlx.rand(3))
+
+
+def test_a_trace_error_is_a_runtime_error_outside_of_mlx_too():
+    assert issubclass(mlx.jit.TraceError, RuntimeError)
+
+
+def test_elements_of_state_are_out_of_reach_too():
+    limit = mlx.tensor(1.0)
+    with pytest.raises(mlx.jit.TraceError):
+        mlx.jit(lambda x: x * limit.item())(mlx.ones(2))
+
+
+def test_elements_of_constants_made_inside_are_known():
+    f = mlx.jit(lambda x: x * mlx.tensor(3.0).item())
+    assert f(mlx.ones(2)).tolist() == [3.0, 3.0]
+
+
+def test_a_leaked_tensor_raises_when_it_is_used():
+    kept = deque()  # a container that is not looked into
+
+    @mlx.jit
+    def f(x):
+        y = x * 2
+        kept.append(y)
+        return y + 1
+
+    f(mlx.ones(1))
+    leaked = kept.pop()
+    for use in (lambda: leaked + 1, lambda: leaked.item(), lambda: leaked.tolist(), lambda: leaked.numpy()):
+        with pytest.raises(mlx.jit.TraceError, match="compiled function"):
+            use()
+    assert "tensor" in repr(leaked)
+
+
+def test_a_failed_trace_leaves_everything_as_it_was():
+    model = nn.Linear(2, 1)
+    before = mlx.ones(1, 2)
+    model.weight.grad = before
+    model.cache = "old"
+    state = {"x": mlx.zeros(2)}
+    old = state["x"]
+
+    @mlx.jit
+    def step(x):
+        model.zero_grad()
+        model(x).sum().backward()
+        state["x"] = x * 2
+        state["new"] = x
+        return x.sum().item()
+
+    with pytest.raises(mlx.jit.TraceError):
+        step(mlx.rand(3, 2))
+    assert model.weight.grad is before and model.bias.grad is None
+    assert state == {"x": old}
+    x = mlx.rand(3, 2)
+    assert (x + 1).shape == (3, 2)  # the thread is not tracing any more
+
+
+def test_errors_of_the_function_pass_through():
+    def f(x):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        mlx.jit(f)(mlx.ones(1))
+    with pytest.raises(RuntimeError, match="inner sizes|shape"):
+        mlx.jit(lambda x: x @ x)(mlx.ones(2, 3))
+    assert mlx.jit(lambda x: x + 1)(mlx.ones(1)).item() == 2
+
+
+def test_a_recorded_tensor_from_outside_has_to_be_an_argument():
+    w = mlx.ones(2, requires_grad=True)
+    z = w * 2
+    with pytest.raises(mlx.jit.TraceError, match="argument"):
+        mlx.jit(lambda x: (x * z).sum())(mlx.ones(2))
+    out = mlx.jit(lambda x, z: (x * z).sum())(mlx.ones(2), z)
+    out.backward()
+    assert w.grad.tolist() == [2.0, 2.0]
+
+
+def test_kept_tensors_with_a_history_are_refused():
+    kept = {"h": mlx.zeros(2)}
+    w = mlx.ones(2, requires_grad=True)
+
+    def f(x):
+        kept["h"] = x * w
+        return x
+
+    with pytest.raises(mlx.jit.TraceError, match="detach"):
+        mlx.jit(f)(mlx.ones(2))
+    assert kept["h"].tolist() == [0.0, 0.0]
+
+
+def test_what_cannot_be_compiled_at_all():
+    with pytest.raises(TypeError):
+        mlx.jit(3)

@@ -1,0 +1,370 @@
+"""mlx.jit: a compiled function gives and leaves what the eager one would."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections import namedtuple
+
+import pytest
+
+import mlx
+from mlx import nn
+
+
+def assert_close(a, b, tolerance=1e-5):
+    assert a.shape == b.shape and a.dtype == b.dtype
+    assert mlx.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True), (a, b)
+
+
+def test_values_of_first_and_later_calls():
+    f = mlx.jit(lambda x, y: ((x * 2 + y).tanh() * x - 0.5).sigmoid().sum(1))
+    for seed in range(3):
+        mlx.manual_seed(seed)
+        x, y = mlx.rand(50, 33), mlx.rand(33)
+        assert_close(f(x, y), ((x * 2 + y).tanh() * x - 0.5).sigmoid().sum(1))
+    assert f.cache_info()[:2] == (2, 1)
+
+
+def test_nested_arguments_and_results():
+    Pair = namedtuple("Pair", "a b")
+
+    @dataclasses.dataclass
+    class Batch:
+        x: mlx.Tensor
+        scale: float
+
+    @mlx.jit
+    def f(batch, extra, *, options):
+        total = batch.x * batch.scale + extra[0] + options["bias"]
+        return {"total": total, "pair": Pair(total.sum(), [extra[1], 3]), "batch": Batch(total, 2.0)}
+
+    for _ in range(2):
+        x, bias = mlx.rand(4), mlx.ones(4)
+        out = f(Batch(x, 3.0), (mlx.ones(4), "text"), options={"bias": bias})
+        assert_close(out["total"], x * 3 + 2)
+        assert_close(out["pair"].a, (x * 3 + 2).sum())
+        assert out["pair"].b == ["text", 3]
+        assert out["batch"].scale == 2.0
+        assert_close(out["batch"].x, out["total"])
+
+
+def test_an_argument_that_is_returned_is_the_same_object():
+    f = mlx.jit(lambda x: (x, x + 1))
+    for _ in range(2):
+        x = mlx.rand(3)
+        assert f(x)[0] is x
+
+
+def test_a_result_that_views_an_argument_shares_its_memory():
+    f = mlx.jit(lambda x: x.view(2, 3).t())
+    for _ in range(2):
+        x = mlx.arange(6.0)
+        y = f(x)
+        x[0] = 10
+        assert y[0, 0].item() == 10
+
+
+def test_in_place_changes_of_arguments():
+    @mlx.jit
+    def f(x, y):
+        x.mul_(2).add_(y)
+        x[0] = 7
+        x.view(-1)[1:3].neg_()
+
+    for _ in range(2):
+        x, y = mlx.arange(6.0), mlx.ones(6)
+        version = x._version
+        f(x, y)
+        assert x.tolist() == [7.0, -3.0, -5.0, 7.0, 9.0, 11.0]
+        assert x._version > version
+
+
+def test_views_and_writes_inside():
+    def f(x):
+        a = x.clone()
+        row = a[1]
+        row += 10
+        a[:, 0] = -1
+        b = a.t()[0:2].contiguous()
+        b.zero_()
+        return a, row, b, a.sum(0)
+
+    g = mlx.jit(f)
+    for _ in range(2):
+        x = mlx.rand(3, 4)
+        for got, want in zip(g(x), f(x), strict=True):
+            assert_close(got, want)
+
+
+def test_a_constant_made_inside_is_new_in_each_call():
+    @mlx.jit
+    def f(x):
+        total = mlx.tensor([1.0, 2.0])
+        total += x
+        return total, mlx.tensor(5.0), mlx.zeros(2)
+
+    for _ in range(2):
+        total, five, zeros = f(mlx.ones(2))
+        assert total.tolist() == [2.0, 3.0]
+        assert five.item() == 5 and zeros.tolist() == [0.0, 0.0]
+        five.add_(1)
+        zeros.add_(1)
+
+
+def test_arguments_that_share_memory():
+    @mlx.jit
+    def f(x, y):
+        x.add_(1)
+        return y * 2
+
+    for _ in range(2):
+        x = mlx.zeros(3)
+        assert f(x, x).tolist() == [2.0, 2.0, 2.0]
+        base = mlx.zeros(4)
+        assert f(base[:3], base[1:]).tolist() == [2.0, 2.0, 0.0]
+
+
+def test_a_written_argument_that_the_function_also_reaches_by_closure():
+    state = mlx.zeros(3)
+
+    @mlx.jit
+    def f(x):
+        x.add_(1)
+        return state * 2
+
+    assert f(mlx.zeros(3)).tolist() == [0.0, 0.0, 0.0]
+    assert f(state).tolist() == [2.0, 2.0, 2.0]
+    assert f(state).tolist() == [4.0, 4.0, 4.0]
+
+
+def test_tensors_by_closure_are_read_at_each_call():
+    weight = mlx.ones(3)
+    f = mlx.jit(lambda x: x * weight)
+    assert f(mlx.ones(3)).tolist() == [1.0, 1.0, 1.0]
+    weight.fill_(5)
+    assert f(mlx.ones(3)).tolist() == [5.0, 5.0, 5.0]
+    weight = mlx.full((3,), 7.0)
+    assert f(mlx.ones(3)).tolist() == [7.0, 7.0, 7.0]
+    assert f.cache_info().currsize == 1
+
+
+def test_numbers_by_closure_are_guarded():
+    scale = 2
+    f = mlx.jit(lambda x: x * scale)
+    assert f(mlx.ones(2)).tolist() == [2.0, 2.0]
+    scale = 3
+    assert f(mlx.ones(2)).tolist() == [3.0, 3.0]
+
+
+class Counter(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("total", mlx.zeros(2))
+        self.register_buffer("average", mlx.zeros(2))
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        self.total += x
+        self.average = self.average * 0.5 + x * 0.5
+        return x + self.total
+
+
+def test_buffers_change_in_place_and_by_assignment():
+    eager, compiled = Counter(), Counter()
+    f = mlx.jit(compiled)
+    for i in range(4):
+        x = mlx.full((2,), float(i))
+        assert_close(f(x), eager(x))
+        assert_close(compiled.total, eager.total)
+        assert_close(compiled.average, eager.average)
+    assert compiled.calls < eager.calls  # Python runs while tracing only
+
+
+def test_load_state_dict_data_and_replaced_parameters_are_seen():
+    model = nn.Linear(3, 2)
+    f = mlx.jit(lambda x: model(x))
+    x = mlx.rand(4, 3)
+    assert_close(f(x), model(x))
+    model.load_state_dict({"weight": mlx.ones(2, 3), "bias": mlx.zeros(2)})
+    assert_close(f(x), model(x))
+    model.weight.data = mlx.full((2, 3), 2.0)
+    assert_close(f(x), model(x))
+    model.bias = nn.Parameter(mlx.ones(2))
+    assert_close(f(x), model(x))
+
+
+def test_eval_and_train_mode():
+    mlx.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5), nn.BatchNorm1d(4))
+    f = mlx.jit(model)
+    x = mlx.rand(8, 4)
+    f(x)
+    model.eval()
+    assert_close(f(x), model(x))
+    assert_close(f(x), f(x))
+    model.train()
+    assert not mlx.equal(f(x), f(x))
+
+
+def test_dropout_draws_the_numbers_that_eager_would():
+    f = mlx.jit(lambda x: nn.functional.dropout(x, 0.5) + mlx.rand(4))
+    x = mlx.ones(4)
+    mlx.manual_seed(3)
+    eager = [nn.functional.dropout(x, 0.5) + mlx.rand(4) for _ in range(4)]
+    mlx.manual_seed(3)
+    for want in eager:
+        assert mlx.equal(f(x), want)
+    assert not mlx.equal(f(x), f(x))
+
+
+def test_a_generator_of_ones_own_and_seeding_inside():
+    generator = mlx.Generator()
+    f = mlx.jit(lambda: mlx.rand(3, generator=generator))
+    generator.manual_seed(1)
+    want = [mlx.rand(3, generator=generator) for _ in range(3)]
+    generator.manual_seed(1)
+    assert all(mlx.equal(f(), w) for w in want)
+
+    @mlx.jit
+    def seeded():
+        mlx.manual_seed(5)
+        return mlx.rand(2)
+
+    a, b, c = seeded(), seeded(), mlx.rand(2)
+    mlx.manual_seed(5)
+    assert mlx.equal(a, mlx.rand(2)) and mlx.equal(a, b) and mlx.equal(c, mlx.rand(2))
+
+
+def test_gradients_of_a_compiled_function():
+    def f(x, w):
+        return (x @ w).tanh().pow(2).mean(), x.sum()
+
+    g = mlx.jit(f)
+    for _ in range(3):
+        x, w = mlx.rand(5, 3, requires_grad=True), mlx.rand(3, 4, requires_grad=True)
+        a, b = f(x, w)
+        want = mlx.autograd.grad(a * 2 + b, (x, w))
+        a, b = g(x, w)
+        got = mlx.autograd.grad(a * 2 + b, (x, w), retain_graph=True)
+        again = mlx.autograd.grad(a * 2 + b, (x, w))
+        for p, q, r in zip(got, want, again, strict=True):
+            assert_close(p, q)
+            assert_close(p, r)
+
+
+def test_gradients_reach_parameters_and_what_is_before_the_call():
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+    f = mlx.jit(model)
+    x = mlx.rand(5, 3, requires_grad=True)
+    for _ in range(2):
+        model.zero_grad()
+        x.grad = None
+        (model(x * 2) ** 2).sum().backward()
+        want = [p.grad.clone() for p in model.parameters()] + [x.grad.clone()]
+        model.zero_grad()
+        x.grad = None
+        (f(x * 2) ** 2).sum().backward()
+        for a, b in zip([p.grad for p in model.parameters()] + [x.grad], want, strict=True):
+            assert_close(a, b)
+
+
+def test_a_saved_argument_that_is_changed_before_backward_raises():
+    f = mlx.jit(lambda x: (x * x).sum())
+    x = mlx.rand(3, requires_grad=True)
+    y = x * 1
+    out = f(y)
+    y.detach().add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        out.backward()
+
+
+def test_the_second_derivative_of_a_compiled_function_raises():
+    f = mlx.jit(lambda x: (x**3).sum())
+    x = mlx.rand(3, requires_grad=True)
+    (g,) = mlx.autograd.grad(f(x), x, create_graph=True)
+    assert_close(g.detach(), 3 * x.detach() ** 2)
+    with pytest.raises(RuntimeError, match="no second derivative"):
+        g.sum().backward()
+
+
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_requires_grad_and_grad_mode_are_guarded(requires_grad):
+    model = nn.Linear(2, 2)
+    f = mlx.jit(model)
+    x = mlx.rand(3, 2)
+    assert f(x).requires_grad
+    with mlx.no_grad():
+        assert not f(x).requires_grad
+    model.requires_grad_(requires_grad)
+    assert f(x).requires_grad == requires_grad
+
+
+def test_inner_functions_and_methods():
+    class Scaler:
+        def __init__(self, factor):
+            self.factor = factor
+
+        @mlx.jit
+        def scale(self, x):
+            return x * self.factor
+
+    a, b = Scaler(2.0), Scaler(3.0)
+    assert a.scale(mlx.ones(1)).item() == 2 and b.scale(mlx.ones(1)).item() == 3
+    a.factor = 5.0
+    assert a.scale(mlx.ones(1)).item() == 5
+    inner = mlx.jit(lambda x: x + 1)
+    outer = mlx.jit(lambda x: inner(x) * 2)
+    assert outer(mlx.ones(1)).item() == 4 and outer(mlx.zeros(1)).item() == 2
+
+
+def test_disabled_runs_eagerly(capsys):
+    @mlx.jit
+    def f(x):
+        print("running")
+        return x + 1
+
+    f(mlx.ones(1))
+    f(mlx.ones(1))
+    assert capsys.readouterr().out.count("running") == 1
+    with mlx.jit.disabled():
+        f(mlx.ones(1))
+        f(mlx.ones(1))
+    assert capsys.readouterr().out.count("running") == 2
+
+
+def test_cache_of_programs():
+    f = mlx.jit(lambda x: x + 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for n in range(1, 81):
+            f(mlx.ones(n))
+    info = f.cache_info()
+    assert info.misses == 80 and info.currsize == info.maxsize == 64
+    f(mlx.ones(80))
+    assert f.cache_info().hits == 1
+    f.clear_cache()
+    assert f.cache_info().currsize == 0
+
+
+def test_a_function_that_keeps_recompiling_is_warned_about():
+    f = mlx.jit(lambda x, n: x * n)
+    with pytest.warns(RuntimeWarning, match=r"argument.*from 6 to 7"):
+        for n in range(10):
+            f(mlx.ones(2), n)
+
+
+def test_errors_of_kernels_are_raised_in_each_call():
+    f = mlx.jit(lambda x, i: x[i])
+    assert f(mlx.arange(3.0), mlx.tensor([2, 0])).tolist() == [2.0, 0.0]
+    with pytest.raises(IndexError):
+        f(mlx.arange(3.0), mlx.tensor([2, 3]))
+    loss = mlx.jit(lambda x, y: nn.functional.cross_entropy(x, y))
+    loss(mlx.rand(2, 3), mlx.tensor([0, 2]))
+    with pytest.raises(IndexError):
+        loss(mlx.rand(2, 3), mlx.tensor([0, 3]))
+    one_hot = mlx.jit(lambda y: nn.functional.one_hot(y, 3))
+    assert one_hot(mlx.tensor([0, 2])).tolist() == [[1, 0, 0], [0, 0, 1]]
+    with pytest.raises(RuntimeError):
+        one_hot(mlx.tensor([3]))

@@ -1,0 +1,169 @@
+"""Whole training steps under mlx.jit leave models and optimizers as eager steps do."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+import mlx
+from mlx import nn
+
+
+def assert_same(a, b, tolerance=2e-5):
+    for (name, x), y in zip(a.state_dict().items(), b.state_dict().values(), strict=True):
+        assert mlx.allclose(x, y, rtol=tolerance, atol=tolerance), name
+
+
+def mlp():
+    return nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
+
+
+def steps(model, optimizer, compiled, count, schedule=None):
+    """Losses of `count` training steps on batches that depend on the seed alone."""
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    run = mlx.jit(step) if compiled else step
+    losses = []
+    for i in range(count):
+        mlx.manual_seed(100 + i)
+        x, y = mlx.randn(8, 6), mlx.randint(0, 3, (8,))
+        losses.append(run(x, y).item())
+        if schedule is not None:
+            schedule.step()
+    return losses, run
+
+
+OPTIMIZERS = {
+    "SGD": lambda p: mlx.optim.SGD(p, lr=0.1),
+    "momentum": lambda p: mlx.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=1e-3),
+    "Adam": lambda p: mlx.optim.Adam(p, lr=0.01),
+    "AdamW": lambda p: mlx.optim.AdamW(p, lr=0.01, amsgrad=True),
+    "RMSprop": lambda p: mlx.optim.RMSprop(p, lr=0.01, momentum=0.5, centered=True),
+    "Adagrad": lambda p: mlx.optim.Adagrad(p, lr=0.1),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_steps_are_the_eager_ones(name):
+    mlx.manual_seed(0)
+    eager = mlp()
+    compiled = copy.deepcopy(eager)
+    optimizers = [OPTIMIZERS[name](m.parameters()) for m in (eager, compiled)]
+    want, _ = steps(eager, optimizers[0], False, 6)
+    got, run = steps(compiled, optimizers[1], True, 6)
+    assert got == pytest.approx(want, rel=1e-4)
+    assert_same(eager, compiled, 2e-4)
+    for p, q in zip(eager.parameters(), compiled.parameters(), strict=True):
+        assert mlx.allclose(p.grad, q.grad, rtol=1e-3, atol=1e-5)
+        assert q.is_leaf and q.requires_grad
+    a, b = (o.state_dict()["state"] for o in optimizers)
+    for i in a:
+        assert a[i].keys() == b[i].keys()
+        for key in a[i]:
+            if isinstance(a[i][key], mlx.Tensor):
+                assert mlx.allclose(a[i][key], b[i][key], rtol=1e-3, atol=1e-5), key
+    assert run.cache_info().misses <= 3
+
+
+def test_a_schedule_changes_the_rate_without_compiling_again():
+    mlx.manual_seed(0)
+    eager = mlp()
+    compiled = copy.deepcopy(eager)
+    results = []
+    for model, jit in ((eager, False), (compiled, True)):
+        optimizer = mlx.optim.Adam(model.parameters(), lr=0.02)
+        schedule = mlx.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=10)
+        results.append(steps(model, optimizer, jit, 10, schedule))
+        assert isinstance(optimizer.param_groups[0]["lr"], float)
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-3)
+    assert results[1][1].cache_info().misses <= 3
+
+
+def test_a_loss_that_was_differentiated_inside_cannot_be_again():
+    model = nn.Linear(2, 1)
+
+    @mlx.jit
+    def step(x):
+        loss = (model(x) ** 2).sum()
+        loss.backward()
+        return loss
+
+    for _ in range(2):
+        loss = step(mlx.rand(3, 2))
+        assert loss.requires_grad
+        with pytest.raises(RuntimeError, match="second time"):
+            loss.backward()
+
+
+def test_gradients_accumulate_over_calls():
+    model = nn.Linear(2, 1)
+
+    @mlx.jit
+    def add_gradient(x):
+        model(x).sum().backward()
+
+    x = mlx.ones(3, 2)
+    for i in range(1, 5):
+        add_gradient(x)
+        assert model.weight.grad.tolist() == [[3.0 * i, 3.0 * i]]
+        assert model.bias.grad.tolist() == [3.0 * i]
+    model.zero_grad()
+    add_gradient(x)
+    assert model.bias.grad.tolist() == [3.0]
+
+
+def test_gradients_of_arguments_from_inside():
+    @mlx.jit
+    def f(x):
+        (x * x).sum().backward()
+
+    for _ in range(2):
+        x = mlx.tensor([1.0, 2.0], requires_grad=True)
+        f(x)
+        f(x)
+        assert x.grad.tolist() == [4.0, 8.0]
+
+
+def test_clipping_and_frozen_parameters():
+    mlx.manual_seed(0)
+    eager = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 1))
+    eager[0].weight.requires_grad_(False)
+    compiled = copy.deepcopy(eager)
+
+    def make(model):
+        optimizer = mlx.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
+
+        def step(x):
+            optimizer.zero_grad()
+            loss = (model(x) ** 2).mean()
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+            optimizer.step()
+            return loss.detach(), norm
+
+        return step
+
+    plain, jitted = make(eager), mlx.jit(make(compiled))
+    for _ in range(3):
+        x = mlx.rand(5, 3)
+        for a, b in zip(plain(x), jitted(x), strict=True):
+            assert mlx.allclose(a, b, rtol=1e-4)
+    assert_same(eager, compiled)
+
+
+def test_recurrent_state_passed_from_call_to_call():
+    cell = nn.Linear(4, 4)
+    f = mlx.jit(lambda h, x: (cell(h) + x).tanh())
+    h = g = mlx.zeros(2, 4)
+    for _ in range(3):
+        x = mlx.rand(2, 4)
+        with mlx.no_grad():
+            h, g = f(h, x), (cell(g) + x).tanh()
+        assert mlx.allclose(h, g, atol=1e-6)
