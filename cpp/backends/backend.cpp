@@ -17,9 +17,9 @@ std::vector<KernelTraits>& kernels() {
 
 // A tensor of a trace that was kept beyond it has no memory that a kernel could read.
 void check_memory(const Launch& l) {
-  for (const Tensor* t : l.inputs)
-    if (t->defined()) check_readable(*t, kernel_name(l.kernel));
-  for (const Tensor* t : l.outputs) check_readable(*t, kernel_name(l.kernel));
+  for (auto tensors : {l.outputs, l.inputs})
+    for (const Tensor* t : tensors)
+      if (t->defined()) check_readable(*t, kernel_name(l.kernel));
 }
 
 }  // namespace

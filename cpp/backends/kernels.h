@@ -180,6 +180,71 @@ struct SoftmaxGradient {
   bool log;
 };
 
+// ---- linear algebra on stacks of matrices of float32, float64 and their complex types, by LAPACK, which
+// stores matrices by columns: the matrices named below are given and returned transposed, without gaps where
+// they are outputs. `info` (int32, one a matrix) is 0, or the number (from 1) of the pivot, minor or iteration
+// that failed.
+
+// (lu, pivots, info) of a: P L U, with the rows that were exchanged as int32 from 1.
+struct LuFactor {
+  static constexpr const char* name = "lu_factor";
+};
+// out = op(A)^-1 b of (lu, pivots, b), where op transposes and conjugates as asked.
+struct LuSolve {
+  static constexpr const char* name = "lu_solve";
+  bool transpose, conjugate;
+};
+// (factor, info) of a, of which one triangle is read: L L^H, or U^H U when `upper`. The other triangle is
+// left as it is.
+struct CholeskyFactor {
+  static constexpr const char* name = "cholesky_factor";
+  bool upper;
+};
+// out = A^-1 b, or b A^-1 when not `left`, of (a, b) with a triangular; `unit`: with ones on its diagonal.
+struct TriangularSolve {
+  static constexpr const char* name = "triangular_solve";
+  bool upper, left, unit;
+};
+// (qr, tau) of a: R in the upper triangle, Householder vectors below, their factors.
+struct QrFactor {
+  static constexpr const char* name = "qr_factor";
+};
+// out = the first columns of the product of the reflectors (a, tau); out has a's shape.
+struct HouseholderProduct {
+  static constexpr const char* name = "householder_product";
+};
+// out = op(Q) c, or c op(Q) when not `left`, of (a, tau, c), where op takes the adjoint if asked.
+struct HouseholderMultiply {
+  static constexpr const char* name = "householder_multiply";
+  bool left, adjoint;
+};
+// (u, s, vh, info) of a, with s real. Without `vectors`, u and vh are empty; otherwise their shapes say
+// whether all vectors are wanted or the first min(m, n).
+struct Svd {
+  static constexpr const char* name = "svd";
+  bool vectors;
+};
+// (values, vectors, info) of a Hermitian a, of which one triangle is read; values are real and ascend.
+struct EigenHermitian {
+  static constexpr const char* name = "eigen_hermitian";
+  bool upper, vectors;
+};
+// (values, vectors, info) of a, complex both. Without `vectors`, these are empty.
+struct Eigen {
+  static constexpr const char* name = "eigen";
+  bool vectors;
+};
+// (ld, pivots, info) of the lower triangle of a symmetric (or Hermitian) a: L D L^T, by Bunch and Kaufman.
+struct LdlFactor {
+  static constexpr const char* name = "ldl_factor";
+  bool hermitian;
+};
+// out = A^-1 b of (ld, pivots, b).
+struct LdlSolve {
+  static constexpr const char* name = "ldl_solve";
+  bool hermitian;
+};
+
 // out = a @ b for matrices (m, k) and (k, n), or for stacks of them with equal leading dimensions;
 // with `accumulate`, out += a @ b.
 struct MatMul {
@@ -363,6 +428,18 @@ struct RandomCount {
   static constexpr const char* name = "random_count";
   uint64_t seed, position;
   bool binomial;
+};
+
+// One step of an LSTM, float32 or float64 without gaps: (gates, cell, hidden) of (the gates' part from the
+// input, that from the hidden state before, the cell before). Gates are (batch, 4 * cells), activated in out.
+struct LstmCell {
+  static constexpr const char* name = "lstm_cell";
+};
+// (d gates before activation, d cell) of (d hidden from the next step, d hidden as a result?, d cell as a
+// result?, gates, cell, cell before). The output d cell is read too: as the cell's after the step it comes,
+// as that of the cell before it goes.
+struct LstmCellGradient {
+  static constexpr const char* name = "lstm_cell_gradient";
 };
 
 // ---- optimizers (ops/optimizers.cpp): one step of all parameters of a group. Outputs are read and written:

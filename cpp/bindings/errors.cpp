@@ -4,6 +4,14 @@ namespace mlx::bindings {
 
 PyObject* trace_error = nullptr;
 
+PyObject* linalg_error() {
+  static PyObject* const type = PyErr_NewExceptionWithDoc(
+      "mlx.linalg.LinAlgError",
+      "A matrix for which a decomposition or a solution does not exist, or did not converge.",
+      PyExc_RuntimeError, nullptr);
+  return type;
+}
+
 void set_python_error() noexcept {
   try {
     throw;
@@ -15,6 +23,8 @@ void set_python_error() noexcept {
     PyErr_SetString(PyExc_ValueError, e.what());
   } catch (const IndexError& e) {
     PyErr_SetString(PyExc_IndexError, e.what());
+  } catch (const LinAlgError& e) {
+    PyErr_SetString(linalg_error(), e.what());
   } catch (const NotImplementedError& e) {
     PyErr_SetString(PyExc_NotImplementedError, e.what());
   } catch (const TraceError& e) {

@@ -21,6 +21,7 @@ PYBIND11_MODULE(_C, m) {
       set_python_error();
     }
   });
+  m.attr("LinAlgError") = py::reinterpret_borrow<py::object>(linalg_error());
   make_tensor_type(m);
   add_values(m);
   add_ops(m);

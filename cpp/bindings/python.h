@@ -19,6 +19,8 @@ namespace py = pybind11;
 extern PyObject* trace_error;
 // Sets Python's error from the C++ exception in flight.
 void set_python_error() noexcept;
+// The class of mlx::LinAlgError in Python (borrowed).
+PyObject* linalg_error();
 // Throws the Python error that is set as a C++ exception.
 [[noreturn]] inline void throw_python_error() { throw py::error_already_set(); }
 

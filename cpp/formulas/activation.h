@@ -115,7 +115,7 @@ T hardshrink(T x, T lambda) {
 
 template <Floating T>
 T gelu(T x) {
-  return T(0.5) * x * (T(1) + erf(x * T(0.7071067811865476)));
+  return x * ndtr(x);
 }
 
 template <Floating T>
@@ -231,9 +231,8 @@ T log_sigmoid_backward(T grad, T x) {
 
 template <Floating T>
 T gelu_backward(T grad, T x) {
-  const T cdf = T(0.5) * (T(1) + erf(x * T(0.7071067811865476)));
-  const T pdf = T(0.3989422804014327) * exp(T(-0.5) * x * x);
-  return grad * (cdf + x * pdf);
+  const T density = T(0.3989422804014327) * exp(T(-0.5) * x * x);
+  return grad * (ndtr(x) + x * density);
 }
 
 template <Floating T>

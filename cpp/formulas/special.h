@@ -40,6 +40,12 @@ T trigamma(T x) {
   return trigamma(x);
 }
 
+// The n-th derivative of digamma, n >= 1: (-1)^(n + 1) n! zeta(n + 1, x).
+template <Floating T>
+T polygamma(T x, T n) {
+  return polygamma(x, n);
+}
+
 template <Floating T>
 T zeta(T x, T q) {
   return zeta(x, q);
@@ -78,7 +84,7 @@ T i1e(T x) {
 // The normal distribution: its distribution function, the logarithm of that, and its quantile.
 template <Floating T>
 T ndtr(T x) {
-  return T(0.5) * erfc(x * T(-0.7071067811865476));
+  return ndtr(x);
 }
 
 template <Floating T>

@@ -63,6 +63,7 @@ Tensor sub_(const Tensor& input, const Tensor& other, const Scalar& alpha) {
 // input * other, broadcast.
 OP("mul(Tensor input, Operand other) -> Tensor")
     .pointwise(Formula::mul)
+    .keeps_numbers()
     .alias("multiply")
     .gradient<0>([](const Tensor& g, In<1> other) { return g * conj(other); })
     .gradient<1>([](const Tensor& g, In<0> input) { return g * conj(input); });
@@ -70,12 +71,14 @@ OP("mul(Tensor input, Operand other) -> Tensor")
 OP("_div(Tensor input, Operand other) -> Tensor")
     .pointwise(Formula::div)
     .to_float()
+    .keeps_numbers()
     .gradient<0>([](const Tensor& g, In<1> other) { return g / conj(other); })
     .gradient<1>([](const Tensor& g, In<1> other, Out out) { return -g * conj(out / other); });
 
 // The quotient rounded towards minus infinity, in the operands' dtype.
 OP("floor_divide(Tensor input, Operand other) -> Tensor")
     .pointwise(Formula::div_floor)
+    .keeps_numbers()
     .refuse_bool()
     .gradient<0>([](const Tensor& g) { return zeros_like(g); })
     .gradient<1>([](const Tensor& g) { return zeros_like(g); });
@@ -374,6 +377,7 @@ Tensor addcdiv_(const Tensor& input, const Tensor& tensor1, const Tensor& tensor
 // input + weight * (end - input).
 OP("lerp(Tensor input, Tensor end, Operand weight) -> Tensor")
     .pointwise(Formula::lerp)
+    .keeps_numbers()
     .gradient<0>([](const Tensor& g, In<2> weight) { return g - g * conj(weight); })
     .gradient<1>([](const Tensor& g, In<2> weight) { return g * conj(weight); })
     .gradient<2>([](const Tensor& g, In<0> input, In<1> end) { return g * conj(end - input); });

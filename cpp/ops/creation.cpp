@@ -129,7 +129,7 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::o
               std::optional<Device> device) {
   bool whole = start.is_integral() && end.is_integral() && step.is_integral();
   DType type = dtype.value_or(whole ? DType::Int64 : default_dtype());
-  if (!whole && !is_inexact(type))  // an integer sequence counts in integers
+  if (!whole && type == DType::Int64)  // the widest integers are counted as such
     return arange(start.to_int(), end.to_int(), step.to_int(), dtype, device);
   if (step.equals(0)) throw RuntimeError("arange(): step must be nonzero");
   double from = start.to_double(), to = end.to_double(), by = step.to_double();
@@ -146,7 +146,9 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::o
     count = static_cast<int64_t>(std::ceil((to - from) / by));
   }
   Tensor out = allocate({count}, type, device.value_or(Device{}));
-  if (count) launch(Sequence{start, step}, {&out}, std::initializer_list<const Tensor*>{});
+  const bool cut = !is_inexact(type);  // integer elements start and step by integers, however many there are
+  Sequence kernel{cut ? start.to_int() : start, cut ? step.to_int() : step};
+  if (count) launch(kernel, {&out}, std::initializer_list<const Tensor*>{});
   return out;
 }
 

@@ -236,7 +236,9 @@ Tensor _einsum(const std::string& equation, const TensorList& operands) {
     gone.push_back(d);
     if (out.size(d) != 1) rest.push_back(d);
   }
-  if (!rest.empty()) out = sum(out, rest, true, out.dtype());
+  // As sum() does, a lone operand of integers becomes int64; products keep their dtype.
+  if (!rest.empty())
+    out = ts.size() == 1 ? sum(out, rest, true, std::nullopt) : sum(out, rest, true, out.dtype());
   if (!gone.empty()) out = squeeze(out, gone);
   // The ellipsis may stand anywhere in the output.
   Shape order;

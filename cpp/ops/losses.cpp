@@ -176,6 +176,9 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
   if (pos_weight.defined()) {
     Tensor log_weight = (pos_weight - 1) * target + 1;
     loss = (1 - target) * input - log_weight * _log_sigmoid(input);
+  } else if (is_reduced(input.dtype())) {
+    // PyTorch's order of roundings, which shows in half precision.
+    loss = (1 - target) * input - _log_sigmoid(input);
   } else {
     loss = _binary_cross_entropy_with_logits(input, target);
   }

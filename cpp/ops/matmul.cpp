@@ -1,21 +1,9 @@
 // Matrix products and what is made of them.
 
-#include "backends/backend.h"
-#include "ops.h"
-#include "ops/row.h"
+#include "ops/matrices.h"
 
 namespace mlx {
 namespace {
-
-Tensor adjoint(const Tensor& t) { return transpose(conj(t), -2, -1); }
-
-Shape leading(const Tensor& t) { return Shape(t.shape().begin(), t.shape().end() - 2); }
-
-Shape joined(Shape lead, int64_t rows, int64_t columns) {
-  lead.push_back(rows);
-  lead.push_back(columns);
-  return lead;
-}
 
 void check_product(const char* op, const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype())
@@ -45,8 +33,8 @@ Tensor product(const Tensor& a, const Tensor& b) {
     launch(MatMul{}, {&out}, {&a, &b});
   return record("Mm", out, {&a, &b}, [a = save(a), b = save(b)](Backward& back) -> Grads {
     Grads grads(2);
-    if (back.needs(0)) grads[0] = product(back.grad(), adjoint(back.get(b)));
-    if (back.needs(1)) grads[1] = product(adjoint(back.get(a)), back.grad());
+    if (back.needs(0)) grads[0] = product(back.grad(), adjoint_of(back.get(b)));
+    if (back.needs(1)) grads[1] = product(adjoint_of(back.get(a)), back.grad());
     return grads;
   });
 }
@@ -63,6 +51,9 @@ Tensor combined(const Tensor& input, const Tensor& value, const Scalar& beta_giv
   return add(beta.equals(1) ? input : input * beta, scaled);
 }
 
+// Small floats are multiplied and added up in float32 and rounded once.
+Tensor widened(const Tensor& t) { return is_reduced(t.dtype()) ? to(t, DType::Float32, false, false) : t; }
+
 Tensor checked_combination(const char* op, const Tensor& input, const Tensor& value, const Scalar& beta,
                            const Scalar& alpha) {
   if (input.dtype() != value.dtype())
@@ -72,6 +63,16 @@ Tensor checked_combination(const char* op, const Tensor& input, const Tensor& va
     throw RuntimeError(op, "(): input of shape ", input.shape(),
                        " does not broadcast to the product's shape ", value.shape());
   return combined(input, value, beta, alpha);
+}
+
+// checked_combination(op, input, multiply(a, b), beta, alpha), rounded once.
+template <class Multiply>
+Tensor rounded_combination(const char* op, const Tensor& input, const Tensor& a, const Tensor& b,
+                           Multiply multiply, const Scalar& beta, const Scalar& alpha) {
+  if (!is_reduced(a.dtype()) || input.dtype() != a.dtype() || b.dtype() != a.dtype())
+    return checked_combination(op, input, multiply(a, b), beta, alpha);
+  Tensor wide = checked_combination(op, widened(input), multiply(widened(a), widened(b)), beta, alpha);
+  return to(wide, a.dtype(), false, false);
 }
 
 }  // namespace
@@ -175,14 +176,14 @@ Tensor addmm(const Tensor& input, const Tensor& mat1, const Tensor& mat2, const 
              const Scalar& alpha) {
   check_dims("addmm", "mat1", mat1, 2);
   check_dims("addmm", "mat2", mat2, 2);
-  return checked_combination("addmm", input, mm(mat1, mat2), beta, alpha);
+  return rounded_combination("addmm", input, mat1, mat2, mm, beta, alpha);
 }
 
 // beta * input + alpha * (mat @ vec).
 OP("addmv(Tensor input, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor").inplace();
 Tensor addmv(const Tensor& input, const Tensor& mat, const Tensor& vec, const Scalar& beta,
              const Scalar& alpha) {
-  return checked_combination("addmv", input, mv(mat, vec), beta, alpha);
+  return rounded_combination("addmv", input, mat, vec, mv, beta, alpha);
 }
 
 // beta * input + alpha * outer(vec1, vec2).
@@ -195,6 +196,7 @@ Tensor addr(const Tensor& input, const Tensor& vec1, const Tensor& vec2, const S
   if (input.dtype() == DType::Bool && value.dtype() == DType::Bool)
     return logical_or(beta.to_bool() ? expand(input, value.shape()) : zeros_like(value),
                       alpha.to_bool() ? value : zeros_like(value));
+  if (is_reduced(value.dtype())) return combined(input, outer(vec1 * alpha, vec2), beta, 1);  // PyTorch's order
   return combined(input, value, beta, alpha);
 }
 
@@ -203,7 +205,7 @@ OP("baddbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar
     .inplace();
 Tensor baddbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, const Scalar& beta,
                const Scalar& alpha) {
-  return checked_combination("baddbmm", input, bmm(batch1, batch2), beta, alpha);
+  return rounded_combination("baddbmm", input, batch1, batch2, bmm, beta, alpha);
 }
 
 // beta * input + alpha * the sum of the products in bmm(batch1, batch2).
@@ -211,6 +213,14 @@ OP("addbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar 
     .inplace();
 Tensor addbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, const Scalar& beta,
               const Scalar& alpha) {
+  if (is_reduced(input.dtype()) && batch1.dim() == 3 && batch2.dim() == 3 && batch1.size(0) &&
+      batch1.size(0) == batch2.size(0)) {
+    // As in PyTorch: matrix after matrix, rounded after each.
+    Tensor total = addmm(input, select(batch1, 0, 0), select(batch2, 0, 0), beta, alpha);
+    for (int64_t i = 1; i < batch1.size(0); ++i)
+      total = addmm(total, select(batch1, 0, i), select(batch2, 0, i), 1, alpha);
+    return total;
+  }
   Tensor product = bmm(batch1, batch2);
   return checked_combination("addbmm", input, sum(product, Shape{0}, false, product.dtype()), beta, alpha);
 }
@@ -226,11 +236,11 @@ Tensor functional::linear(const Tensor& input, const Tensor& weight, const Tenso
   check_product("linear", input, weight);
   if (input.dim()) check_inner("linear", input, weight, input.size(-1), weight.size(-1));
   if (weight.dim() == 1 || !bias.defined() || bias.dim() != 1 || input.dim() == 0 ||
-      recording({&input, &weight, &bias})) {
+      recording({&input, &weight, &bias}) || Tracing::on) {
     Tensor out = matmul(input, t(weight));
     return bias.defined() ? add(out, bias) : out;
   }
-  // Nothing is recorded: the product is added onto rows of the bias, one pass less over the result.
+  // Nothing is recorded (and no compiler will fuse the sum): the product is added onto rows of the bias, one pass less over the result.
   if (bias.dtype() != input.dtype() || bias.size(0) != weight.size(0))
     return add(matmul(input, t(weight)), bias);
   Tensor rows = reshape(input, {input.numel() / std::max<int64_t>(input.size(-1), 1), input.size(-1)});

@@ -65,6 +65,19 @@ void compute(const Row& row, DType common, const Tensor& out, Operands operands,
   if (out.numel() == 0) return;
   Pointwise kernel{row.formula(), compute_type(common), row.result(), static_cast<uint8_t>(params.size()), {}};
   std::copy(params.begin(), params.end(), kernel.params);
+  if (is_reduced(common) && row.rounds_numbers()) {
+    // As in PyTorch, a number meets half types as an element of theirs.
+    Tensor rounded[kMaxOperands];
+    const Tensor* list[kMaxOperands];
+    size_t n = 0;
+    for (const Tensor* t : operands) {
+      if (t->impl()->wrapped_number) rounded[n] = to(*t, common, false, false);
+      list[n] = rounded[n].defined() ? &rounded[n] : t;
+      ++n;
+    }
+    const Tensor* outputs[] = {&out};
+    return launch(kernel, outputs, std::span<const Tensor* const>(list, n));
+  }
   launch(kernel, {&out}, operands);
 }
 

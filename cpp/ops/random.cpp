@@ -285,6 +285,10 @@ Tensor multinomial(const Tensor& input, int64_t num_samples, bool replacement,
 // Numbers drawn evenly from [from, to).
 OP("Tensor.uniform_(Tensor input, float from=0, float to=1, *, Generator? generator=None) -> Tensor");
 Tensor uniform_(const Tensor& input, double from, double to, const Ref<Generator>& generator) {
+  if (input.is_complex()) {  // both parts are drawn
+    uniform_(view_as_real(input), from, to, generator);
+    return input;
+  }
   check_floating("uniform_", input.dtype());
   if (from > to)
     throw RuntimeError("uniform_ expects to return a [from, to) range, but found from=", from, " > to=", to);

@@ -390,7 +390,7 @@ TensorList _unravel_index(const Tensor& indices, const Shape& shape) {
   if (is_inexact(indices.dtype()) || indices.dtype() == DType::Bool)
     throw ValueError("expected 'indices' to be integer dtype, but got ", indices.dtype());
   TensorList out;
-  Tensor rest = indices;
+  Tensor rest = to(indices, DType::Int64, false, false);
   for (size_t d = shape.size(); d-- > 0;) {
     out.push_back(remainder(rest, Scalar(shape[d])));
     rest = floor_divide(rest, Scalar(shape[d]));

@@ -61,6 +61,11 @@ class Row {
     promote_ = Promote::Float;
     return *this;
   }
+  // Beside half types, a Python number is read at full precision; other ops round it to the tensors' dtype.
+  Row& keeps_numbers() {
+    rounds_numbers_ = false;
+    return *this;
+  }
   // PyTorch defines the op for numbers only.
   Row& refuse_bool() {
     takes_bool_ = false;
@@ -96,6 +101,7 @@ class Row {
   Result result() const { return result_; }
   Promote promote() const { return promote_; }
   bool takes_bool() const { return takes_bool_; }
+  bool rounds_numbers() const { return rounds_numbers_; }
   const GradientRule& gradient_rule(size_t i) const { return gradients_[i]; }
 
  private:
@@ -104,6 +110,7 @@ class Row {
   Result result_ = Result::Same;
   Promote promote_ = Promote::None;
   bool takes_bool_ = true;
+  bool rounds_numbers_ = true;
   GradientRule gradients_[kMaxOperands];
 };
 

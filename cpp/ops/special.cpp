@@ -85,14 +85,18 @@ OP("_trigamma(Tensor input) -> Tensor")
     .to_float()
     .gradient<0>([](const Tensor& g, In<0> x) { return g * polygamma(2, x); });
 
+OP("_polygamma(Tensor input, Scalar n) -> Tensor")
+    .pointwise(Formula::polygamma)
+    .to_float()
+    .gradient<0>([](const Tensor& g, In<0> x, Param<0> n) { return g * polygamma(n.to_int() + 1, x); });
+
 // The n-th derivative of digamma.
 OP("polygamma(int n, Tensor input) -> Tensor").alias("special.polygamma");
 Tensor polygamma(int64_t n, const Tensor& input) {
   if (n < 0) throw RuntimeError("polygamma(n, x) does not support negative n, but got ", n);
   if (n == 0) return digamma(input);
   if (n == 1) return _trigamma(input);
-  const double order = static_cast<double>(n);
-  return special::zeta(order + 1, input) * ((n % 2 ? 1.0 : -1.0) * std::tgamma(order + 1));
+  return _polygamma(input, n);
 }
 OP("_polygamma_method(Tensor input, int n) -> Tensor").alias("Tensor.polygamma").inplace();
 Tensor _polygamma_method(const Tensor& input, int64_t n) { return polygamma(n, input); }

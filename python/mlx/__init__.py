@@ -29,10 +29,10 @@ from mlx.autograd.grad_mode import *
 
 from mlx import autograd as autograd, nn as nn, optim as optim  # isort: skip
 from mlx import linalg as linalg, special as special  # isort: skip
+from mlx.compiler import jit as jit  # isort: skip
 from mlx import serialization as serialization, utils as utils  # isort: skip
 from mlx.serialization import load as load, load_safetensors as load_safetensors  # isort: skip
 from mlx.serialization import save as save, save_safetensors as save_safetensors  # isort: skip
-from mlx.compiler import jit as jit  # isort: skip
 
 if TYPE_CHECKING:
     from mlx import distributions as distributions

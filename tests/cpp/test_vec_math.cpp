@@ -111,6 +111,7 @@ const UnaryCase kUnaryCases[] = {
     {Formula::atanh, [](double x) -> long double { return std::atanh(x); }},
     {Formula::erf, [](double x) -> long double { return std::erf(x); }},
     {Formula::erfc, [](double x) -> long double { return std::erfc(x); }},
+    {Formula::ndtr, [](double x) -> long double { return 0.5L * std::erfc(-x * 0.70710678118654752440L); }, 5},
     {Formula::erfinv, [](double x) -> long double { return special::erfinv(x); }},
     {Formula::sigmoid, [](double x) -> long double { return 1 / (1 + std::exp(-x)); }},
     {Formula::floor, [](double x) -> long double { return std::floor(x); }, 0},

@@ -245,6 +245,37 @@ int64_t count_nan(const T* x, int64_t n) {
     return 0;
 }
 
+// Hoare's selection with the median of three as the pivot. Which of several equal elements comes to lie at
+// `place` is that of PyTorch's kthvalue, which goes the same way.
+template <class Item>
+void quickselect(Item* items, int64_t n, int64_t place) {
+  const auto after = [](const Item& a, const Item& b) { return a.key() > b.key(); };
+  int64_t left = 0, right = n - 1;
+  while (right > left) {
+    if (right == left + 1) {
+      if (after(items[left], items[right])) std::swap(items[left], items[right]);
+      return;
+    }
+    std::swap(items[left + (right - left) / 2], items[left + 1]);
+    if (after(items[left + 1], items[right])) std::swap(items[left + 1], items[right]);
+    if (after(items[left], items[right])) std::swap(items[left], items[right]);
+    if (after(items[left + 1], items[left])) std::swap(items[left + 1], items[left]);
+    const Item pivot = items[left];
+    int64_t i = left + 1, j = right;
+    for (;;) {
+      while (after(pivot, items[++i])) {
+      }
+      while (after(items[--j], pivot)) {
+      }
+      if (j < i) break;
+      std::swap(items[i], items[j]);
+    }
+    std::swap(items[left], items[j]);
+    if (j <= place) left = i;
+    if (j >= place) right = j - 1;
+  }
+}
+
 void select(const Select& k, const Launch& launch) {
   const Tensor &in = launch.in(0), &values = launch.out(0), &indices = launch.out(1);
   const int64_t n = in.size(1);
@@ -257,7 +288,10 @@ void select(const Select& k, const Launch& launch) {
       const int64_t nans = k.kind == Selection::Kth ? 0 : count_nan(x, n), numbers = n - nans;
       int64_t place = k.kind == Selection::Kth ? k.k : std::max<int64_t>(numbers - 1, 0) / 2;
       if (k.kind == Selection::Median && nans) place = numbers;
-      std::nth_element(items, items + place, items + n);
+      if (k.kind == Selection::Kth)
+        quickselect(items, n, place);
+      else
+        std::nth_element(items, items + place, items + n);
       const int64_t at = items[place].place();
       indices.data<int64_t>()[r] = at;
       values.data<T>()[r] = x[at];

@@ -159,6 +159,10 @@ double trigamma(double x) {
   return sign * (result + (1 + 0.5 / x + tail) / x);
 }
 
+double polygamma(double x, double n) {
+  return (std::fmod(n, 2) == 0 ? -1 : 1) * std::tgamma(n + 1) * zeta(n + 1, x);
+}
+
 double zeta(double x, double q) {
   if (x == 1) return kInfinity;
   if (!(x > 1) || std::isnan(q)) return kNan;

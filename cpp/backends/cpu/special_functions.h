@@ -9,6 +9,7 @@ double erfinv(double x);          // the y with erf(y) = x
 double lgamma(double x);          // log |Gamma(x)|
 double digamma(double x);         // d/dx log Gamma(x)
 double trigamma(double x);        // d/dx digamma(x)
+double polygamma(double x, double n);  // the n-th derivative of digamma, n >= 1
 double zeta(double x, double q);  // Hurwitz: the sum of (n + q)^-x over n >= 0
 double erfcx(double x);           // exp(x^2) erfc(x)
 double ndtri(double p);           // quantile of the normal distribution

@@ -75,5 +75,8 @@ MLX_INLINE Vec<double> erf(Vec<double> x) {
 MLX_INLINE Vec<double> erfc(Vec<double> x) {
   return map_lanes([](double a) { return ::erfc(a); }, x);
 }
+MLX_INLINE Vec<double> ndtr(Vec<double> x) {
+  return map_lanes([](double a) { return 0.5 * ::erfc(a * -0x1.6a09e667f3bcdp-1); }, x);
+}
 
 }  // namespace mlx::cpu::MLX_ISA

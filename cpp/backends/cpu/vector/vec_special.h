@@ -25,6 +25,10 @@ MLX_INLINE Vec<E> trigamma(Vec<E> x) {
   return map_lanes([](double a) { return special::trigamma(a); }, x);
 }
 template <FloatLane E>
+MLX_INLINE Vec<E> polygamma(Vec<E> x, Vec<E> n) {
+  return map_lanes([](double a, double b) { return special::polygamma(a, b); }, x, n);
+}
+template <FloatLane E>
 MLX_INLINE Vec<E> zeta(Vec<E> x, Vec<E> q) {
   return map_lanes([](double a, double b) { return special::zeta(a, b); }, x, q);
 }

@@ -1,0 +1,51 @@
+#pragma once
+// What the ops on matrices share: shapes of stacks, checks of arguments, and matrices as LAPACK has them.
+
+#include "backends/backend.h"
+#include "ops.h"
+#include "ops/row.h"
+
+namespace mlx {
+
+// The stack's shape, without that of the matrices in it; and with one put behind it.
+inline Shape leading(const Tensor& t) { return Shape(t.shape().begin(), t.shape().end() - 2); }
+inline Shape joined(Shape lead, int64_t rows, int64_t columns) {
+  lead.push_back(rows);
+  lead.push_back(columns);
+  return lead;
+}
+inline Shape joined(Shape lead, int64_t n) {
+  lead.push_back(n);
+  return lead;
+}
+
+inline Tensor turned(const Tensor& t) { return transpose(t, -2, -1); }
+inline Tensor adjoint_of(const Tensor& t) { return turned(conj(t)); }
+// A column of numbers that scale rows, and a row of them that scales columns.
+inline Tensor as_column(const Tensor& t) { return unsqueeze(t, -1); }
+inline Tensor as_row(const Tensor& t) { return unsqueeze(t, -2); }
+inline Tensor diagonal_of(const Tensor& t) { return diagonal(t, 0, -2, -1); }
+inline Tensor as_dtype(const Tensor& t, DType dtype) { return to(t, dtype, false, false); }
+
+// The transposed view of a fresh result: no view in the tape's sense, since nothing else sees its memory.
+Tensor turned_result(const Tensor& t);
+
+// `op` is the public name, as "linalg.inv". All throw RuntimeError (NotImplementedError for half types).
+void check_matrix(const char* op, const Tensor& t, const char* name = "A");
+void check_square(const char* op, const Tensor& t, const char* name = "A");
+void check_same_dtype(const char* op, const Tensor& a, const Tensor& b);
+
+// The number of the first matrix of which info is not 0, or -1; and the value there.
+struct Failure {
+  int64_t matrix = -1;
+  int info = 0;
+  bool any() const { return info != 0; }
+};
+Failure first_failure(const Tensor& info);
+// "linalg.inv: " or "linalg.inv: (Batch element 3): ".
+std::string failure_prefix(const char* op, const Tensor& info, const Failure& failure);
+
+// Both with the stack shape that theirs broadcast to.
+void broadcast_stacks(const char* op, Tensor& a, Tensor& b);
+
+}  // namespace mlx
