@@ -345,7 +345,8 @@ def python_paths(op: Op, inplace: bool) -> list[str]:
     """Where Python sees a form of an op: its own path, then its aliases."""
     if not inplace:
         space = op.path.split(".")[:-1]
-        return [op.path, *(a if "." in a else ".".join([*space, a]) for a in op.aliases)]
+        # ".det" is at the top level, "det" beside the op, "linalg.det" where it says.
+        return [op.path, *(a.lstrip(".") if "." in a else ".".join([*space, a]) for a in op.aliases)]
     # nn.functional.x and special.x have no in-place form of their own: the method has it.
     plain = [a for a in op.aliases if "." not in a or a.startswith("Tensor.")]
     return [f"Tensor.{name.split('.')[-1]}_" for name in (op.path, *plain)]

@@ -2,8 +2,6 @@
 
 namespace mlx::bindings {
 
-PyObject* trace_error = nullptr;
-
 PyObject* linalg_error() {
   static PyObject* const type = PyErr_NewExceptionWithDoc(
       "mlx.linalg.LinAlgError",
@@ -11,6 +9,8 @@ PyObject* linalg_error() {
       PyExc_RuntimeError, nullptr);
   return type;
 }
+
+PyObject* trace_error = nullptr;
 
 void set_python_error() noexcept {
   try {

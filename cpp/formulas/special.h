@@ -81,6 +81,93 @@ T i1e(T x) {
   return i1e(x);
 }
 
+// Bessel functions of the first and second kind (j, y) and modified ones of the second (k), Airy's function.
+template <Floating T>
+T bessel_j0(T x) {
+  return bessel_j0(x);
+}
+
+template <Floating T>
+T bessel_j1(T x) {
+  return bessel_j1(x);
+}
+
+template <Floating T>
+T bessel_y0(T x) {
+  return bessel_y0(x);
+}
+
+template <Floating T>
+T bessel_y1(T x) {
+  return bessel_y1(x);
+}
+
+template <Floating T>
+T bessel_k0(T x) {
+  return bessel_k0(x);
+}
+
+template <Floating T>
+T bessel_k1(T x) {
+  return bessel_k1(x);
+}
+
+template <Floating T>
+T scaled_bessel_k0(T x) {
+  return scaled_bessel_k0(x);
+}
+
+template <Floating T>
+T scaled_bessel_k1(T x) {
+  return scaled_bessel_k1(x);
+}
+
+template <Floating T>
+T airy_ai(T x) {
+  return airy_ai(x);
+}
+
+// Orthogonal polynomials of degree n.
+template <Floating T>
+T chebyshev_t(T x, T n) {
+  return chebyshev_t(x, n);
+}
+
+template <Floating T>
+T chebyshev_u(T x, T n) {
+  return chebyshev_u(x, n);
+}
+
+template <Floating T>
+T chebyshev_v(T x, T n) {
+  return chebyshev_v(x, n);
+}
+
+template <Floating T>
+T chebyshev_w(T x, T n) {
+  return chebyshev_w(x, n);
+}
+
+template <Floating T>
+T hermite_h(T x, T n) {
+  return hermite_h(x, n);
+}
+
+template <Floating T>
+T hermite_he(T x, T n) {
+  return hermite_he(x, n);
+}
+
+template <Floating T>
+T laguerre_l(T x, T n) {
+  return laguerre_l(x, n);
+}
+
+template <Floating T>
+T legendre_p(T x, T n) {
+  return legendre_p(x, n);
+}
+
 // The normal distribution: its distribution function, the logarithm of that, and its quantile.
 template <Floating T>
 T ndtr(T x) {

@@ -41,7 +41,7 @@ Tensor cdist(const Tensor& x1, const Tensor& x2, double p, const std::string& co
 }
 
 // The p-norms of the differences of all pairs of rows, (0, 1), (0, 2), ..., (n - 2, n - 1), as a vector.
-OP("nn.functional.pdist(Tensor input, float p=2) -> Tensor").alias("pdist");
+OP("nn.functional.pdist(Tensor input, float p=2) -> Tensor").alias(".pdist");
 Tensor functional::pdist(const Tensor& input, double p) {
   if (input.dim() != 2)
     throw RuntimeError("pdist only supports 2D tensors, got: ", input.dim(), "D");

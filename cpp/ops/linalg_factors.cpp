@@ -13,19 +13,17 @@ struct Cholesky {
 
 // (Murray, "Differentiation of the Cholesky decomposition", 2016.)
 Tensor cholesky_gradient(const Tensor& g, const Tensor& l) {
-  Tensor inner = tril(matmul(adjoint_of(l), g));
-  inner = inner - diag_embed(diagonal_of(inner)) * 0.5;
-  Tensor out = linalg::solve_triangular(adjoint_of(l), inner, true);
-  out = linalg::solve_triangular(l, out, false, false);
-  return (out + adjoint_of(out)) * 0.5;
+  Tensor lower = tril(matmul(adjoint_of(l), g));
+  Tensor inner = (lower + adjoint_of(tril(lower, -1))) * 0.5;
+  return linalg::solve_triangular(l, linalg::solve_triangular(adjoint_of(l), inner, true), false, false);
 }
 
-// L of a = L L^H, of which the lower triangle is read.
-Cholesky lower_cholesky(const Tensor& a) {
+// L of a = L L^H, of which one triangle is read.
+Cholesky lower_cholesky(const Tensor& a, bool read_upper) {
   Tensor buffer = allocate(a.shape(), a.dtype(), a.device()),
          info = zeros(leading(a), DType::Int32, a.device());
   // By columns the matrix is transposed, and U^H U of that is the wanted L, transposed.
-  Tensor given = detach(a);
+  Tensor given = read_upper ? adjoint_of(detach(a)) : detach(a);
   if (buffer.numel()) launch(CholeskyFactor{true}, {&buffer, &info}, {&given});
   Tensor l = tril(buffer);
   record("LinalgCholeskyEx", l, {&a}, [result = save_output(l)](Backward& b) -> Grads {
@@ -36,9 +34,8 @@ Cholesky lower_cholesky(const Tensor& a) {
 
 Cholesky cholesky_of(const char* op, const Tensor& a, bool upper) {
   check_square(op, a);
-  if (!upper) return lower_cholesky(a);
-  Cholesky c = lower_cholesky(adjoint_of(a));
-  return {adjoint_of(c.factor), c.info};
+  Cholesky c = lower_cholesky(a, upper);
+  return {upper ? adjoint_of(c.factor) : c.factor, c.info};
 }
 
 void check_positive(const char* op, const Tensor& info) {
@@ -163,9 +160,19 @@ OP("cholesky_solve(Tensor B, Tensor L, bool upper=False) -> Tensor");
 Tensor cholesky_solve(const Tensor& B, const Tensor& L, bool upper) {
   check_square("cholesky_solve", L, "L");
   check_matrix("cholesky_solve", B, "B");
-  Tensor l = upper ? adjoint_of(L) : L;
-  Tensor y = linalg::solve_triangular(l, B, false);
-  return linalg::solve_triangular(adjoint_of(l), y, true);
+  Tensor x;
+  {
+    GradModeGuard off(false);
+    Tensor l = upper ? adjoint_of(L) : L;
+    x = alias(linalg::solve_triangular(adjoint_of(l), linalg::solve_triangular(l, B, false), true));
+  }
+  // The gradient is that of (L L^H)^-1 B in all of L, as in PyTorch, though one triangle is read.
+  return record("CholeskySolve", x, {&B, &L},
+                [upper, l = save(L), result = save_output(x)](Backward& b) -> Grads {
+                  Tensor factor = b.get(l), gb = cholesky_solve(b.grad(), factor, upper);
+                  Tensor ga = matmul(gb, adjoint_of(b.get(result))), both = ga + adjoint_of(ga);
+                  return {gb, -(upper ? matmul(factor, both) : matmul(both, factor))};
+                });
 }
 
 // The inverse of A by its Cholesky factor L.
@@ -186,7 +193,7 @@ std::tuple<Tensor, Tensor> geqrf(const Tensor& input) {
 namespace linalg {
 
 // The first columns of the product of Householder reflectors: geqrf's, whose R is not read.
-OP("linalg.householder_product(Tensor input, Tensor tau) -> Tensor").alias("orgqr");
+OP("linalg.householder_product(Tensor input, Tensor tau) -> Tensor").alias(".orgqr");
 Tensor householder_product(const Tensor& input, const Tensor& tau) {
   check_reflectors("linalg.householder_product", input, tau);
   if (recording({&input, &tau})) return composed_product(input, tau);
@@ -262,9 +269,7 @@ std::tuple<Tensor, Tensor> qr(const Tensor& A, const std::string& mode) {
                  throw RuntimeError(
                      "The QR decomposition is not differentiable when mode='complete' and nrows > ncols");
                Tensor Q = b.get(q), R = b.get(r);
-               Tensor gq = b.grad(0).defined() ? b.grad(0) : zeros_like(Q),
-                      gr = b.grad(1).defined() ? b.grad(1) : zeros_like(R);
-               return {qr_gradient(gq, gr, Q, R)};
+               return {qr_gradient(b.grad(0), b.grad(1), Q, R)};
              });
   return {q, r};
 }

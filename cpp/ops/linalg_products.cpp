@@ -36,7 +36,8 @@ Tensor multiplied(const TensorList& ts, const std::vector<std::vector<size_t>>& 
   return matmul(multiplied(ts, split, i, k), multiplied(ts, split, k + 1, j));
 }
 
-// The Taylor series of exp to the 16th power, for matrices of norm up to 1/2, in six products.
+// The Taylor series of exp to the 16th power, in six products: exact to rounding for norms up to 1 in double,
+// up to 2 in float.
 Tensor taylor(const Tensor& a) {
   const Tensor one = eye(a.size(-1), {}, a.dtype(), a.device());
   const Tensor a2 = matmul(a, a), a3 = matmul(a2, a), a4 = matmul(a2, a2);
@@ -56,11 +57,12 @@ Tensor taylor(const Tensor& a) {
 namespace linalg {
 
 // A multiplied by itself n times; for negative n, the inverse.
-OP("linalg.matrix_power(Tensor A, int n) -> Tensor").alias("matrix_power");
+OP("linalg.matrix_power(Tensor A, int n) -> Tensor").alias(".matrix_power");
 Tensor matrix_power(const Tensor& A, int64_t n) {
   if (A.dim() < 2 || A.size(-1) != A.size(-2))
     throw RuntimeError("linalg.matrix_power: A must be batches of square matrices, but has shape ", A.shape());
-  if (n == 0) return clone(expand(eye(A.size(-1), {}, A.dtype(), A.device()), A.shape()));
+  if (n == 0)  // a constant, that the tape knows nevertheless
+    return where(zeros({}, DType::Bool, A.device()), A, eye(A.size(-1), {}, A.dtype(), A.device()));
   Tensor power = n < 0 ? inv(A) : A, out;
   for (uint64_t rest = static_cast<uint64_t>(std::abs(n)); rest; rest /= 2) {
     if (rest % 2) out = out.defined() ? matmul(out, power) : power;
@@ -94,7 +96,7 @@ Tensor multi_dot(const TensorList& tensors) {
 }
 
 // The exponential of each square matrix: 1 + A + A^2 / 2 + ..., by scaling and squaring (Higham, 2005).
-OP("linalg.matrix_exp(Tensor A) -> Tensor").alias("matrix_exp");
+OP("linalg.matrix_exp(Tensor A) -> Tensor").alias(".matrix_exp");
 Tensor matrix_exp(const Tensor& A) {
   if (A.dim() < 2 || A.size(-1) != A.size(-2))
     throw RuntimeError("linalg.matrix_exp: A must be batches of square matrices, but has shape ", A.shape());
@@ -108,7 +110,8 @@ Tensor matrix_exp(const Tensor& A) {
     GradModeGuard off(false);
     Tensor size = amax(sum(abs(A), Shape{-2}), {-1});
     // 0 for NaN and infinity, which pass through the series as they are.
-    halvings = where(isfinite(size), clamp_min(ceil(log2(clamp_min(size, 1e-30))) + 1, 0), 0);
+    const double norm = to_real(A.dtype()) == DType::Float64 ? 1 : 2;
+    halvings = where(isfinite(size), clamp_min(ceil(log2(clamp_min(size / norm, 1e-30))), 0), 0);
   }
   const int64_t most = static_cast<int64_t>(item(max(halvings)).to_double());
   auto of_each = [](const Tensor& t) { return as_column(as_column(t)); };
@@ -148,7 +151,7 @@ Tensor vecdot(const Tensor& x, const Tensor& y, int64_t dim) {
 // The powers 0 to N - 1 of each element, as a new last dimension.
 OP("linalg.vander(Tensor x, *, int? N=None) -> Tensor");
 Tensor vander(const Tensor& x, std::optional<int64_t> N) {
-  if (x.dim() == 0) throw RuntimeError("linalg.vander: x must be at least 1-dimensional");
+  if (x.dim() == 0) return linalg::vander(unsqueeze(x, 0), N);
   const int64_t n = N.value_or(x.size(-1));
   if (N && n <= 1) throw RuntimeError("N must be greater than 1, but got ", n);
   const DType type = is_integral(x.dtype()) || x.dtype() == DType::Bool ? DType::Int64 : x.dtype();

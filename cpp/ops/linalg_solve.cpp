@@ -140,7 +140,7 @@ std::tuple<Tensor, Tensor> inv_ex(const Tensor& A, bool check_errors) {
 // >>> mlx.linalg.inv(mlx.tensor([[2., 0.], [0., 4.]]))
 // tensor([[0.5000, 0.0000],
 //         [0.0000, 0.2500]])
-OP("linalg.inv(Tensor A) -> Tensor").alias("inverse");
+OP("linalg.inv(Tensor A) -> Tensor").alias(".inverse");
 Tensor inv(const Tensor& A) {
   Solution s = inverse_of("linalg.inv", A);
   check_inverted("linalg.inv", s.info);
@@ -151,7 +151,7 @@ Tensor inv(const Tensor& A) {
 //
 // >>> mlx.linalg.det(mlx.tensor([[1., 2.], [3., 4.]]))
 // tensor(-2.)
-OP("linalg.det(Tensor A) -> Tensor").alias("det");
+OP("linalg.det(Tensor A) -> Tensor").alias(".det");
 Tensor det(const Tensor& A) {
   check_square("linalg.det", A);
   Factors f = factored(A);
@@ -175,7 +175,7 @@ Tensor det(const Tensor& A) {
 
 // The sign (of modulus 1 for complex matrices, 0 for singular ones) and the logarithm of the absolute value of
 // the determinant.
-OP("linalg.slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)").alias("slogdet");
+OP("linalg.slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)").alias(".slogdet");
 std::tuple<Tensor, Tensor> slogdet(const Tensor& A) {
   check_square("linalg.slogdet", A);
   Factors f = factored(A);
@@ -185,12 +185,7 @@ std::tuple<Tensor, Tensor> slogdet(const Tensor& A) {
   record_all("LinalgSlogdet", {&sign, &logabs}, {&A},
              [a = save(A), sign = save_output(sign)](Backward& b) -> Grads {
                Tensor in = b.get(a), scale = b.grad(1);
-               if (in.is_complex() && b.grad(0).defined()) {
-                 Tensor turning = imag(conj(b.grad(0)) * b.get(sign));
-                 Tensor still = scale.defined() ? scale : zeros_like(turning);
-                 scale = complex(still, -turning);
-               }
-               if (!scale.defined()) return {zeros_like(in)};
+               if (in.is_complex()) scale = complex(scale, -imag(conj(b.grad(0)) * b.get(sign)));
                return {as_column(as_column(scale)) * adjoint_of(std::get<0>(inv_ex(in)))};
              });
   return {sign, logabs};

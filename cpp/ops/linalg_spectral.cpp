@@ -15,8 +15,6 @@ Tensor differences(const Tensor& x) {
   return d + eye(x.size(-1), {}, x.dtype(), x.device());
 }
 
-Tensor or_zeros(const Tensor& g, const Tensor& like) { return g.defined() ? g : zeros_like(like); }
-
 // ---- singular values
 
 struct SingularValues {
@@ -32,29 +30,26 @@ void check_converged(const char* op, const Tensor& info, const char* why) {
 // (Wan and Zhang, "Automatic differentiation for complex valued SVD", 2019.)
 Tensor svd_gradient(const Tensor& gu, const Tensor& gs, const Tensor& gvh, const Tensor& u, const Tensor& s,
                     const Tensor& vh) {
-  Tensor inner = gs.defined() ? diag_embed(as_dtype(gs, u.dtype())) : Tensor();
-  if (!gu.defined() && !gvh.defined()) return matmul(matmul(u, inner), vh);
   const int64_t m = u.size(-2), n = vh.size(-1), k = s.size(-1);
-  Tensor gv = gvh.defined() ? adjoint_of(gvh) : zeros_like(adjoint_of(vh)), left = or_zeros(gu, u);
-  Tensor v = adjoint_of(vh), squares = s * s, gaps = differences(squares);
-  Tensor uu = skewed(matmul(adjoint_of(u), left)) / gaps, vv = skewed(matmul(vh, gv)) / gaps;
+  Tensor gv = adjoint_of(gvh), v = adjoint_of(vh), squares = s * s, gaps = differences(squares);
+  Tensor uu = skewed(matmul(adjoint_of(u), gu)) / gaps, vv = skewed(matmul(vh, gv)) / gaps;
   Tensor middle = uu * as_row(s) + as_column(s) * vv;
   // The phases of complex vectors: the diagonal of the skew parts is imaginary.
   if (u.is_complex()) {
-    Tensor phase = diagonal_of(matmul(adjoint_of(u), left) - matmul(vh, gv));
+    Tensor phase = diagonal_of(matmul(adjoint_of(u), gu) - matmul(vh, gv));
     Tensor turn = complex(zeros_like(s), imag(phase) / (s * 2));
     middle = middle - diag_embed(diagonal_of(middle)) + diag_embed(turn);
   }
-  if (inner.defined()) middle = middle + inner;
+  middle = middle + diag_embed(as_dtype(gs, u.dtype()));
   Tensor out = matmul(matmul(u, middle), vh);
-  if (m > k) out = out + matmul((left - matmul(u, matmul(adjoint_of(u), left))) / as_row(s), vh);
+  if (m > k) out = out + matmul((gu - matmul(u, matmul(adjoint_of(u), gu))) / as_row(s), vh);
   if (n > k) out = out + matmul(u, adjoint_of((gv - matmul(v, matmul(vh, gv))) / as_row(s)));
   return out;
 }
 
-SingularValues singular_values(const char* op, const Tensor& a, bool full, bool vectors) {
+SingularValues singular_values(const char* op, const Tensor& a, bool full, bool wanted) {
   check_matrix(op, a);
-  vectors = vectors || recording({&a});
+  const bool vectors = wanted || recording({&a});
   const int64_t m = a.size(-2), n = a.size(-1), k = std::min(m, n), rows = full ? m : k, columns = full ? n : k;
   auto room = [&](int64_t p, int64_t q) {
     return vectors ? allocate(joined(leading(a), p, q), a.dtype(), a.device())
@@ -75,17 +70,24 @@ SingularValues singular_values(const char* op, const Tensor& a, bool full, bool 
   if (!vectors) return {u, s, vh};
   u = turned_result(u);
   vh = turned_result(vh);
+  if (!wanted) {
+    // The gradient of values alone exists also where vectors are not unique.
+    record("LinalgSvdvals", s, {&a}, [a = save(a), u, vh](Backward& b) -> Grads {
+      Tensor in = b.get(a);
+      SingularValues f{u, {}, vh};
+      if (recording({&in, &b.grad()})) f = singular_values("linalg.svdvals", in, false, true);
+      return {matmul(f.u * as_row(as_dtype(b.grad(), u.dtype())), f.vh)};
+    });
+    return {u, s, vh};
+  }
   record_all("LinalgSvd", {&u, &s, &vh}, {&a},
-             [k, m, n, full, u = save_output(u, 0), s = save_output(s, 1), vh = save_output(vh, 2)](
+             [m, n, full, u = save_output(u, 0), s = save_output(s, 1), vh = save_output(vh, 2)](
                  Backward& b) -> Grads {
-               if (full && m != n && (b.grad(0).defined() || b.grad(2).defined()))
+               if (full && m != n)
                  throw RuntimeError(
                      "svd_backward: The gradient of the singular vectors of the complete decomposition "
                      "(full_matrices=True) is not defined; use full_matrices=False");
-               auto columns = [k](const Tensor& t) { return t.defined() ? narrow(t, -1, 0, k) : t; };
-               auto rows = [k](const Tensor& t) { return t.defined() ? narrow(t, -2, 0, k) : t; };
-               return {svd_gradient(columns(b.grad(0)), b.grad(1), rows(b.grad(2)), columns(b.get(u)), b.get(s),
-                                    rows(b.get(vh)))};
+               return {svd_gradient(b.grad(0), b.grad(1), b.grad(2), b.get(u), b.get(s), b.get(vh))};
              });
   return {u, s, vh};
 }
@@ -101,9 +103,9 @@ bool is_upper(const char* op, const std::string& uplo) {
   throw RuntimeError("Expected UPLO argument to be 'L' or 'U', but got ", uplo, " in ", op);
 }
 
-Eigenvalues hermitian_eigenvalues(const char* op, const Tensor& a, bool upper, bool vectors) {
+Eigenvalues hermitian_eigenvalues(const char* op, const Tensor& a, bool upper, bool wanted) {
   check_square(op, a);
-  vectors = vectors || recording({&a});
+  const bool vectors = wanted || recording({&a});
   Tensor values = allocate(joined(leading(a), a.size(-1)), to_real(a.dtype()), a.device()),
          buffer = allocate(a.shape(), a.dtype(), a.device()), info = zeros(leading(a), DType::Int32, a.device());
   Tensor given = turned(detach(a));
@@ -111,15 +113,19 @@ Eigenvalues hermitian_eigenvalues(const char* op, const Tensor& a, bool upper, b
   check_converged(op, info, "the input matrix is ill-conditioned or has too many repeated eigenvalues");
   if (!vectors) return {values, {}};
   Tensor v = turned_result(buffer);
+  if (!wanted) {
+    record("LinalgEigvalsh", values, {&a}, [op, upper, a = save(a), v](Backward& b) -> Grads {
+      Tensor in = b.get(a), V = v;
+      if (recording({&in, &b.grad()})) V = hermitian_eigenvalues(op, in, upper, true).vectors;
+      return {matmul(V * as_row(as_dtype(b.grad(), v.dtype())), adjoint_of(V))};
+    });
+    return {values, {}};
+  }
   record_all("LinalgEigh", {&values, &v}, {&a},
              [values = save_output(values, 0), v = save_output(v, 1)](Backward& b) -> Grads {
-               Tensor V = b.get(v), L = b.get(values), inner;
-               if (b.grad(1).defined()) inner = matmul(adjoint_of(V), b.grad(1)) / differences(L);
-               if (inner.defined()) inner = inner - diag_embed(diagonal_of(inner));
-               if (b.grad(0).defined()) {
-                 Tensor d = diag_embed(as_dtype(b.grad(0), V.dtype()));
-                 inner = inner.defined() ? inner + d : d;
-               }
+               Tensor V = b.get(v), L = b.get(values);
+               Tensor inner = matmul(adjoint_of(V), b.grad(1)) / differences(L);
+               inner = inner - diag_embed(diagonal_of(inner)) + diag_embed(as_dtype(b.grad(0), V.dtype()));
                return {matmul(matmul(V, inner), adjoint_of(V))};
              });
   return {values, v};
@@ -127,23 +133,19 @@ Eigenvalues hermitian_eigenvalues(const char* op, const Tensor& a, bool upper, b
 
 // (Boeddeker et al., "On the computation of complex-valued gradients", 2017; the vectors have norm 1.)
 Tensor eigen_gradient(const Tensor& gl, const Tensor& gv, const Tensor& l, const Tensor& v, bool real_input) {
-  Tensor vh = adjoint_of(v), inner;
-  if (gv.defined()) {
-    Tensor product = matmul(vh, gv);
-    Tensor lengths = matmul(vh, v) * as_row(as_dtype(real(diagonal_of(product)), v.dtype()));
-    inner = (product - lengths) / conj(differences(l));
-    inner = inner - diag_embed(diagonal_of(inner));
-  }
-  if (gl.defined()) inner = inner.defined() ? inner + diag_embed(gl) : diag_embed(gl);
+  Tensor vh = adjoint_of(v), product = matmul(vh, gv);
+  Tensor lengths = matmul(vh, v) * as_row(as_dtype(real(diagonal_of(product)), v.dtype()));
+  Tensor inner = (product - lengths) / conj(differences(l));
+  inner = inner - diag_embed(diagonal_of(inner)) + diag_embed(gl);
   Tensor out = std::get<0>(linalg::solve_ex(vh, matmul(inner, vh)));
   return real_input ? real(out) : out;
 }
 
-Eigenvalues eigenvalues(const char* op, const Tensor& a, bool vectors) {
+Eigenvalues eigenvalues(const char* op, const Tensor& a, bool wanted) {
   check_square(op, a);
   if (a.numel() && !item(all(isfinite(detach(a)))).to_bool())
     throw RuntimeError("torch.", op, ": input tensor should not contain infs or NaNs.");
-  vectors = vectors || recording({&a});
+  const bool vectors = wanted || recording({&a});
   const DType type = to_complex(a.dtype());
   Tensor values = allocate(joined(leading(a), a.size(-1)), type, a.device()),
          buffer = vectors ? allocate(a.shape(), type, a.device()) : allocate({0}, type, a.device()),
@@ -153,6 +155,16 @@ Eigenvalues eigenvalues(const char* op, const Tensor& a, bool vectors) {
   check_converged(op, info, "the input matrix is ill-conditioned or has too many repeated eigenvalues");
   if (!vectors) return {values, {}};
   Tensor v = turned_result(buffer);
+  if (!wanted) {
+    record("LinalgEigvals", values, {&a}, [op, is_real = !a.is_complex(), a = save(a), v](Backward& b) -> Grads {
+      Tensor in = b.get(a), V = v;
+      if (recording({&in, &b.grad()})) V = eigenvalues(op, in, true).vectors;
+      Tensor vh = adjoint_of(V);
+      Tensor out = std::get<0>(linalg::solve_ex(vh, as_column(b.grad()) * vh));
+      return {is_real ? real(out) : out};
+    });
+    return {values, {}};
+  }
   record_all("LinalgEig", {&values, &v}, {&a},
              [is_real = !a.is_complex(), values = save_output(values, 0), v = save_output(v, 1)](
                  Backward& b) -> Grads {
@@ -288,7 +300,8 @@ Tensor matrix_rank(const Tensor& A, const Tensor& tol, bool hermitian) {
 
 // The X that makes the norm of A X - B least (of least norm itself, where there are several), the squared norms
 // of the residuals, the rank of A and its singular values. `driver` decides what is computed: "gels" wants A of
-// full rank; "gelsd" and "gelss" give singular values. Residuals are empty unless A is tall and of full rank.
+// full rank; "gelsd" and "gelss" give singular values. Residuals are empty unless A is tall and of full rank, and
+// always with the default, "gelsy".
 OP("linalg.lstsq(Tensor A, Tensor B, float? rcond=None, *, str? driver=None) -> (Tensor solution, Tensor "
    "residuals, Tensor rank, Tensor singular_values)");
 std::tuple<Tensor, Tensor, Tensor, Tensor> lstsq(const Tensor& A, const Tensor& B, std::optional<double> rcond,
@@ -312,16 +325,19 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> lstsq(const Tensor& A, const Tensor& 
   Tensor share = full({}, rcond.value_or(eps * static_cast<double>(std::max(m, n))), real_type, A.device());
   Tensor zero = zeros({}, real_type, A.device());
   Tensor x = matmul(pinv(a, zero, how == "gels" ? zero : share, false), b);
-  Tensor rank = none(DType::Int64), s = none(real_type), residuals = none(real_type);
-  bool full_rank = how == "gels";
+  Tensor rank = none(DType::Int64), s = none(real_type), residuals;
+  bool with_residuals = m > n && how != "gelsy";
   if (how != "gels") {
     rank = matrix_rank(A, zero, share, false);
-    full_rank = A.numel() == 0 || item(all(eq(rank, std::min(m, n)))).to_bool();
+    with_residuals = with_residuals && (A.numel() == 0 || item(all(eq(rank, n))).to_bool());
     if (how != "gelsy") s = svdvals(detach(A));
   }
-  if (m > n && full_rank) {
+  if (with_residuals) {
     Tensor rest = abs(matmul(a, x) - b);
     residuals = sum(rest * rest, Shape{-2});
+  } else {
+    Tensor part = narrow(reshape(x, {-1}), 0, 0, 0);
+    residuals = part.is_complex() ? real(part) : part;
   }
   return {vectors ? squeeze(x, -1) : x, residuals, rank, s};
 }

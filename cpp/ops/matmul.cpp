@@ -1,6 +1,7 @@
 // Matrix products and what is made of them.
 
 #include "ops/matrices.h"
+#include "ops/pointwise.h"
 
 namespace mlx {
 namespace {
@@ -209,8 +210,7 @@ Tensor baddbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, 
 }
 
 // beta * input + alpha * the sum of the products in bmm(batch1, batch2).
-OP("addbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor")
-    .inplace();
+OP("addbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor");
 Tensor addbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, const Scalar& beta,
               const Scalar& alpha) {
   if (is_reduced(input.dtype()) && batch1.dim() == 3 && batch2.dim() == 3 && batch1.size(0) &&
@@ -223,6 +223,25 @@ Tensor addbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, c
   }
   Tensor product = bmm(batch1, batch2);
   return checked_combination("addbmm", input, sum(product, Shape{0}, false, product.dtype()), beta, alpha);
+}
+
+// In place; an input that is broadcast gets the shape of the result, as in PyTorch.
+OP("Tensor.addbmm_(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor");
+Tensor addbmm_(const Tensor& input, const Tensor& batch1, const Tensor& batch2, const Scalar& beta,
+               const Scalar& alpha) {
+  check_writable(input, "addbmm_");
+  Tensor value = addbmm(readable_copy(input, {&batch1, &batch2}), batch1, batch2, beta, alpha);
+  if (value.shape() != input.shape() && !input.impl()->base) {
+    Tensor room = allocate(value.shape(), input.dtype(), input.device());
+    TensorImpl& impl = *input.impl();
+    impl.storage = room.storage();
+    impl.offset = 0;
+    impl.numel = room.numel();
+    impl.shape = room.shape();
+    impl.strides = room.strides();
+    impl.contiguous = true;
+  }
+  return assign_in_place(input, value, "addbmm_");
 }
 
 // x @ weight.T + bias, for weight (out features, in features).

@@ -124,8 +124,8 @@ Tensor logcumsumexp(const Tensor& input, int64_t dim) {
   Tensor out = run_scan(Scanning::LogSumExp, input, d, false);
   return record(
       "Logcumsumexp", out, {&input}, [d, x = save(input), result = save_output(out)](Backward& b) -> Grads {
-        // d out[j] / d x[i] = exp(x[i] - out[j]) for i <= j; signs (and phases) of the gradient are split
-        // off, so that all runs in logarithms.
+        // d out[j] / d x[i] = exp(x[i] - out[j]) for i <= j; positive and negative gradients go apart, so
+        // that all runs in logarithms.
         Tensor g = b.grad(), in = conj(b.get(x)), y = conj(b.get(result));
         // A very low number stands for the logarithm of 0: minus infinity has no second derivative.
         const double low = g.dtype() == DType::Float16            ? -65504
@@ -135,9 +135,9 @@ Tensor logcumsumexp(const Tensor& input, int64_t dim) {
           Tensor logs = where(counts, log(magnitude), low);
           return exp(mirrored(logcumsumexp(mirrored(logs - y, d), d), d) + in);
         };
-        auto signed_part = [&](const Tensor& t) { return part(abs(t), gt(t, 0)) - part(abs(t), lt(t, 0)); };
-        if (!g.is_complex()) return {signed_part(g)};
-        return {signed_part(real(g)) + signed_part(imag(g)) * Scalar(std::complex<double>(0, 1))};
+        // The logarithm of a complex gradient carries its phase.
+        if (g.is_complex()) return {part(g, ne(g, 0))};
+        return {part(abs(g), gt(g, 0)) - part(abs(g), lt(g, 0))};
       });
 }
 

@@ -13,6 +13,9 @@ namespace {
 constexpr double kTwoOverSqrtPi = 2 * std::numbers::inv_sqrtpi;
 constexpr double kSqrtTwoPi = 2.5066282746310002;
 
+// [0, 1] as [-1, 1].
+Tensor shifted(const Tensor& x) { return (x.is_inexact() ? x : to(x, default_dtype(), false, false)) * 2 - 1; }
+
 }  // namespace
 
 // ---- error functions and the normal distribution
@@ -173,6 +176,87 @@ OP("special.spherical_bessel_j0(Tensor input) -> Tensor");
 Tensor special::spherical_bessel_j0(const Tensor& input) {
   Tensor quotient = sin(input) / input;
   return where(isinf(input), 0, where(eq(input, 0), ones_like(quotient), quotient));
+}
+
+// ---- Bessel functions of the first and second kind, and Airy's
+
+OP("special.bessel_j0(Tensor input) -> Tensor")
+    .pointwise(Formula::bessel_j0)
+    .to_float()
+    .gradient<0>([](const Tensor& g, In<0> x) { return -g * special::bessel_j1(x); });
+
+OP("special.bessel_j1(Tensor input) -> Tensor")
+    .pointwise(Formula::bessel_j1)
+    .to_float()
+    .gradient<0>([](const Tensor& g, In<0> x, Out y) {
+      return g * where(eq(x, 0), 0.5, special::bessel_j0(x) - y / x);
+    });
+
+OP("special.bessel_y0(Tensor input) -> Tensor")
+    .pointwise(Formula::bessel_y0)
+    .to_float()
+    .gradient<0>([](const Tensor& g, In<0> x) { return -g * special::bessel_y1(x); });
+
+OP("special.bessel_y1(Tensor input) -> Tensor")
+    .pointwise(Formula::bessel_y1)
+    .to_float()
+    .gradient<0>([](const Tensor& g, In<0> x, Out y) { return g * (special::bessel_y0(x) - y / x); });
+
+OP("special.modified_bessel_k0(Tensor input) -> Tensor")
+    .pointwise(Formula::bessel_k0)
+    .to_float()
+    .gradient<0>([](const Tensor& g, In<0> x) { return -g * special::modified_bessel_k1(x); });
+
+OP("special.modified_bessel_k1(Tensor input) -> Tensor")
+    .pointwise(Formula::bessel_k1)
+    .to_float()
+    .gradient<0>([](const Tensor& g, In<0> x, Out y) { return -g * (special::modified_bessel_k0(x) + y / x); });
+
+// exp(x) * modified_bessel_k0(x).
+OP("special.scaled_modified_bessel_k0(Tensor x) -> Tensor")
+    .pointwise(Formula::scaled_bessel_k0)
+    .to_float()
+    .gradient<0>([](const Tensor& g, In<0> x, Out y) {
+      return g * (y - special::scaled_modified_bessel_k1(x));
+    });
+
+// exp(x) * modified_bessel_k1(x).
+OP("special.scaled_modified_bessel_k1(Tensor x) -> Tensor")
+    .pointwise(Formula::scaled_bessel_k1)
+    .to_float()
+    .gradient<0>([](const Tensor& g, In<0> x, Out y) {
+      return g * (y - special::scaled_modified_bessel_k0(x) - y / x);
+    });
+
+// Airy's function Ai.
+OP("special.airy_ai(Tensor x) -> Tensor").pointwise(Formula::airy_ai).to_float();
+
+// ---- orthogonal polynomials of degree n, an integer (fractions are cut off). No gradients, as in PyTorch.
+
+OP("special.chebyshev_polynomial_t(Operand x, Operand n) -> Tensor").pointwise(Formula::chebyshev_t).to_float();
+OP("special.chebyshev_polynomial_u(Operand x, Operand n) -> Tensor").pointwise(Formula::chebyshev_u).to_float();
+OP("special.chebyshev_polynomial_v(Operand x, Operand n) -> Tensor").pointwise(Formula::chebyshev_v).to_float();
+OP("special.chebyshev_polynomial_w(Operand x, Operand n) -> Tensor").pointwise(Formula::chebyshev_w).to_float();
+OP("special.hermite_polynomial_h(Operand x, Operand n) -> Tensor").pointwise(Formula::hermite_h).to_float();
+OP("special.hermite_polynomial_he(Operand x, Operand n) -> Tensor").pointwise(Formula::hermite_he).to_float();
+OP("special.laguerre_polynomial_l(Operand x, Operand n) -> Tensor").pointwise(Formula::laguerre_l).to_float();
+OP("special.legendre_polynomial_p(Operand x, Operand n) -> Tensor").pointwise(Formula::legendre_p).to_float();
+
+OP("special.shifted_chebyshev_polynomial_t(Operand x, Operand n) -> Tensor");
+Tensor special::shifted_chebyshev_polynomial_t(const Tensor& x, const Tensor& n) {
+  return chebyshev_polynomial_t(shifted(x), n);
+}
+OP("special.shifted_chebyshev_polynomial_u(Operand x, Operand n) -> Tensor");
+Tensor special::shifted_chebyshev_polynomial_u(const Tensor& x, const Tensor& n) {
+  return chebyshev_polynomial_u(shifted(x), n);
+}
+OP("special.shifted_chebyshev_polynomial_v(Operand x, Operand n) -> Tensor");
+Tensor special::shifted_chebyshev_polynomial_v(const Tensor& x, const Tensor& n) {
+  return chebyshev_polynomial_v(shifted(x), n);
+}
+OP("special.shifted_chebyshev_polynomial_w(Operand x, Operand n) -> Tensor");
+Tensor special::shifted_chebyshev_polynomial_w(const Tensor& x, const Tensor& n) {
+  return chebyshev_polynomial_w(shifted(x), n);
 }
 
 // ---- logistic functions

@@ -203,9 +203,8 @@ Tensor norm(const Tensor& input, std::optional<double> p, const std::optional<Sh
 OP("norm(Tensor input, str p='fro', int[1]? dim=None, bool keepdim=False, dtype? dtype=None) -> Tensor");
 Tensor norm(const Tensor& input, const std::string& p, const std::optional<Shape>& dim, bool keepdim,
             std::optional<DType> dtype) {
-  if (p != "fro")
-    throw RuntimeError("norm(): the order of a norm is a number or 'fro', not '", p,
-                       "'; for 'nuc' see linalg.matrix_norm");
+  if (p == "nuc") return linalg::matrix_norm(input, p, dim.value_or(Shape{-2, -1}), keepdim, dtype);
+  if (p != "fro") throw RuntimeError("norm(): the order of a norm is a number, 'fro' or 'nuc', not '", p, "'");
   return linalg::vector_norm(input, 2, dim, keepdim, dtype);
 }
 

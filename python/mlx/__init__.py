@@ -17,7 +17,9 @@ from mlx._core import _C  # isort: skip
 
 from mlx import _tensor
 from mlx._C import *
+from mlx._calculus import *
 from mlx._constants import *
+from mlx._decompositions import *
 from mlx._functions import *
 from mlx._interchange import *
 from mlx._numbers import *
@@ -25,10 +27,17 @@ from mlx._printing import *
 from mlx._random import *
 from mlx._sets import *
 from mlx._shaping import *
+from mlx._spectral import *
 from mlx.autograd.grad_mode import *
 
 from mlx import autograd as autograd, nn as nn, optim as optim  # isort: skip
-from mlx import linalg as linalg, special as special  # isort: skip
+from mlx.nn._resampling import (
+    grid_sampler as grid_sampler,
+    grid_sampler_2d as grid_sampler_2d,
+    grid_sampler_3d as grid_sampler_3d,
+)
+
+from mlx import fft as fft, linalg as linalg, signal as signal, special as special  # isort: skip
 from mlx.compiler import jit as jit  # isort: skip
 from mlx import serialization as serialization, utils as utils  # isort: skip
 from mlx.serialization import load as load, load_safetensors as load_safetensors  # isort: skip

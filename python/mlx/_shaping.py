@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mlx import _C
 from mlx._C import Size, Tensor
 
 __all__ = [
+    "as_strided_scatter",
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
@@ -18,8 +19,11 @@ __all__ = [
     "broadcast_tensors",
     "cartesian_prod",
     "combinations",
+    "diagonal_scatter",
     "meshgrid",
     "nonzero",
+    "select_scatter",
+    "slice_scatter",
     "unravel_index",
 ]
 
@@ -130,4 +134,53 @@ def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, 
     return tuple(_C._unravel_index(indices, sizes))
 
 
+# ---- copies with a part replaced
+
+
+def _replaced(op: str, input: Tensor, src: Tensor, part: Callable[[Tensor], Tensor]) -> Tensor:
+    out = input.clone()
+    view = part(out)
+    if view.shape != src.shape:
+        raise RuntimeError(
+            f"{op}(): expected src to have a size equal to the slice of self, {tuple(view.shape)}, but got "
+            f"{tuple(src.shape)}"
+        )
+    view.copy_(src)
+    return out
+
+
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """A copy of `input` with `src` for select(dim, index).
+
+    >>> import mlx
+    >>> mlx.select_scatter(mlx.zeros(2, 2), mlx.ones(2), 0, 1)
+    tensor([[0., 0.],
+            [1., 1.]])
+    """
+    return _replaced("select_scatter", input, src, lambda t: t.select(dim, index))
+
+
+def slice_scatter(
+    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
+    """A copy of `input` with `src` for the elements `start:end:step` of a dimension."""
+    every = [slice(None)] * (dim % input.dim())
+    return _replaced("slice_scatter", input, src, lambda t: t[(*every, slice(start, end, step))])
+
+
+def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """A copy of `input` with `src` for a diagonal."""
+    return _replaced("diagonal_scatter", input, src, lambda t: t.diagonal(offset, dim1, dim2))
+
+
+def as_strided_scatter(
+    input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None
+) -> Tensor:
+    """A copy of `input` with `src` for as_strided(size, stride, storage_offset)."""
+    offset = input.storage_offset() if storage_offset is None else storage_offset
+    return _replaced("as_strided_scatter", input, src, lambda t: t.as_strided(size, stride, offset))
+
+
+for _function in (select_scatter, slice_scatter, diagonal_scatter, as_strided_scatter):
+    setattr(Tensor, _function.__name__, _function)
 Tensor.nonzero = nonzero  # type: ignore[method-assign, assignment]

@@ -18,6 +18,24 @@ double i0(double x);              // modified Bessel functions of the first kind
 double i0e(double x);             // and the same times exp(-|x|)
 double i1(double x);
 double i1e(double x);
+double bessel_j0(double x);  // Bessel functions of the first and the second kind, orders 0 and 1
+double bessel_j1(double x);
+double bessel_y0(double x);
+double bessel_y1(double x);
+double bessel_k0(double x);         // modified Bessel functions of the second kind, orders 0 and 1,
+double bessel_k1(double x);
+double scaled_bessel_k0(double x);  // and the same times exp(x)
+double scaled_bessel_k1(double x);
+double airy_ai(double x);
+// Orthogonal polynomials; the degree is cut to an integer, and negative ones give 0.
+double chebyshev_t(double x, double n);
+double chebyshev_u(double x, double n);
+double chebyshev_v(double x, double n);
+double chebyshev_w(double x, double n);
+double hermite_h(double x, double n);   // the physicist's
+double hermite_he(double x, double n);  // the probabilist's
+double laguerre_l(double x, double n);
+double legendre_p(double x, double n);
 double igamma(double a, double x);   // regularised lower incomplete gamma function
 double igammac(double a, double x);  // regularised upper incomplete gamma function
 

@@ -9,7 +9,9 @@ from mlx.nn._activations import *
 from mlx.nn._attention import *
 from mlx.nn._embedding_bag import *
 from mlx.nn._losses import *
+from mlx.nn._patches import *
 from mlx.nn._pooling import *
+from mlx.nn._resampling import *
 
 globals().update(_op_namespaces.get("nn.functional", {}))
 

@@ -61,6 +61,74 @@ MLX_INLINE Vec<E> i1e(Vec<E> x) {
   return map_lanes([](double a) { return special::i1e(a); }, x);
 }
 template <FloatLane E>
+MLX_INLINE Vec<E> bessel_j0(Vec<E> x) {
+  return map_lanes([](double a) { return special::bessel_j0(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> bessel_j1(Vec<E> x) {
+  return map_lanes([](double a) { return special::bessel_j1(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> bessel_y0(Vec<E> x) {
+  return map_lanes([](double a) { return special::bessel_y0(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> bessel_y1(Vec<E> x) {
+  return map_lanes([](double a) { return special::bessel_y1(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> bessel_k0(Vec<E> x) {
+  return map_lanes([](double a) { return special::bessel_k0(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> bessel_k1(Vec<E> x) {
+  return map_lanes([](double a) { return special::bessel_k1(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> scaled_bessel_k0(Vec<E> x) {
+  return map_lanes([](double a) { return special::scaled_bessel_k0(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> scaled_bessel_k1(Vec<E> x) {
+  return map_lanes([](double a) { return special::scaled_bessel_k1(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> airy_ai(Vec<E> x) {
+  return map_lanes([](double a) { return special::airy_ai(a); }, x);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> chebyshev_t(Vec<E> x, Vec<E> n) {
+  return map_lanes([](double a, double b) { return special::chebyshev_t(a, b); }, x, n);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> chebyshev_u(Vec<E> x, Vec<E> n) {
+  return map_lanes([](double a, double b) { return special::chebyshev_u(a, b); }, x, n);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> chebyshev_v(Vec<E> x, Vec<E> n) {
+  return map_lanes([](double a, double b) { return special::chebyshev_v(a, b); }, x, n);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> chebyshev_w(Vec<E> x, Vec<E> n) {
+  return map_lanes([](double a, double b) { return special::chebyshev_w(a, b); }, x, n);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> hermite_h(Vec<E> x, Vec<E> n) {
+  return map_lanes([](double a, double b) { return special::hermite_h(a, b); }, x, n);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> hermite_he(Vec<E> x, Vec<E> n) {
+  return map_lanes([](double a, double b) { return special::hermite_he(a, b); }, x, n);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> laguerre_l(Vec<E> x, Vec<E> n) {
+  return map_lanes([](double a, double b) { return special::laguerre_l(a, b); }, x, n);
+}
+template <FloatLane E>
+MLX_INLINE Vec<E> legendre_p(Vec<E> x, Vec<E> n) {
+  return map_lanes([](double a, double b) { return special::legendre_p(a, b); }, x, n);
+}
+template <FloatLane E>
 MLX_INLINE Vec<E> igamma(Vec<E> a, Vec<E> x) {
   return map_lanes([](double p, double q) { return special::igamma(p, q); }, a, x);
 }

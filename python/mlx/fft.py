@@ -1,0 +1,328 @@
+"""Discrete Fourier transforms, by NumPy's pocketfft, with gradients of every order.
+
+Where a function takes `norm`: "backward" (the default) divides the inverse transform by the number of points,
+"forward" the forward one, "ortho" both by its root. `n` and `s` pad with zeros or cut to that many points.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import mlx
+from mlx._C import Tensor, dtype as _dtype
+from mlx.autograd.function import Function
+
+__all__ = [
+    "fft",
+    "fft2",
+    "fftfreq",
+    "fftn",
+    "fftshift",
+    "hfft",
+    "hfft2",
+    "hfftn",
+    "ifft",
+    "ifft2",
+    "ifftn",
+    "ifftshift",
+    "ihfft",
+    "ihfft2",
+    "ihfftn",
+    "irfft",
+    "irfft2",
+    "irfftn",
+    "rfft",
+    "rfft2",
+    "rfftfreq",
+    "rfftn",
+]
+
+_Dims = int | Sequence[int] | None
+_LAST_TWO = (-2, -1)
+
+
+class _Transform(Function):
+    """The sums over exp(-2 pi i j k / n) (or its conjugate) of the elements, without a factor."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dims: tuple[int, ...], inverse: bool) -> Tensor:
+        ctx.dims, ctx.inverse = dims, inverse
+        values = x.detach().cpu().numpy()
+        if inverse:
+            result = np.fft.ifftn(values, axes=dims, norm="forward")
+        else:
+            result = np.fft.fftn(values, axes=dims)
+        return mlx.from_numpy(result.astype(values.dtype, copy=False)).to(x.device)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        return _Transform.apply(grads[0], ctx.dims, not ctx.inverse), None, None
+
+
+def _scale(norm: str | None, inverse: bool, points: int) -> float:
+    if norm not in (None, "backward", "ortho", "forward"):
+        raise RuntimeError(f"Invalid normalization mode: {norm!r}; it must be 'backward', 'ortho' or 'forward'")
+    if norm == "ortho":
+        return 1 / math.sqrt(points)
+    return 1 / points if inverse == (norm != "forward") else 1.0
+
+
+def _checked(name: str, x: Tensor, *, is_complex: bool) -> Tensor:
+    """The input as the dtype that is transformed: complex, or real for the transforms of real signals."""
+    if not is_complex and x.dtype.is_complex:
+        raise RuntimeError(f"{name} expects a real input tensor, but got {x.dtype}")
+    if x.dtype in (mlx.float16, mlx.bfloat16):
+        raise RuntimeError(f"{name}: Unsupported dtype {x.dtype}; convert to float32 first")
+    if not (x.dtype.is_floating_point or x.dtype.is_complex):
+        x = x.to(mlx.get_default_dtype())
+    return x.to(x.dtype.to_complex()) if is_complex else x
+
+
+def _resized(x: Tensor, dims: Sequence[int], sizes: Sequence[int]) -> Tensor:
+    """Each dimension cut to a size, or padded with zeros behind."""
+    for d, size in zip(dims, sizes, strict=True):
+        if size < 1:
+            raise RuntimeError(f"Invalid number of data points ({size}) specified")
+        if size < x.shape[d]:
+            x = x.narrow(d, 0, size)
+        elif size > x.shape[d]:
+            shape = list(x.shape)
+            shape[d] = size - shape[d]
+            x = mlx.cat([x, mlx.zeros(shape, dtype=x.dtype, device=x.device)], d)
+    return x
+
+
+def _complex_transform(
+    x: Tensor, dims: Sequence[int], sizes: Sequence[int], norm: str | None, inverse: bool
+) -> Tensor:
+    x = _resized(x, dims, sizes)
+    factor = _scale(norm, inverse, math.prod(sizes))
+    if not dims:
+        return x.clone()
+    out = _Transform.apply(x, tuple(dims), inverse)
+    return out if factor == 1 else out * factor
+
+
+def _real_transform(x: Tensor, dim: int, size: int, norm: str | None, inverse: bool) -> Tensor:
+    """Half of the transform of a real signal; the rest is its conjugate, reversed."""
+    whole = _complex_transform(x.to(x.dtype.to_complex()), [dim], [size], norm, inverse)
+    return whole.narrow(dim, 0, size // 2 + 1)
+
+
+def _hermitian_transform(x: Tensor, dim: int, size: int, norm: str | None, inverse: bool) -> Tensor:
+    """The real transform of a signal of which the first half is given."""
+    if size < 1:
+        raise RuntimeError(f"Invalid number of data points ({size}) specified")
+    half = _resized(x, [dim], [size // 2 + 1])
+    mirrored = half.narrow(dim, 1, (size - 1) // 2).conj().flip([dim])
+    return _complex_transform(mlx.cat([half, mirrored], dim), [dim], [size], norm, inverse).real
+
+
+def _dim(x: Tensor, dim: int) -> int:
+    if not -x.dim() <= dim < x.dim():
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-x.dim()}, {x.dim() - 1}], but got {dim})"
+        )
+    return dim % x.dim()
+
+
+def _dims_and_sizes(x: Tensor, s: Any, dim: _Dims, last: int | None = None) -> tuple[list[int], list[int]]:
+    """Which dimensions are transformed, and of how many points; `last` is the last one's, if not given."""
+    s = [s] if isinstance(s, int) else s
+    if dim is None:
+        dims = list(range(x.dim() - len(s), x.dim())) if s is not None else list(range(x.dim()))
+        if dims and dims[0] < 0:
+            raise RuntimeError(f"Got shape with {len(s)} values but input tensor only has {x.dim()} dimensions")
+    else:
+        dims = [_dim(x, d) for d in ([dim] if isinstance(dim, int) else dim)]
+    if len(set(dims)) < len(dims):
+        raise RuntimeError("FFT dims must be unique")
+    if s is not None and len(s) != len(dims):
+        raise RuntimeError("When given, dim and shape arguments must have the same length")
+    sizes = [x.shape[d] for d in dims]
+    if last is not None and sizes:
+        sizes[-1] = last
+    if s is not None:
+        sizes = [size if given == -1 else given for size, given in zip(sizes, s, strict=True)]
+    return dims, sizes
+
+
+def _hermitian_size(x: Tensor, dim: _Dims) -> int | None:
+    """How many points a half spectrum stands for when nothing is said."""
+    if x.dim() == 0:
+        return None
+    at = -1 if dim is None else dim if isinstance(dim, int) else list(dim)[-1] if dim else -1
+    return 2 * (x.shape[_dim(x, at)] - 1)
+
+
+# ---- one dimension
+
+
+def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """The transform along a dimension: complex, of `n` points.
+
+    >>> import mlx
+    >>> mlx.fft.fft(mlx.tensor([1.0, 0.0, 0.0])).real
+    tensor([1., 1., 1.])
+    """
+    x, d = _checked("fft", input, is_complex=True), _dim(input, dim)
+    return _complex_transform(x, [d], [x.shape[d] if n is None else n], norm, inverse=False)
+
+
+def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """The inverse transform along a dimension."""
+    x, d = _checked("ifft", input, is_complex=True), _dim(input, dim)
+    return _complex_transform(x, [d], [x.shape[d] if n is None else n], norm, inverse=True)
+
+
+def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """The first n // 2 + 1 points of the transform of a real signal."""
+    x, d = _checked("rfft", input, is_complex=False), _dim(input, dim)
+    return _real_transform(x, d, x.shape[d] if n is None else n, norm, inverse=False)
+
+
+def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """The real signal of `n` points (by default an even number) of which rfft gives the input."""
+    x, d = _checked("irfft", input, is_complex=True), _dim(input, dim)
+    return _hermitian_transform(x, d, 2 * (x.shape[d] - 1) if n is None else n, norm, inverse=True)
+
+
+def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """The real transform of a signal with Hermitian symmetry, of which the first half is given."""
+    x, d = _checked("hfft", input, is_complex=True), _dim(input, dim)
+    return _hermitian_transform(x, d, 2 * (x.shape[d] - 1) if n is None else n, norm, inverse=False)
+
+
+def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """The first half of the signal of which hfft gives the (real) input."""
+    x, d = _checked("ihfft", input, is_complex=False), _dim(input, dim)
+    return _real_transform(x, d, x.shape[d] if n is None else n, norm, inverse=True)
+
+
+# ---- several dimensions
+
+
+def fftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
+    """The transform over dimensions (all of them, or the last `len(s)`)."""
+    x = _checked("fftn", input, is_complex=True)
+    return _complex_transform(x, *_dims_and_sizes(x, s, dim), norm, inverse=False)
+
+
+def ifftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
+    """The inverse transform over dimensions."""
+    x = _checked("ifftn", input, is_complex=True)
+    return _complex_transform(x, *_dims_and_sizes(x, s, dim), norm, inverse=True)
+
+
+def rfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
+    """The transform over dimensions of a real signal; the last one holds its first half."""
+    x = _checked("rfftn", input, is_complex=False)
+    dims, sizes = _dims_and_sizes(x, s, dim)
+    if not dims:
+        raise RuntimeError("rfftn must transform at least one axis")
+    half = _real_transform(x, dims[-1], sizes[-1], norm, inverse=False)
+    return _complex_transform(half, dims[:-1], sizes[:-1], norm, inverse=False)
+
+
+def irfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
+    """The real signal of which rfftn gives the input."""
+    x = _checked("irfftn", input, is_complex=True)
+    dims, sizes = _dims_and_sizes(x, s, dim, _hermitian_size(x, dim))
+    if not dims:
+        raise RuntimeError("irfftn must transform at least one axis")
+    x = _complex_transform(x, dims[:-1], sizes[:-1], norm, inverse=True)
+    return _hermitian_transform(x, dims[-1], sizes[-1], norm, inverse=True)
+
+
+def hfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
+    """The real transform over dimensions of a signal with Hermitian symmetry, given by its first half."""
+    x = _checked("hfftn", input, is_complex=True)
+    dims, sizes = _dims_and_sizes(x, s, dim, _hermitian_size(x, dim))
+    if not dims:
+        raise RuntimeError("hfftn must transform at least one axis")
+    x = _complex_transform(x, dims[:-1], sizes[:-1], norm, inverse=False)
+    return _hermitian_transform(x, dims[-1], sizes[-1], norm, inverse=False)
+
+
+def ihfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
+    """The first half of the signal of which hfftn gives the (real) input."""
+    x = _checked("ihfftn", input, is_complex=False)
+    dims, sizes = _dims_and_sizes(x, s, dim)
+    if not dims:
+        raise RuntimeError("ihfftn must transform at least one axis")
+    half = _real_transform(x, dims[-1], sizes[-1], norm, inverse=True)
+    return _complex_transform(half, dims[:-1], sizes[:-1], norm, inverse=True)
+
+
+def fft2(input: Tensor, s: Any = None, dim: _Dims = _LAST_TWO, norm: str | None = None) -> Tensor:
+    """fftn over the last two dimensions."""
+    return fftn(input, s, dim, norm)
+
+
+def ifft2(input: Tensor, s: Any = None, dim: _Dims = _LAST_TWO, norm: str | None = None) -> Tensor:
+    """ifftn over the last two dimensions."""
+    return ifftn(input, s, dim, norm)
+
+
+def rfft2(input: Tensor, s: Any = None, dim: _Dims = _LAST_TWO, norm: str | None = None) -> Tensor:
+    """rfftn over the last two dimensions."""
+    return rfftn(input, s, dim, norm)
+
+
+def irfft2(input: Tensor, s: Any = None, dim: _Dims = _LAST_TWO, norm: str | None = None) -> Tensor:
+    """irfftn over the last two dimensions."""
+    return irfftn(input, s, dim, norm)
+
+
+def hfft2(input: Tensor, s: Any = None, dim: _Dims = _LAST_TWO, norm: str | None = None) -> Tensor:
+    """hfftn over the last two dimensions."""
+    return hfftn(input, s, dim, norm)
+
+
+def ihfft2(input: Tensor, s: Any = None, dim: _Dims = _LAST_TWO, norm: str | None = None) -> Tensor:
+    """ihfftn over the last two dimensions."""
+    return ihfftn(input, s, dim, norm)
+
+
+# ---- frequencies
+
+
+def fftfreq(
+    n: int, d: float = 1.0, *, dtype: _dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """The frequencies of fft's points for samples `d` apart, in cycles per unit of `d`.
+
+    >>> import mlx
+    >>> mlx.fft.fftfreq(4)
+    tensor([ 0.0000,  0.2500, -0.5000, -0.2500])
+    """
+    k = mlx.arange(n, dtype=dtype or mlx.get_default_dtype(), device=device)
+    out = mlx.where(k < (n + 1) // 2, k, k - n) * (1.0 / (n * d))
+    return out.requires_grad_(requires_grad)
+
+
+def rfftfreq(
+    n: int, d: float = 1.0, *, dtype: _dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """The frequencies of rfft's points for `n` samples `d` apart."""
+    k = mlx.arange(n // 2 + 1, dtype=dtype or mlx.get_default_dtype(), device=device)
+    return (k * (1.0 / (n * d))).requires_grad_(requires_grad)
+
+
+def _shift(x: Tensor, dim: _Dims, amount: Any) -> Tensor:
+    dims = list(range(x.dim())) if dim is None else [dim] if isinstance(dim, int) else list(dim)
+    return mlx.roll(x, [amount(x.shape[d]) for d in dims], dims) if dims else x.clone()
+
+
+def fftshift(input: Tensor, dim: _Dims = None) -> Tensor:
+    """The points reordered so that frequency zero lies in the middle."""
+    return _shift(input, dim, lambda n: n // 2)
+
+
+def ifftshift(input: Tensor, dim: _Dims = None) -> Tensor:
+    """The inverse of fftshift."""
+    return _shift(input, dim, lambda n: (n + 1) // 2)

@@ -1,0 +1,3 @@
+"""Signal processing: window functions."""
+
+from mlx.signal import windows as windows
