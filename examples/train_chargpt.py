@@ -59,7 +59,7 @@ class Block(nn.Module):
 
 
 class CharGPT(nn.Module):
-    """Logits of the next character at every position. The output layer shares the embedding's weight."""
+    """Logits of the next character at every position."""
 
     def __init__(
         self, vocabulary: str, context: int, width: int, layers: int, heads: int, dropout: float
@@ -72,12 +72,8 @@ class CharGPT(nn.Module):
         self.blocks = nn.Sequential(*(Block(width, heads, dropout) for _ in range(layers)))
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, len(vocabulary), bias=False)
-        self.head.weight = self.characters.weight
-        for name, parameter in self.named_parameters():
-            if parameter.dim() == 2:
-                # Layers that add to the residual stream start smaller, the more of them there are.
-                scale = 1 / math.sqrt(2 * layers) if name.endswith(("out.weight", "mlp.2.weight")) else 1.0
-                nn.init.normal_(parameter, std=0.02 * scale)
+        for embedding in (self.characters, self.positions):
+            nn.init.normal_(embedding.weight, std=0.1)
 
     def forward(self, ids: mlx.Tensor) -> mlx.Tensor:
         x = self.characters(ids) + self.positions(mlx.arange(ids.shape[1], device=ids.device))
@@ -167,9 +163,9 @@ def train(model: CharGPT, optimizer: mlx.optim.Optimizer, text: str, args: argpa
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--device", default="cpu", help="cpu, mps (Metal) or cuda")
-    parser.add_argument("--steps", type=int, default=2500)
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--context", type=int, default=128, help="characters that the network sees")
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--context", type=int, default=64, help="characters that the network sees")
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--heads", type=int, default=4)
@@ -182,8 +178,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--save", type=Path, default=Path("chargpt.pth"), help="where the checkpoint goes")
     parser.add_argument("--prompt", default="def ")
     parser.add_argument("--length", type=int, default=600, help="characters to write")
-    parser.add_argument("--temperature", type=float, default=0.7)
-    parser.add_argument("--top-k", type=int, default=20)
+    parser.add_argument("--temperature", type=float, default=0.6)
+    parser.add_argument("--top-k", type=int, default=12)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser.parse_args()
 

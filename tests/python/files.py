@@ -59,7 +59,8 @@ def content(obj):
             {k: v for k, v in vars(obj).items() if not k.endswith("_hooks")}
         )
     if isinstance(obj, dict):
-        return type(obj).__name__, [(content(k), content(v)) for k, v in obj.items()]
+        items = [(content(k), content(v)) for k, v in obj.items()]
+        return type(obj).__name__, items, content(getattr(obj, "_metadata", None))
     if isinstance(obj, (list, tuple)):
         return type(obj).__name__, [content(item) for item in obj]
     if isinstance(obj, float):

@@ -233,6 +233,39 @@ def test_straight_through_gradients():
     assert probs.grad[0] > 0
 
 
+def test_relaxed_bernoulli():
+    ours = D.RelaxedBernoulli(t(0.5), t(PROBS))
+    assert_close(ours.sample([4000]).gt(0.5).double().mean(0), PROBS, rtol=0, atol=0.03)
+    grid = np.linspace(0, 1, 200_001)[1:-1]
+    density = ours.log_prob(t(grid[:, None])).exp().numpy()
+    np.testing.assert_allclose(np.trapezoid(density, grid, axis=0), 1, rtol=2e-2)  # it has poles at both ends
+    assert ours.expand([2, 3]).rsample().shape == (2, 3)
+
+
+def test_relaxed_one_hot_categorical():
+    ours = D.RelaxedOneHotCategorical(t(0.7), t(PROBS))
+    samples = ours.sample([4000])
+    assert constraints.simplex.check(samples).all()
+    largest = np.bincount(samples.argmax(-1).numpy(), minlength=3) / 4000
+    np.testing.assert_allclose(largest, PROBS / PROBS.sum(), atol=0.035)
+    # Of two categories it is a relaxed Bernoulli variable.
+    two = D.RelaxedOneHotCategorical(t(0.7), t([0.3, 0.7]))
+    one = D.RelaxedBernoulli(t(0.7), t(0.3))
+    assert_close(two.log_prob(t([0.2, 0.8])), one.log_prob(t(0.2)).item(), rtol=1e-9)
+
+
+def test_von_mises():
+    ours, theirs = D.VonMises(t(B), t(A)), stats.vonmises(A, B)
+    assert_close(ours.log_prob(t(REAL)), theirs.logpdf(REAL), rtol=1e-10)
+    samples = ours.sample([4000]).numpy()
+    assert (abs(samples) <= np.pi).all()
+    for i in range(3):
+        wrapped = (samples[:, i] - B[i] + np.pi) % (2 * np.pi) - np.pi
+        assert stats.kstest(wrapped, stats.vonmises(A[i]).cdf).pvalue > 1e-4
+    assert D.VonMises(t(0.0), t(1e-6)).sample([100]).std() > 1.4
+    assert D.VonMises(0.0, 1e4).log_prob(mlx.tensor(0.0)).isfinite()
+
+
 def test_multinomial():
     ours, theirs = D.Multinomial(4, t(PROBS)), stats.multinomial(4, PROBS / PROBS.sum())
     value = np.array([1.0, 1.0, 2.0])

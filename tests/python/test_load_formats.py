@@ -42,6 +42,16 @@ def test_torch_state_dict():
     assert loaded["groups"] == state["groups"]
 
 
+def test_torch_state_dict_keeps_its_versions():
+    pickler = TorchPickler()
+    pickler.name("collections", "OrderedDict")
+    pickler.out += b")R"
+    pickler.put({"_metadata": {"": {"version": 2}}})
+    loaded = mlx.load(torch_zip(pickler.out + b"b."))
+    assert loaded._metadata == {"": {"version": 2}}
+    assert reloaded(loaded)._metadata == loaded._metadata
+
+
 def test_torch_views_share_their_storage():
     data = mlx.zeros(6)
     file = torch_file(

@@ -220,6 +220,17 @@ def test_a_loaded_module_trains_on():
     assert content(model) != before
 
 
+def test_state_dict():
+    model = nn.Sequential(Block(), nn.BatchNorm1d(4))
+    state = reloaded(model.state_dict())
+    assert content(state) == content(model.state_dict())
+    assert state._metadata["1"] == {"version": 2}
+    twin = nn.Sequential(Block(), nn.BatchNorm1d(4))
+    twin.load_state_dict(state)
+    assert content(twin.state_dict()) == content(state)
+    assert state["0.first.weight"].data_ptr() == state["0.second.weight"].data_ptr()
+
+
 def test_an_optimizer_goes_on_where_it_stopped():
     def steps(model, optimizer):
         for i in range(3):

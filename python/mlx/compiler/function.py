@@ -94,7 +94,9 @@ class CompiledFunction:
         (before, _, mode), (now, _, new_mode) = self._last_key, key
         if mode != new_mode:
             return "the grad mode or the default dtype"
-        return _first_difference(before, now, "argument") or "the shape, strides or dtype of a tensor argument"
+        return (
+            _first_difference(before, now, "argument") or "the shape, strides or dtype of a tensor argument"
+        )
 
     def _name(self) -> str:
         return getattr(self._function, "__qualname__", type(self._function).__name__)

@@ -71,9 +71,7 @@ class Program:
             cotangents = [raw.buffer(t) for t in trace.cotangents]
             present = [g for g in trace.gradients if g is not None]
             self._has_gradient = [g is not None for g in trace.gradients]
-            self.backward = raw.compile(
-                trace.mark, raw.mark(), [*carried, *inputs, *cotangents], present
-            )
+            self.backward = raw.compile(trace.mark, raw.mark(), [*carried, *inputs, *cotangents], present)
             self.backward.forget_external(self._externals)
             self._carried, self._cotangents = len(carried), len(cotangents)
             self._uses = self.backward.used_inputs()
@@ -207,9 +205,7 @@ class _Recorded(Function):
         return (None, None, None, *results)
 
 
-_SECOND_DERIVATIVE = (
-    "a compiled function has no second derivative; call it within mlx.jit.disabled() to differentiate it twice"
-)
+_SECOND_DERIVATIVE = "a compiled function has no second derivative; call it within mlx.jit.disabled() to differentiate it twice"
 
 
 def _refusing(message: str, result: Tensor) -> Tensor:

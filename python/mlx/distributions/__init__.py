@@ -35,8 +35,10 @@ from mlx.distributions.independent import Independent
 from mlx.distributions.kl import kl_divergence, register_kl
 from mlx.distributions.location_scale import Cauchy, Gumbel, Laplace, Normal, StudentT, Uniform
 from mlx.distributions.multivariate_normal import MultivariateNormal
+from mlx.distributions.relaxed import RelaxedBernoulli, RelaxedOneHotCategorical
 from mlx.distributions.transformed_distribution import TransformedDistribution
 from mlx.distributions.transforms import *
+from mlx.distributions.von_mises import VonMises
 
 __all__ = [
     "Bernoulli",
@@ -70,9 +72,12 @@ __all__ = [
     "OneHotCategoricalStraightThrough",
     "Pareto",
     "Poisson",
+    "RelaxedBernoulli",
+    "RelaxedOneHotCategorical",
     "StudentT",
     "TransformedDistribution",
     "Uniform",
+    "VonMises",
     "Weibull",
     "biject_to",
     "constraints",

@@ -32,14 +32,14 @@ __all__ = [
 ]
 
 
-class _Derived(TransformedDistribution):
+class Derived(TransformedDistribution):
     """One that is rebuilt from its own parameters when it is expanded."""
 
     def expand(self, batch_shape: Shape, _instance: Any = None) -> Any:
         return Distribution.expand(self, batch_shape)
 
 
-class LogNormal(_Derived):
+class LogNormal(Derived):
     """exp of a normal variable, whose mean and standard deviation are loc and scale."""
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
@@ -68,7 +68,7 @@ class LogNormal(_Derived):
         return self.base_dist.entropy() + self.loc
 
 
-class _Half(_Derived):
+class _Half(Derived):
     """The absolute value of a symmetric variable around 0."""
 
     arg_constraints = {"scale": constraints.positive}
@@ -127,7 +127,7 @@ class HalfCauchy(_Half):
         return self.base_dist.variance
 
 
-class InverseGamma(_Derived):
+class InverseGamma(Derived):
     """The inverse of a gamma variable of this concentration and rate."""
 
     arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
@@ -157,7 +157,7 @@ class InverseGamma(_Derived):
         return a + self.rate.log() + a.lgamma() - (1 + a) * a.digamma()
 
 
-class Pareto(_Derived):
+class Pareto(Derived):
     """Values above `scale` whose tail falls as a power."""
 
     arg_constraints = {"alpha": constraints.positive, "scale": constraints.positive}
@@ -189,7 +189,7 @@ class Pareto(_Derived):
         return (self.scale / self.alpha).log() + 1 + 1 / self.alpha
 
 
-class Weibull(_Derived):
+class Weibull(Derived):
     """Waiting times whose rate changes as a power of the time."""
 
     arg_constraints = {"scale": constraints.positive, "concentration": constraints.positive}
@@ -220,7 +220,7 @@ class Weibull(_Derived):
         return EULER * (1 - 1 / self.concentration) + (self.scale / self.concentration).log() + 1
 
 
-class Kumaraswamy(_Derived):
+class Kumaraswamy(Derived):
     """A number between 0 and 1, much as of a beta distribution, with a simple cdf: 1 - (1 - x^a)^b."""
 
     arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}

@@ -21,7 +21,7 @@ from mlx.distributions.distribution import (
 __all__ = ["Bernoulli", "Binomial", "Geometric", "NegativeBinomial", "Poisson"]
 
 
-class _ByProbability(Distribution):
+class ByProbability(Distribution):
     """One that is given by a probability, or by the logarithm of its odds."""
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
@@ -51,7 +51,7 @@ class _ByProbability(Distribution):
         return (self._given,)
 
 
-class Bernoulli(_ByProbability, ExponentialFamily):
+class Bernoulli(ByProbability, ExponentialFamily):
     """1 with a probability, else 0.
 
     Args:
@@ -98,7 +98,7 @@ class Bernoulli(_ByProbability, ExponentialFamily):
         return self._enumerated(2, self._param.dtype, expand)
 
 
-class Geometric(_ByProbability):
+class Geometric(ByProbability):
     """How often a trial of this probability fails before it succeeds."""
 
     support = constraints.nonnegative_integer
@@ -134,7 +134,7 @@ class Geometric(_ByProbability):
         return F.binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none") / self.probs
 
 
-class Binomial(_ByProbability):
+class Binomial(ByProbability):
     """How often `total_count` trials of this probability succeed."""
 
     has_enumerate_support = True
@@ -192,7 +192,7 @@ class Binomial(_ByProbability):
         return self._enumerated(1 + total, self._param.dtype, expand)
 
 
-class NegativeBinomial(_ByProbability):
+class NegativeBinomial(ByProbability):
     """How often trials of this probability succeed before `total_count` of them have failed."""
 
     support = constraints.nonnegative_integer

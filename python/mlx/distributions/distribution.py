@@ -10,7 +10,7 @@ from mlx._C import Tensor
 from mlx.distributions import constraints
 from mlx.distributions.constraints import Constraint
 
-__all__ = ["Distribution", "broadcast_all"]
+__all__ = ["Distribution", "ExponentialFamily", "broadcast_all", "open_uniform", "probability_or_logit"]
 
 Shape = Sequence[int]
 
@@ -24,6 +24,13 @@ def broadcast_all(*values: Any) -> list[Tensor]:
     device = tensors[0].device if tensors else None
     made = [v if isinstance(v, Tensor) else mlx.tensor(v, dtype=dtype, device=device) for v in values]
     return list(mlx.broadcast_tensors(*made))
+
+
+def open_uniform(shape: Shape, like: Tensor) -> Tensor:
+    """Uniform numbers in (0, 1), neither end included, of the dtype and on the device of a tensor."""
+    limits = mlx.finfo(like.dtype)
+    u = mlx.rand(shape, dtype=like.dtype, device=like.device)
+    return u.clamp(min=limits.tiny, max=1 - limits.eps / 2)
 
 
 class Distribution:

@@ -9,7 +9,13 @@ import mlx
 from mlx._C import Tensor
 from mlx.distributions import constraints
 from mlx.distributions._gamma_sampling import standard_gamma
-from mlx.distributions.distribution import Distribution, ExponentialFamily, Shape, broadcast_all
+from mlx.distributions.distribution import (
+    Distribution,
+    ExponentialFamily,
+    Shape,
+    broadcast_all,
+    open_uniform,
+)
 
 __all__ = ["Cauchy", "Gumbel", "Laplace", "Normal", "StudentT", "Uniform"]
 
@@ -45,14 +51,8 @@ class _LocationScale(Distribution):
         self._validate_sample(value)
         return (value - self.loc) / self.scale
 
-    def _uniform(self, sample_shape: Shape) -> Tensor:
-        """Uniform numbers in (0, 1), neither end included."""
-        u = mlx.rand(self._shape(sample_shape), dtype=self.loc.dtype, device=self.loc.device)
-        limits = mlx.finfo(u.dtype)
-        return u.clamp(min=limits.tiny, max=1 - limits.eps / 2)
-
     def rsample(self, sample_shape: Shape = ()) -> Tensor:
-        return self.icdf(self._uniform(sample_shape))
+        return self.icdf(open_uniform(self._shape(sample_shape), self.loc))
 
 
 class Normal(Centred, _LocationScale, ExponentialFamily):

@@ -42,7 +42,7 @@ class TransformedDistribution(Distribution):
             event = len(base_distribution.event_shape)
             base_distribution = base_distribution.expand(expanded[: len(expanded) - event])
         extra = together._event_dims()[0] - len(base_distribution.event_shape)
-        self.base_dist = Independent(base_distribution, extra) if extra > 0 else base_distribution
+        self.base_dist: Any = Independent(base_distribution, extra) if extra > 0 else base_distribution
         before, after = together._event_dims()
         event_dim = max(after, len(self.base_dist.event_shape) + after - before)
         cut = len(shape) - event_dim

@@ -13,6 +13,7 @@ import numpy as np
 import mlx
 from mlx import _C
 from mlx._C import Tensor
+from mlx.nn.modules.state import StateDict
 from mlx.serialization.registry import find_class, find_function
 from mlx.serialization.structure import MAX_DEPTH, NON_PERSISTENT, PLAIN, STORES
 from mlx.serialization.tensor_table import place
@@ -101,6 +102,13 @@ class Decoder:
         state[NON_PERSISTENT].update(_text(name) for name in node.get("non_persistent", ()))
         return module
 
+    def _state_dict(self, node: dict[str, Any]) -> StateDict:
+        result = StateDict(self._pairs(node, "state_dict"))
+        metadata = self.decode(node["metadata"])
+        if metadata is not None:
+            result._metadata = metadata
+        return result
+
     def _registered(self, node: dict[str, Any]) -> Any:
         obj = self._remember(node, object.__new__(find_class(node["object"])))
         vars(obj).update(self._values(node["attributes"]))
@@ -147,6 +155,7 @@ KINDS: dict[str, Callable[[Decoder, dict[str, Any]], Any]] = {
     "size": lambda d, node: mlx.Size(d._sequence(node, "size")),
     "set": lambda d, node: set(d._sequence(node, "set")),
     "frozenset": lambda d, node: frozenset(d._sequence(node, "frozenset")),
+    "state_dict": Decoder._state_dict,
     "dict": lambda d, node: d._values(node["dict"]),
     "ordered_dict": lambda d, node: OrderedDict(d._values(node["ordered_dict"])),
     "dict_items": lambda d, node: dict(d._pairs(node, "dict_items")),

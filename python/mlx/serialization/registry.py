@@ -84,10 +84,10 @@ def find_class(name: str, base: type = object) -> type:
     """The subclass of `base` that a file calls `name`.
 
     Raises:
-        UnknownClassError: unless it is in mlx.nn, registered, or a Module, Tensor or Enum that is imported.
+        UnknownClassError: unless it is registered, in mlx.nn, or a Module, Tensor or Enum that is imported.
     """
     found = _registered.get(name)
-    if found is None and name.startswith("mlx.nn."):
+    if found is None and base is not object and name.startswith("mlx.nn."):
         found = vars(mlx.nn).get(name.removeprefix("mlx.nn."))
     if found is None and base in (mlx.nn.Module, Enum, Tensor):
         # In a notebook a class may have been defined several times; the last is meant.

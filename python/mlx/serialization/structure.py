@@ -19,6 +19,7 @@ import numpy as np
 import mlx
 from mlx._C import Tensor
 from mlx.nn.modules.lazy import LazyModuleMixin
+from mlx.nn.modules.state import StateDict
 from mlx.serialization import registry
 from mlx.serialization.errors import SerializationError
 from mlx.serialization.tensor_table import TensorTable
@@ -99,13 +100,14 @@ class Encoder:
         for kind, cls in (("tuple", tuple), ("size", mlx.Size), ("set", set), ("frozenset", frozenset)):
             if type(obj) is cls:
                 return {kind: self._items(obj, path, name)}
+        if isinstance(obj, StateDict) or (type(obj) is OrderedDict and hasattr(obj, "_metadata")):
+            node = {"state_dict": self._pairs(obj, path, name)}
+            return node | {"metadata": self.encode(getattr(obj, "_metadata", None), f"{path}._metadata")}
         for kind, mapping in (("dict", dict), ("ordered_dict", OrderedDict)):
             if type(obj) is mapping and all(type(key) is str for key in obj):
                 return {kind: self._values(obj, path, name)}
             if type(obj) is mapping:
-                keys = [self.encode(key, f"{path} (a key)") for key in obj]
-                values = [self.encode(v, f"{path}[{k!r}]", _joined(name, k)) for k, v in obj.items()]
-                return {f"{kind}_items": [list(pair) for pair in zip(keys, values, strict=True)]}
+                return {f"{kind}_items": self._pairs(obj, path, name)}
         return None
 
     def _leaf(self, obj: Any, path: str, name: str) -> dict[str, Any]:
@@ -133,6 +135,12 @@ class Encoder:
 
     def _values(self, items: dict[str, Any], path: str, name: str) -> dict[str, Any]:
         return {k: self.encode(v, f"{path}[{k!r}]", _joined(name, k)) for k, v in items.items()}
+
+    def _pairs(self, items: dict[Any, Any], path: str, name: str) -> list[list[Any]]:
+        return [
+            [self.encode(k, f"{path} (a key)"), self.encode(v, f"{path}[{k!r}]", _joined(name, k))]
+            for k, v in items.items()
+        ]
 
     def _attributes(self, items: dict[str, Any], path: str, name: str) -> dict[str, Any]:
         return {k: self.encode(v, f"{path}.{k}", _joined(name, k)) for k, v in items.items()}

@@ -240,8 +240,11 @@ class _Machine:
             raise ValueError(f"an opcode that PyTorch does not use: {op}")
 
     def _build(self, state: Any) -> None:
-        # A state dict carries its versions as an attribute, which has no meaning here.
-        if not isinstance(self.stack[-1], (OrderedDict, mlx.nn.Parameter)):
+        # A state dict carries the versions of its modules as an attribute.
+        if isinstance(self.stack[-1], OrderedDict):
+            if "_metadata" in _expect(state, dict):
+                self.stack[-1]._metadata = state["_metadata"]  # type: ignore[attr-defined]
+        else:
             raise UnknownClassError(f"load(): the file sets the state of a {type(self.stack[-1]).__name__}")
 
     def _persistent(self, identity: Any) -> _Storage:
