@@ -182,10 +182,9 @@ void svd(const Svd& k, const Launch& launch) {
     using T = decltype(zero);
     const char job = !k.vectors ? 'N' : columns(u) == m && rows(vh) == n ? 'A' : 'S';
     for_matrices(stack_size(a), std::max(m, n), [&](int64_t i) {
-      info.data<int>()[i] =
-          lapack::gesdd(job, m, n, a.data<T>() + i * area(a), s.data<lapack::Real<T>>() + i * std::min(m, n),
-                        k.vectors ? u.data<T>() + i * area(u) : nullptr,
-                        k.vectors ? vh.data<T>() + i * area(vh) : nullptr);
+      info.data<int>()[i] = lapack::gesdd(
+          job, m, n, a.data<T>() + i * area(a), s.data<lapack::Real<T>>() + i * std::min(m, n),
+          k.vectors ? u.data<T>() + i * area(u) : nullptr, k.vectors ? vh.data<T>() + i * area(vh) : nullptr);
     });
   });
 }
@@ -215,9 +214,8 @@ void eigen(const Eigen& k, const Launch& launch) {
     using T = decltype(zero);
     using Complex = std::complex<lapack::Real<T>>;
     for_matrices(stack_size(a), n, [&](int64_t i) {
-      info.data<int>()[i] =
-          lapack::geev(n, a.data<T>() + i * area(a), values.data<Complex>() + i * n,
-                       k.vectors ? vectors.data<Complex>() + i * area(vectors) : nullptr);
+      info.data<int>()[i] = lapack::geev(n, a.data<T>() + i * area(a), values.data<Complex>() + i * n,
+                                         k.vectors ? vectors.data<Complex>() + i * area(vectors) : nullptr);
     });
   });
 }

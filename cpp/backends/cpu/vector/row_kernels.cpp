@@ -1,3 +1,4 @@
+#include "backends/cpu/vector/row_correlate.h"
 #include "backends/cpu/vector/row_norm.h"
 
 namespace mlx::cpu::MLX_ISA {
@@ -16,6 +17,7 @@ constexpr NormEntry norm_entry() {
 extern constexpr RowKernels row_kernels = {
     {fold_uint8, fold_int32, fold_int64, fold_float32, fold_float64, fold_complex64, fold_complex128},
     {softmax_entry<float>(), softmax_entry<double>()},
-    {norm_entry<float>(), norm_entry<double>()}};
+    {norm_entry<float>(), norm_entry<double>()},
+    &correlate_row};
 
 }  // namespace mlx::cpu::MLX_ISA
