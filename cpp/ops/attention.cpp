@@ -40,16 +40,21 @@ bool same_stacks(const Tensor& q, const Tensor& k, const Tensor& v) {
   return stack(q) == stack(k) && stack(q) == stack(v) && q.size(-1) == k.size(-1) && k.size(-2) == v.size(-2);
 }
 
+// As the kernel reads it: features side by side, rows apart (those of an expanded gradient are not).
+Tensor aligned(const Tensor& t) {
+  const bool side_by_side = t.stride(-1) == 1 && (t.stride(-2) >= t.size(-1) || t.size(-2) == 1);
+  return side_by_side ? t : contiguous(t);
+}
+
 // By one kernel, which never stores the scores of all queries.
 Tensor fused_attention(const Tensor& query, const Tensor& key, const Tensor& value, const Attention& kernel) {
-  auto aligned = [](const Tensor& t) { return t.stride(-1) == 1 ? t : contiguous(t); };
   Tensor q = aligned(query), k = aligned(key), v = aligned(value);
   Shape shape = q.shape();
   shape.back() = v.size(-1);
   Tensor out = allocate(shape, q.dtype(), q.device());
   launch(kernel, {&out}, {&q, &k, &v});
   return record("ScaledDotProductAttention", out, {&q, &k, &v},
-                [kernel, aligned, q = save(q), k = save(k), v = save(v)](Backward& b) -> Grads {
+                [kernel, q = save(q), k = save(k), v = save(v)](Backward& b) -> Grads {
                   Tensor Q = b.get(q), K = b.get(k), V = b.get(v), g = aligned(b.grad());
                   if (recording({&g, &Q, &K, &V})) return composed_gradients(g, Q, K, V, kernel);
                   auto like = [](const Tensor& t) { return allocate(t.shape(), t.dtype(), t.device()); };

@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 import scipy.special as sp
-from support import FLOATS, TOLERANCE, assert_close, double, from_numpy, name, sample, strided, to_numpy
+from support import (
+    FLOATS,
+    TOLERANCE,
+    assert_close,
+    assert_equal,
+    double,
+    from_numpy,
+    name,
+    sample,
+    strided,
+    to_numpy,
+)
 
 import mlx
 import mlx.nn.functional as F
@@ -437,6 +448,15 @@ def test_attention_reads_heads_where_they_lie():
     heads = packed.transpose(1, 2)
     out = F.scaled_dot_product_attention(heads, heads, heads)
     assert_close(out, to_numpy(attention_by_ops(heads, heads, heads, False)), rtol=1e-11, atol=1e-12)
+
+
+def test_attention_takes_a_gradient_that_is_expanded():
+    q, k, v = (double(2, 5, 4, seed=i) for i in range(3))
+    out = F.scaled_dot_product_attention(q, k, v)
+    ones = from_numpy(np.ones(out.shape))
+    expected = mlx.autograd.grad(out, [q, k, v], [ones], retain_graph=True)
+    for got, wanted in zip(mlx.autograd.grad(out.sum(), [q, k, v]), expected, strict=True):
+        assert_equal(got, to_numpy(wanted))
 
 
 @pytest.mark.parametrize("causal", [False, True])

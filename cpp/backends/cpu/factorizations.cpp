@@ -52,7 +52,7 @@ Tensor without_gaps(const Tensor& t) { return t.is_contiguous() ? t : packed(t);
 // threads inside.
 template <class F>
 void for_matrices(int64_t count, int64_t n, F body) {
-  constexpr int64_t kLarge = 192, kPieceOfWork = 1 << 15;
+  constexpr int64_t kLarge = 768, kPieceOfWork = 1 << 15;
   if (n >= kLarge && count < num_threads()) {
     LapackThreads threads;
     for (int64_t i = 0; i < count; ++i) body(i);
