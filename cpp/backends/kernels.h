@@ -4,6 +4,8 @@
 // are already of the right shape and dtype. A kernel that reads what its outputs held before says so by
 // `updates()`; all others overwrite every element of them.
 
+#include <memory>
+
 #include "base/scalar.h"
 #include "formulas/formula.h"
 
@@ -25,8 +27,17 @@ struct Pointwise {
 // Raises an error with this message if the input, one bool, is true. Writes nothing.
 struct Check {
   static constexpr const char* name = "check";
-  enum Error : uint8_t { Index, Runtime, Value } error;
+  enum Error : uint8_t { Index, Runtime, Value, LinAlg } error;
   const char* message;
+};
+
+// Whatever a function of the host language does. `keep` lets a program hold on to the context.
+struct Launch;
+struct HostCall {
+  static constexpr const char* name = "host_call";
+  void (*run)(void* context, const Launch& launch);
+  std::shared_ptr<void> (*keep)(void* context);
+  void* context;
 };
 
 // out = in, converted to out's dtype and broadcast to its shape.

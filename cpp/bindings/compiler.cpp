@@ -9,7 +9,25 @@
 #include "tape/grad_mode.h"
 
 namespace mlx::bindings {
+py::object to_numpy(const Tensor& t, bool force);  // tensor_data.cpp
+
 namespace {
+
+// A kernel that is a Python function of NumPy arrays: the outputs, which it fills, then the inputs.
+void call_python(void* context, const Launch& launch) {
+  py::gil_scoped_acquire gil;
+  py::list arrays;
+  for (const Tensor* t : launch.outputs) arrays.append(to_numpy(*t, true));
+  for (const Tensor* t : launch.inputs) arrays.append(to_numpy(*t, true));
+  py::handle(static_cast<PyObject*>(context))(*arrays);
+}
+
+std::shared_ptr<void> keep_python(void* context) {
+  return {Py_NewRef(static_cast<PyObject*>(context)), [](void* p) {
+            py::gil_scoped_acquire gil;
+            Py_DECREF(static_cast<PyObject*>(p));
+          }};
+}
 
 using jit::Compiled;
 using jit::Trace;
@@ -237,6 +255,18 @@ void add_trace(py::module_& m) {
           py::arg("begin"), py::arg("end"), py::arg("arguments"), py::arg("results"),
           py::arg("more_results") = std::vector<int>())
       .def("graph", [](Trace& t) { return jit::to_text(t.recorder().graph()); });
+  // A new tensor that function(array of the result, *arrays of the inputs) fills; also in compiled programs.
+  m.def("_host_call", [](py::object function, const py::object& inputs,
+                            const std::vector<int64_t>& shape, py::object dtype) {
+    const TensorList list = tensors_of(inputs);
+    std::vector<const Tensor*> in;
+    for (const Tensor& t : list) in.push_back(&t);
+    Tensor out = allocate(shape, dtype_of(dtype.ptr()));
+    const Tensor* outputs[] = {&out};
+    launch(HostCall{call_python, keep_python, function.ptr()}, std::span<const Tensor* const>(outputs),
+           std::span<const Tensor* const>(in));
+    return out;
+  });
   m.def("_is_tracing", [] { return Tracing::on; });
   // Whether the elements are out of reach, since the tensor stands for those of every call.
   m.def("_is_traced", [](const Tensor& t) { return is_traced(t); });

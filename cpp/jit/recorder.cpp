@@ -9,6 +9,7 @@ void LaunchRecorder::record(const Launch& launch) {
   std::memcpy(op.params.data(), launch.params, launch.params_size);
   for (const Tensor* t : launch.outputs) op.outputs.push_back(view(*t));
   for (const Tensor* t : launch.inputs) op.inputs.push_back(view(*t));
+  if (const auto* call = op.as<HostCall>()) op.kept = call->keep(call->context);
   graph_.operations.push_back(std::move(op));
 }
 

@@ -49,9 +49,9 @@ Tensor functional::pdist(const Tensor& input, double p) {
   if (!input.is_floating()) throw RuntimeError("pdist only supports floating-point dtypes");
   if (p < 0) throw RuntimeError("pdist only supports non-negative p values");
   const int64_t n = input.size(0);
-  Tensor pairs = nonzero(triu(ones({n, n}, DType::Bool, input.device()), 1));
+  Tensor pairs = triu_indices(n, n, 1, DType::Int64, input.device());
   Tensor difference =
-      index_select(input, 0, select(pairs, 1, 0)) - index_select(input, 0, select(pairs, 1, 1));
+      index_select(input, 0, select(pairs, 0, 0)) - index_select(input, 0, select(pairs, 0, 1));
   if (input.size(1) == 0) return sum(difference, Shape{-1});
   return linalg::vector_norm(difference, p, Shape{-1});
 }

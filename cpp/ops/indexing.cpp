@@ -326,11 +326,11 @@ Tensor index_copy_(const Tensor& input, int64_t dim, const Tensor& index, const 
 
 namespace {
 
-void index_fill_data(const Tensor& self, int64_t dim, const Tensor& index, const Scalar& value) {
+void index_fill_data(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& value) {
   if (value.is_complex() && !self.is_complex())
     throw RuntimeError("index_fill(): Converting complex Scalar to non-complex type is not supported");
-  write_rows(rows_along("index_fill", self, dim, index), scalar_tensor(value, self.dtype(), self.device()),
-             false);
+  GradModeGuard off(false);
+  write_rows(rows_along("index_fill", self, dim, index), to(value, self.dtype(), false, false), false);
 }
 
 void check_fill_value(const Tensor& value) {
@@ -346,7 +346,7 @@ Tensor index_fill(const Tensor& input, int64_t dim, const Tensor& index, const T
   check_fill_value(value);
   const int64_t d = wrap_dim(dim, input.dim());
   Tensor out = copy_of(input);
-  index_fill_data(out, d, index, item(value));
+  index_fill_data(out, d, index, value);
   return record("IndexFill", out, {&input, &value}, [d, index = save(index)](Backward& b) -> Grads {
     // What was not filled goes to the input, the rest to the value: each place once, however often the
     // index names it.
@@ -359,7 +359,7 @@ OP("index_fill(Tensor input, int dim, Tensor index, Scalar value) -> Tensor");
 Tensor index_fill(const Tensor& input, int64_t dim, const Tensor& index, const Scalar& value) {
   const int64_t d = wrap_dim(dim, input.dim());
   Tensor out = copy_of(input);
-  index_fill_data(out, d, index, value);
+  index_fill_data(out, d, index, wrapped_number(value));
   return record("IndexFill", out, {&input}, [d, index = save(index)](Backward& b) -> Grads {
     return {index_fill(b.grad(), d, b.get(index), Scalar(0))};
   });
@@ -369,13 +369,13 @@ Tensor index_fill_(const Tensor& input, int64_t dim, const Tensor& index, const 
   check_fill_value(value);
   return update_in_place(
       input, {&value}, "index_fill_",
-      [&](const Tensor& self) { index_fill_data(self, dim, index, item(value)); },
+      [&](const Tensor& self) { index_fill_data(self, dim, index, value); },
       [&](const Tensor& old) { return index_fill(old, dim, index, value); });
 }
 OP("Tensor.index_fill_(Tensor input, int dim, Tensor index, Scalar value) -> Tensor");
 Tensor index_fill_(const Tensor& input, int64_t dim, const Tensor& index, const Scalar& value) {
   return update_in_place(
-      input, {}, "index_fill_", [&](const Tensor& self) { index_fill_data(self, dim, index, value); },
+      input, {}, "index_fill_", [&](const Tensor& self) { index_fill_data(self, dim, index, wrapped_number(value)); },
       [&](const Tensor& old) { return index_fill(old, dim, index, value); });
 }
 

@@ -1,5 +1,7 @@
 #include "ops/matrices.h"
 
+#include "ops/check.h"
+
 namespace mlx {
 
 Tensor turned_result(const Tensor& t) {
@@ -36,6 +38,11 @@ void check_same_dtype(const char* op, const Tensor& a, const Tensor& b) {
 }
 
 Failure first_failure(const Tensor& info) {
+  if (info.numel() && is_traced(info)) {
+    raise_if_any(ne(info, 0), Check::LinAlg,
+                 "linalg: a matrix is singular or not positive-definite, or an algorithm did not converge");
+    return {};
+  }
   if (info.numel() == 0 || !item(any(info)).to_bool()) return {};
   Tensor flat = reshape(info, {-1});
   Tensor at = argmax(to(ne(flat, 0), DType::UInt8, false, false), std::nullopt, false);

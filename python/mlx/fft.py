@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import mlx
+from mlx import _C
 from mlx._C import Tensor
 from mlx._C import dtype as _dtype
 from mlx.autograd.function import Function
@@ -52,12 +53,14 @@ class _Transform(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, dims: tuple[int, ...], inverse: bool) -> Tensor:
         ctx.dims, ctx.inverse = dims, inverse
-        values = x.detach().cpu().numpy()
-        if inverse:
-            result = np.fft.ifftn(values, axes=dims, norm="forward")
-        else:
-            result = np.fft.fftn(values, axes=dims)
-        return mlx.from_numpy(result.astype(values.dtype, copy=False)).to(x.device)
+
+        def transform(result: np.ndarray, values: np.ndarray) -> None:
+            if inverse:
+                result[...] = np.fft.ifftn(values, axes=dims, norm="forward")
+            else:
+                result[...] = np.fft.fftn(values, axes=dims)
+
+        return _C._host_call(transform, [x.detach().cpu()], tuple(x.shape), x.dtype).to(x.device)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:

@@ -1,4 +1,4 @@
-// Conditions that ops put on the elements of their arguments.
+// What is not arithmetic: conditions that ops put on the elements of their arguments, calls of the host language.
 
 #include "backends/cpu/cpu_backend.h"
 
@@ -14,10 +14,15 @@ void check(const Check& k, const Launch& launch) {
       throw RuntimeError(k.message);
     case Check::Value:
       throw ValueError(k.message);
+    case Check::LinAlg:
+      throw LinAlgError(k.message);
   }
 }
 
+void host_call(const HostCall& k, const Launch& launch) { k.run(k.context, launch); }
+
 CPU_KERNEL(Check, check);
+CPU_KERNEL(HostCall, host_call);
 
 }  // namespace
 }  // namespace mlx::cpu
