@@ -440,6 +440,7 @@ struct LstmCell {
 // as that of the cell before it goes.
 struct LstmCellGradient {
   static constexpr const char* name = "lstm_cell_gradient";
+  bool updates() const { return true; }
 };
 
 // ---- optimizers (ops/optimizers.cpp): one step of all parameters of a group. Outputs are read and written:

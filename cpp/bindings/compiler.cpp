@@ -238,7 +238,9 @@ void add_trace(py::module_& m) {
           py::arg("more_results") = std::vector<int>())
       .def("graph", [](Trace& t) { return jit::to_text(t.recorder().graph()); });
   m.def("_is_tracing", [] { return Tracing::on; });
-  // Whether a tensor was made in a trace, and whether it has no memory of its own (yet).
+  // Whether the elements are out of reach, since the tensor stands for those of every call.
+  m.def("_is_traced", [](const Tensor& t) { return is_traced(t); });
+  // Whether a tensor was made in a trace.
   m.def("_is_symbol", [](const Tensor& t) { return t.storage()->symbol() != 0; });
   // Gives a tensor that was made in a trace the storage of another of the same layout.
   m.def("_materialize", [](const Tensor& symbol, const Tensor& with) {
@@ -310,7 +312,13 @@ void add_compiled(py::module_& m) {
       .def_property_readonly("operations",
                              [](const Compiled& c) { return c.program->graph().operations.size(); })
       .def("text", [](const Compiled& c) { return jit::to_text(c.program->graph()); })
-      .def("dot", [](const Compiled& c) { return jit::to_dot(c.program->graph()); });
+      // For a picture: of each operation its name, whether it is fused, its outputs, operands and inputs.
+      .def("summary", [](const Compiled& c) {
+        py::list out;
+        for (auto& s : jit::summarise(c.program->graph()))
+          out.append(py::make_tuple(s.name, s.fused, s.outputs, s.operands, s.inputs));
+        return out;
+      });
 }
 
 }  // namespace

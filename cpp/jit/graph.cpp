@@ -66,35 +66,22 @@ std::string to_text(const Graph& g) {
   return out.str();
 }
 
-std::string to_dot(const Graph& g) {
-  std::ostringstream out;
-  out << "digraph {\n  node [shape=box, fontname=\"sans-serif\", fontsize=11];\n";
+std::vector<OperationSummary> summarise(const Graph& g) {
+  std::vector<OperationSummary> out;
   std::vector<int> writer(g.buffers.size(), -1);
-  std::vector<bool> shown(g.buffers.size());
-  for (size_t i = 0; i < g.operations.size(); ++i) {
-    const Operation& op = g.operations[i];
-    out << "  op" << i << " [label=\"" << operation_name(op);
-    for (const View& v : op.outputs) out << "\\n" << describe(v);
-    out << "\", style=filled, fillcolor=\"" << (op.fused ? "#dcebff" : "#ffffff") << "\"];\n";
+  for (const Operation& op : g.operations) {
+    OperationSummary s{operation_name(op), op.fused != nullptr, {}, {}, {}};
+    for_writes(op, [&](const View& v) { s.outputs.push_back(describe(v)); });
     for_reads(op, [&](const View& v) {
-      if (writer[v.buffer] >= 0) {
-        out << "  op" << writer[v.buffer] << " -> op" << i << ";\n";
-      } else if (g.buffers[v.buffer].kind == Buffer::Input) {
-        if (!shown[v.buffer])
-          out << "  in" << v.buffer << " [label=\"input " << v.buffer << "\\n" << describe(v)
-              << "\", shape=ellipse];\n";
-        shown[v.buffer] = true;
-        out << "  in" << v.buffer << " -> op" << i << ";\n";
-      }
+      if (writer[v.buffer] >= 0)
+        s.operands.push_back(writer[v.buffer]);
+      else if (g.buffers[v.buffer].kind == Buffer::Input)
+        s.inputs.emplace_back(v.buffer, describe(v));
     });
-    for_writes(op, [&](const View& v) { writer[v.buffer] = static_cast<int>(i); });
+    for_writes(op, [&](const View& v) { writer[v.buffer] = static_cast<int>(out.size()); });
+    out.push_back(std::move(s));
   }
-  for (size_t i = 0; i < g.results.size(); ++i)
-    if (writer[g.results[i]] >= 0)
-      out << "  out" << i << " [label=\"result " << i << "\", shape=ellipse];\n  op" << writer[g.results[i]]
-          << " -> out" << i << ";\n";
-  out << "}\n";
-  return out.str();
+  return out;
 }
 
 }  // namespace mlx::jit

@@ -96,8 +96,17 @@ void for_reads(const Operation& op, F&& f) {
 // The view of the row-major tensor of this shape over a new buffer.
 View new_local(Graph& g, const Shape& shape, DType dtype, Device device);
 
-// One line an operation; and a picture in the language of Graphviz.
+// One line an operation.
 std::string to_text(const Graph& g);
-std::string to_dot(const Graph& g);
+
+// What a picture shows of an operation.
+struct OperationSummary {
+  std::string name;
+  bool fused;
+  std::vector<std::string> outputs;                      // their dtypes and shapes
+  std::vector<int> operands;                             // the operations that it reads from
+  std::vector<std::pair<BufferId, std::string>> inputs;  // the program's inputs that it reads
+};
+std::vector<OperationSummary> summarise(const Graph& g);
 
 }  // namespace mlx::jit

@@ -33,11 +33,9 @@ void Program::prepare() {
   };
   for (Operation& op : graph_.operations) {
     const size_t first = pointers_.size();
-    for (const View& v : op.outputs) {
-      add(v);
-      write[v.buffer] = true;
-    }
+    for (const View& v : op.outputs) add(v);
     for (const View& v : op.inputs) add(v);
+    for_writes(op, [&](const View& v) { write[v.buffer] = true; });
     const std::span<const Tensor* const> all(pointers_.data() + first, pointers_.size() - first);
     Launch launch{op.kernel, op.params.data(), op.params.size() * sizeof(uint64_t),
                   all.first(op.outputs.size()), all.subspan(op.outputs.size())};

@@ -25,6 +25,7 @@ from mlx._interchange import *
 from mlx._numbers import *
 from mlx._printing import *
 from mlx._random import *
+from mlx._recurrent import *
 from mlx._sets import *
 from mlx._shaping import *
 from mlx._spectral import *

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlx import Tensor
+    from mlx import _C, Tensor
 
 __all__ = ["set_printoptions"]
 
@@ -78,13 +78,13 @@ def set_printoptions(
 
 def tensor_repr(t: Tensor) -> str:
     """`repr(t)`: its values, then whatever of device, size, dtype and gradient they do not tell."""
-    from mlx import Tensor
+    from mlx import _C, Tensor
     from mlx.nn import Parameter
 
     heading = "Parameter containing:\n" if isinstance(t, Parameter) else ""
     prefix = "tensor(" if type(t) in (Tensor, Parameter) else f"{type(t).__name__}("
     indent = len(prefix)
-    body = prefix + _values(t, indent)
+    body = prefix + (f"<traced>, size={tuple(t.shape)}" if _C._is_traced(t) else _values(t, indent))
     return heading + _append_suffixes(body, _suffixes(t), indent) + ")"
 
 

@@ -15,6 +15,20 @@ CASES = {
     "exponential": (lambda o: S.ExponentialLR(o, 0.9), lambda e: 0.9**e),
     "cosine": (lambda o: S.CosineAnnealingLR(o, 5), lambda e: (1 + math.cos(math.pi * e / 5)) / 2),
     "lambda": (lambda o: S.LambdaLR(o, lambda e: 1 / (1 + e)), lambda e: 1 / (1 + e)),
+    "multiplicative": (lambda o: S.MultiplicativeLR(o, lambda e: 0.9), lambda e: 0.9**e),
+    "polynomial": (lambda o: S.PolynomialLR(o, 4, 2.0), lambda e: (1 - min(e, 4) / 4) ** 2),
+    "restarts": (
+        lambda o: S.CosineAnnealingWarmRestarts(o, 2, 2),
+        lambda e: (1 + math.cos(math.pi * (e / 2 if e < 2 else (e - 2) / 4 if e < 6 else (e - 6) / 8))) / 2,
+    ),
+    "cyclic": (
+        lambda o: S.CyclicLR(o, 0.1, 0.5, 2, 4, mode="triangular2"),
+        lambda e: 0.1 + 0.4 * 0.5 ** (e // 6) * (e % 6 / 2 if e % 6 <= 2 else (6 - e % 6) / 4),
+    ),
+    "chained": (
+        lambda o: S.ChainedScheduler([S.ConstantLR(o, 0.5, 4), S.ExponentialLR(o, 0.9)]),
+        lambda e: (0.5 if e < 4 else 1) * 0.9**e,
+    ),
     "sequential": (
         lambda o: S.SequentialLR(o, [S.ConstantLR(o, 0.1, 9), S.ExponentialLR(o, 0.9)], [4]),
         lambda e: 0.1 if e < 4 else 0.9 ** (e - 4),
@@ -51,6 +65,23 @@ def test_one_cycle():
         rates.append(scheduler.get_last_lr()[0])
     assert rates[0] == pytest.approx(1 / 25) and rates[2] == 1.0 and rates[9] == pytest.approx(1 / 25e4)
     assert optimizer.param_groups[0]["momentum"] == pytest.approx(0.95)
+
+
+def test_cyclic_momentum_goes_the_other_way():
+    optimizer = mlx.optim.Adam([mlx.zeros(1, requires_grad=True)])
+    scheduler = S.CyclicLR(optimizer, 0.1, 0.5, 2)
+    for momentum in (0.9, 0.85, 0.8, 0.85):
+        assert optimizer.param_groups[0]["betas"][0] == pytest.approx(momentum)
+        scheduler.step()
+    with pytest.raises(ValueError, match="momentum"):
+        S.CyclicLR(mlx.optim.Adagrad([mlx.zeros(1, requires_grad=True)]), 0.1, 0.5)
+
+
+def test_restarts_take_fractions_of_epochs():
+    scheduler = S.CosineAnnealingWarmRestarts(sgd(), 2, 2)
+    for epoch, part in ((0.5, 0.25), (2.0, 0.0), (7.0, 0.125)):
+        scheduler.step(epoch)
+        assert scheduler.get_last_lr()[0] == pytest.approx((1 + math.cos(math.pi * part)) / 2)
 
 
 def test_plateau():

@@ -292,6 +292,22 @@ def test_distances():
     np.testing.assert_allclose(nn.CosineSimilarity()(x, y).detach().numpy(), want, rtol=1e-12)
 
 
+def test_folding_adds_up_the_patches():
+    x = of((1, 2, 5, 6))
+    options = {"kernel_size": (2, 3), "stride": 2, "padding": 1}
+    patches = nn.Unfold(**options)(x)
+    counts = nn.Fold((5, 6), **options)(mlx.ones_like(patches))
+    assert_equal(nn.Fold((5, 6), **options)(patches), x * counts)
+
+
+def test_upsampling():
+    x = of((1, 1, 2, 3))
+    assert_equal(nn.UpsamplingNearest2d(scale_factor=2)(x), x.repeat_interleave(2, 2).repeat_interleave(2, 3))
+    y = nn.UpsamplingBilinear2d((3, 5))(x)
+    assert_equal(y[..., ::2, ::2], x)
+    assert_equal(y[..., 1, 1], x.mean((2, 3)) * 0 + x[..., :2].mean((2, 3)))
+
+
 # ---- dropout
 
 
@@ -329,15 +345,15 @@ def test_dropout_checks_its_probability(p):
         (nn.ConvTranspose1d(3, 8, 3, stride=2, output_padding=1),
          "ConvTranspose1d(3, 8, kernel_size=(3,), stride=(2,), output_padding=(1,))"),
         (nn.BatchNorm2d(4),
-         "BatchNorm2d(4, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)"),
-        (nn.LayerNorm(4), "LayerNorm((4,), eps=1e-05, elementwise_affine=True)"),
+         "BatchNorm2d(4, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)"),
+        (nn.LayerNorm(4), "LayerNorm((4,), eps=1e-05, elementwise_affine=True, bias=True)"),
         (nn.Embedding(10, 3, padding_idx=0), "Embedding(10, 3, padding_idx=0)"),
         (nn.EmbeddingBag(10, 3), "EmbeddingBag(10, 3, mode='mean')"),
         (nn.MaxPool2d(2),
          "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)"),
         (nn.Dropout(0.1), "Dropout(p=0.1, inplace=False)"),
         (nn.LeakyReLU(0.2, True), "LeakyReLU(negative_slope=0.2, inplace=True)"),
-        (nn.GroupNorm(2, 4), "GroupNorm(2, 4, eps=1e-05, affine=True)"),
+        (nn.GroupNorm(2, 4), "GroupNorm(2, 4, eps=1e-05, affine=True, bias=True)"),
         (nn.ZeroPad2d(1), "ZeroPad2d((1, 1, 1, 1))"),
         (nn.AdaptiveAvgPool2d((1, 2)), "AdaptiveAvgPool2d(output_size=(1, 2))"),
     ],

@@ -149,3 +149,20 @@ def test_gaussian_loss_takes_one_variance_for_several():
     assert F.gaussian_nll_loss(x, y, var).item() == pytest.approx(want.item())
     with pytest.raises(ValueError, match="incorrect size"):
         F.gaussian_nll_loss(x, y, var[:, :2])
+
+
+def test_adaptive_softmax_of_targets_is_that_of_all_classes():
+    layer = nn.AdaptiveLogSoftmaxWithLoss(8, 12, [3, 7], div_value=2.0).double()
+    x, y = of((6, 8)), mlx.tensor([0, 2, 3, 6, 7, 11])
+    output, loss = layer(x, y)
+    table = layer.log_prob(x)
+    np.testing.assert_allclose(
+        output.tolist(), table.gather(1, y.unsqueeze(1)).squeeze(1).tolist(), rtol=1e-12
+    )
+    np.testing.assert_allclose(table.exp().sum(1).tolist(), np.ones(6), rtol=1e-12)
+    assert loss.item() == pytest.approx(-output.mean().item())
+    assert layer(x[0], y[0]).output.item() == pytest.approx(output[0].item())
+    with pytest.raises(RuntimeError, match="Target values"):
+        layer(x, y + 1)
+    with pytest.raises(ValueError, match="increasing"):
+        nn.AdaptiveLogSoftmaxWithLoss(8, 12, [7, 3])

@@ -15,6 +15,12 @@ CASES = [
     (mlx.optim.AdamW, {"lr": 0.1, "maximize": True}),
     (mlx.optim.RMSprop, {"momentum": 0.9, "centered": True}),
     (mlx.optim.Adagrad, {"lr_decay": 0.1}),
+    (mlx.optim.Adadelta, {"weight_decay": 0.1}),
+    (mlx.optim.Adamax, {}),
+    (mlx.optim.NAdam, {"maximize": True}),
+    (mlx.optim.RAdam, {"weight_decay": 0.1}),
+    (mlx.optim.ASGD, {"t0": 2}),
+    (mlx.optim.Adafactor, {}),
 ]
 
 
@@ -101,3 +107,56 @@ def test_errors(cls, options):
         cls([p * 2])
     with pytest.raises(ValueError, match="size"):
         cls([p]).load_state_dict(cls([leaf(), leaf()]).state_dict())
+
+
+def test_hooks():
+    p, seen = leaf(), []
+    p.grad = mlx.ones_like(p)
+    optimizer = mlx.optim.SGD([p], lr=0.1)
+    before = optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append("before"))
+    optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append("after"))
+    optimizer.step()
+    before.remove()
+    optimizer.step()
+    assert seen == ["before", "after", "after"]
+    optimizer.register_state_dict_post_hook(lambda o, state: {**state, "more": 1})
+    assert optimizer.state_dict()["more"] == 1
+    optimizer.register_load_state_dict_pre_hook(lambda o, state: {**state, "param_groups": []})
+    with pytest.raises(ValueError, match="number of parameter groups"):
+        optimizer.load_state_dict(optimizer.state_dict())
+    assert not pickle.loads(pickle.dumps(mlx.optim.SGD([p])))._hooks["step_post"]
+
+
+def test_averaged_models():
+    model = mlx.nn.Sequential(mlx.nn.Linear(2, 2), mlx.nn.BatchNorm1d(2))
+    mean, moving = (
+        mlx.optim.swa_utils.AveragedModel(model, multi_avg_fn=f)
+        for f in (None, mlx.optim.swa_utils.get_ema_multi_avg_fn(0.75))
+    )
+    for value in (1.0, 3.0, 8.0):
+        mlx.nn.init.constant_(model[0].weight, value)
+        mean.update_parameters(model)
+        moving.update_parameters(model)
+    assert mean.module[0].weight[0, 0].item() == pytest.approx(4)
+    assert moving.module[0].weight[0, 0].item() == pytest.approx(0.75 * 1.5 + 0.25 * 8)
+    assert mean.n_averaged.item() == 3
+
+
+def test_batch_statistics_are_computed_anew():
+    model = mlx.nn.BatchNorm1d(2).double()
+    batches = [mlx.tensor(sample(6, 2, seed=i)) for i in range(3)]
+    model.eval()
+    mlx.optim.swa_utils.update_bn([(b, None) for b in batches], model)
+    np.testing.assert_allclose(model.running_mean.tolist(), mlx.stack(batches).mean((0, 1)).tolist())
+    assert model.momentum == 0.1 and not model.training
+
+
+def test_swa_rates_reach_their_goal_and_stay():
+    p = leaf()
+    optimizer = mlx.optim.SGD([p], lr=1.0)
+    scheduler = mlx.optim.swa_utils.SWALR(optimizer, swa_lr=0.5, anneal_epochs=4, anneal_strategy="linear")
+    rates = []
+    for _ in range(6):
+        rates.append(scheduler.get_last_lr()[0])
+        scheduler.step()
+    np.testing.assert_allclose(rates, [1, 0.875, 0.75, 0.625, 0.5, 0.5])

@@ -7,3 +7,5 @@ from mlx.nn.parameter import Buffer as Buffer
 from mlx.nn.parameter import Parameter as Parameter
 from mlx.nn.parameter import UninitializedBuffer as UninitializedBuffer
 from mlx.nn.parameter import UninitializedParameter as UninitializedParameter
+
+from mlx.nn import utils as utils  # isort: skip

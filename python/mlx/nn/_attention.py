@@ -24,7 +24,9 @@ def _added_mask(mask: Tensor | None, name: str, dtype: Any) -> Tensor | None:
     return mlx.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill(mask, -math.inf)
 
 
-def _check_dims(query: Tensor, key: Tensor, value: Tensor, padding: Tensor | None, mask: Tensor | None) -> bool:
+def _check_dims(
+    query: Tensor, key: Tensor, value: Tensor, padding: Tensor | None, mask: Tensor | None
+) -> bool:
     """Whether the input has a batch; AssertionError when the parts do not agree."""
     if query.dim() not in (2, 3):
         raise AssertionError(
@@ -58,10 +60,7 @@ def _packed_projections(
         bq, bkv = (None, None) if bias is None else bias.split([width, 2 * width])
         return [linear(query, wq, bq), *linear(key, wkv, bkv).split(width, -1)]
     biases = (None,) * 3 if bias is None else bias.chunk(3)
-    return [
-        linear(x, w, b)
-        for x, w, b in zip((query, key, value), weight.chunk(3), biases, strict=True)
-    ]
+    return [linear(x, w, b) for x, w, b in zip((query, key, value), weight.chunk(3), biases, strict=True)]
 
 
 def _heads(x: Tensor, heads: int) -> Tensor:
@@ -151,8 +150,8 @@ def multi_head_attention_forward(
     mask_shape = (length, key.size(0))
     if attn_mask is not None and tuple(attn_mask.shape) not in (mask_shape, (batch * num_heads, *mask_shape)):
         raise RuntimeError(
-            f"The shape of the {attn_mask.dim()}D attn_mask is {attn_mask.shape}, but should be {mask_shape} or "
-            f"{(batch * num_heads, *mask_shape)}."
+            f"The shape of the {attn_mask.dim()}D attn_mask is {attn_mask.shape}, but should be {mask_shape} "
+            f"or {(batch * num_heads, *mask_shape)}."
         )
     padding = _added_mask(key_padding_mask, "key_padding_mask", query.dtype)
     mask = _added_mask(attn_mask, "attn_mask", query.dtype)

@@ -60,7 +60,7 @@ def multi_margin_loss(
     """
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
-    if input.dim() > 2 or (input.numel() == 0 and input.size(-1) == 0):
+    if input.dim() not in (1, 2) or input.size(-1) == 0:
         raise RuntimeError(
             f"multi_margin_loss(): Expected non-empty vector or matrix, got shape {input.shape}"
         )
@@ -158,7 +158,8 @@ def triplet_margin_with_distance_loss(
     if not anchor.dim() == positive.dim() == negative.dim():
         raise RuntimeError(
             "The anchor, positive, and negative tensors are expected to have the same number of dimensions, "
-            f"but got: anchor {anchor.dim()}D, positive {positive.dim()}D, and negative {negative.dim()}D inputs"
+            f"but got: anchor {anchor.dim()}D, positive {positive.dim()}D, and negative {negative.dim()}D "
+            "inputs"
         )
     distance: Any = distance_function or _op_namespaces["nn.functional"]["pairwise_distance"]
     near, far = distance(anchor, positive), distance(anchor, negative)

@@ -16,3 +16,5 @@ from mlx.optim.radam import RAdam as RAdam
 from mlx.optim.rmsprop import RMSprop as RMSprop
 from mlx.optim.rprop import Rprop as Rprop
 from mlx.optim.sgd import SGD as SGD
+
+from mlx.optim import swa_utils as swa_utils  # isort: skip

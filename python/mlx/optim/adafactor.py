@@ -17,8 +17,8 @@ class Adafactor(Optimizer):
     Args:
         lr: the largest relative step.
         beta2_decay: the power of the step count with which old moments count less.
-        eps: the smallest root mean square of an update, by default the dtype's step from 1, and of a parameter.
-        d: updates whose root mean square is larger are scaled down to it.
+        eps: the smallest root mean square of an update, by default the dtype's step from 1, and of a
+        parameter. d: updates whose root mean square is larger are scaled down to it.
     """
 
     def __init__(

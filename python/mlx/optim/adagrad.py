@@ -8,7 +8,7 @@ from typing import Any
 import mlx
 from mlx import _C
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero
+from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, gradients
 
 
 class Adagrad(Optimizer):
@@ -74,7 +74,7 @@ class Adagrad(Optimizer):
         states = [self.state[p] for p in params]
         _C._fused_adagrad_(
             as_real(params),
-            as_real(p.grad for p in params),
+            as_real(gradients(params)),
             as_real(s["sum"] for s in states),
             [s["step"] for s in states],
             lr=group["lr"],

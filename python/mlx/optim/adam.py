@@ -8,7 +8,7 @@ from typing import Any
 import mlx
 from mlx import _C
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, check_betas
+from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, check_betas, gradients
 
 
 class Adam(Optimizer):
@@ -73,7 +73,7 @@ class Adam(Optimizer):
         beta1, beta2 = (float(b) for b in group["betas"])
         _C._fused_adam_(
             as_real(params),
-            as_real(p.grad for p in params),
+            as_real(gradients(params)),
             as_real(s["exp_avg"] for s in states),
             as_real(s["exp_avg_sq"] for s in states),
             as_real(s["max_exp_avg_sq"] for s in states) if group["amsgrad"] else [],

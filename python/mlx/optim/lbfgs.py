@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -20,8 +21,8 @@ class LBFGS(Optimizer):
 
     Args:
         lr: the step's length, or the first that the line search tries.
-        max_iter, max_eval: how many iterations a step takes, and evaluations of the closure (by default 5/4 as
-            many).
+        max_iter, max_eval: how many iterations a step takes, and evaluations of the closure (by default 5/4
+            as many).
         tolerance_grad, tolerance_change: a step ends where no gradient is larger, or nothing changes more.
         history_size: how many updates are remembered.
         line_search_fn: "strong_wolfe" or None.
@@ -79,7 +80,7 @@ class LBFGS(Optimizer):
             start += real.numel()
 
     def _evaluate_at(
-        self, closure: Callable[[], Any], start: list[Tensor], length: float, direction: Tensor
+        self, closure: Callable[[], Any], start: list[Tensor], direction: Tensor, length: float
     ) -> tuple[float, Tensor]:
         """The loss and its gradient at some distance; the parameters come back to where they were."""
         self._move(length, direction)
@@ -126,7 +127,7 @@ class LBFGS(Optimizer):
                     raise RuntimeError("only 'strong_wolfe' is supported")
                 start = [p.clone() for p in self._params]
                 found, used = _strong_wolfe(
-                    lambda t, d=direction, x=start: self._evaluate_at(closure, x, t, d),
+                    functools.partial(self._evaluate_at, closure, start, direction),
                     direction,
                     _Point(0.0, loss, gradient, slope),
                     length,
@@ -190,7 +191,8 @@ class _Point(NamedTuple):
 
 
 def _cubic_minimum(a: _Point, b: _Point, bounds: tuple[float, float] | None = None) -> float:
-    """Where the cubic through both points with their slopes is least, within bounds (Nocedal & Wright, 3.59)."""
+    """Where the cubic through both points with their slopes is least, within bounds (Nocedal & Wright,
+    3.59)."""
     if a.length > b.length:
         a, b = b, a
     low, high = bounds or (a.length, b.length)

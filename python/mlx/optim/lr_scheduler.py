@@ -35,6 +35,19 @@ def _per_group(optimizer: Optimizer, value: Any, name: str) -> list[Any]:
     return list(value)
 
 
+def _check_momentum(optimizer: Optimizer) -> None:
+    if not {"momentum", "betas"} & optimizer.defaults.keys():
+        raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
+
+
+def _set_momentum(group: dict[str, Any], momentum: float) -> None:
+    """Set a group's momentum, which for Adam and its kin is the first of the betas."""
+    if "betas" in group:
+        group["betas"] = (momentum, *group["betas"][1:])
+    else:
+        group["momentum"] = momentum
+
+
 def _check_optimizer(optimizer: Any) -> None:
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
@@ -124,6 +137,15 @@ class LambdaLR(LRScheduler):
         for f, saved in zip(self.lr_lambdas, state_dict["lr_lambdas"], strict=True):
             if saved is not None:
                 f.__dict__.update(saved)
+
+
+class MultiplicativeLR(LambdaLR):
+    """The rate times a function of the epoch, at every epoch."""
+
+    def get_lr(self) -> list[float]:
+        if self.last_epoch == 0:
+            return self._lrs()
+        return [lr * f(self.last_epoch) for lr, f in zip(self._lrs(), self.lr_lambdas, strict=True)]
 
 
 class StepLR(LRScheduler):
@@ -246,6 +268,27 @@ class ExponentialLR(LRScheduler):
         return [base * self.gamma**self.last_epoch for base in self.base_lrs]
 
 
+class PolynomialLR(LRScheduler):
+    """The initial rate times (1 - epoch / total_iters) ** power, 0 from then on."""
+
+    def __init__(
+        self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1
+    ) -> None:
+        self.total_iters = total_iters
+        self.power = power
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        if self.last_epoch == 0 or self.last_epoch > self.total_iters:
+            return self._lrs()
+        left = self.total_iters - self.last_epoch
+        return [lr * (left / (left + 1)) ** self.power for lr in self._lrs()]
+
+    def _get_closed_form_lr(self) -> list[float]:
+        left = 1 - min(self.total_iters, self.last_epoch) / self.total_iters
+        return [base * left**self.power for base in self.base_lrs]
+
+
 class CosineAnnealingLR(LRScheduler):
     """Half a cosine from the initial rate to `eta_min` in `T_max` epochs: Loshchilov & Hutter, "SGDR:
     Stochastic Gradient Descent with Warm Restarts" (ICLR 2017), without the restarts."""
@@ -270,6 +313,138 @@ class CosineAnnealingLR(LRScheduler):
     def _get_closed_form_lr(self) -> list[float]:
         height = (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
         return [self.eta_min + (base - self.eta_min) * height for base in self.base_lrs]
+
+
+class CosineAnnealingWarmRestarts(LRScheduler):
+    """Half a cosine from the initial rate to `eta_min`, again and again: Loshchilov & Hutter, "SGDR:
+    Stochastic Gradient Descent with Warm Restarts" (ICLR 2017).
+
+    Args:
+        T_0: the first period, in epochs.
+        T_mult: how many times longer each period is than the one before.
+
+    `step` takes fractions of epochs too.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        T_0: int,
+        T_mult: int = 1,
+        eta_min: float = 0.0,
+        last_epoch: int = -1,
+    ) -> None:
+        if not isinstance(T_0, int) or T_0 <= 0:
+            raise ValueError(f"Expected positive integer T_0, but got {T_0}")
+        if not isinstance(T_mult, int) or T_mult < 1:
+            raise ValueError(f"Expected integer T_mult >= 1, but got {T_mult}")
+        self.T_0 = T_0
+        self.T_i = T_0
+        self.T_mult = T_mult
+        self.eta_min = eta_min
+        self.T_cur: float = last_epoch
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        height = (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2
+        return [self.eta_min + (base - self.eta_min) * height for base in self.base_lrs]
+
+    def step(self, epoch: float | None = None) -> None:
+        """Go to the next epoch, or to `epoch`, and set its rates."""
+        if epoch is None:
+            epoch = self.last_epoch + 1
+            self.T_cur += 1
+            if self.T_cur >= self.T_i:
+                self.T_cur -= self.T_i
+                self.T_i *= self.T_mult
+        elif epoch < 0:
+            raise ValueError(f"Expected non-negative epoch, but got {epoch}")
+        else:
+            self.T_cur, self.T_i = epoch, self.T_0
+            while self.T_cur >= self.T_i:
+                self.T_cur -= self.T_i
+                self.T_i *= self.T_mult
+        self._step_count += 1
+        self.last_epoch = math.floor(epoch)
+        self._apply(self.get_lr())
+
+
+class CyclicLR(LRScheduler):
+    """Up from `base_lr` to `max_lr` and down again, again and again, with the momentum going the other way:
+    Smith, "Cyclical Learning Rates for Training Neural Networks" (2017). Stepped after every batch.
+
+    Args:
+        step_size_up, step_size_down: the steps of a rise and of a fall, by default as many.
+        mode: "triangular", "triangular2", which halves each cycle's height, or "exp_range", with which it
+            falls by `gamma` a step.
+        scale_fn, scale_mode: a function of the cycle's number ("cycle") or of the step's ("iterations") that
+            gives the height in the place of a mode.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        base_lr: float | Sequence[float],
+        max_lr: float | Sequence[float],
+        step_size_up: int = 2000,
+        step_size_down: int | None = None,
+        mode: str = "triangular",
+        gamma: float = 1.0,
+        scale_fn: Callable[[float], float] | None = None,
+        scale_mode: str = "cycle",
+        cycle_momentum: bool = True,
+        base_momentum: float | Sequence[float] = 0.8,
+        max_momentum: float | Sequence[float] = 0.9,
+        last_epoch: int = -1,
+    ) -> None:
+        _check_optimizer(optimizer)
+        if mode not in ("triangular", "triangular2", "exp_range") and scale_fn is None:
+            raise ValueError("mode is invalid and scale_fn is None")
+        rates = _per_group(optimizer, base_lr, "base_lr")
+        if last_epoch == -1:
+            for group, lr in zip(optimizer.param_groups, rates, strict=True):
+                _set(group, "lr", lr)
+        self.max_lrs = _per_group(optimizer, max_lr, "max_lr")
+        down = step_size_up if step_size_down is None else step_size_down
+        self.total_size = float(step_size_up + down)
+        self.step_ratio = step_size_up / self.total_size
+        self.mode = mode
+        self.gamma = gamma
+        self._scale_fn = scale_fn
+        self.scale_mode = "iterations" if scale_fn is None and mode == "exp_range" else scale_mode
+        self.cycle_momentum = cycle_momentum
+        if cycle_momentum:
+            _check_momentum(optimizer)
+            self.base_momentums = _per_group(optimizer, base_momentum, "base_momentum")
+            self.max_momentums = _per_group(optimizer, max_momentum, "max_momentum")
+            if last_epoch == -1:
+                for group, high in zip(optimizer.param_groups, self.max_momentums, strict=True):
+                    _set_momentum(group, high)
+        super().__init__(optimizer, last_epoch)
+        self.base_lrs = rates
+
+    def scale_fn(self, x: float) -> float:
+        """How high a cycle, or a step, reaches."""
+        if self._scale_fn is not None:
+            return self._scale_fn(x)
+        if self.mode == "triangular":
+            return 1.0
+        return 0.5 ** (x - 1) if self.mode == "triangular2" else self.gamma**x
+
+    def get_lr(self) -> list[float]:
+        cycle = math.floor(1 + self.last_epoch / self.total_size)
+        part = 1 + self.last_epoch / self.total_size - cycle
+        height = part / self.step_ratio if part <= self.step_ratio else (1 - part) / (1 - self.step_ratio)
+        height *= self.scale_fn(cycle if self.scale_mode == "cycle" else self.last_epoch)
+        if self.cycle_momentum:
+            momenta = zip(self.base_momentums, self.max_momentums, strict=True)
+            for group, (low, high) in zip(self.optimizer.param_groups, momenta, strict=True):
+                _set_momentum(group, high - (high - low) * height)
+        return [low + (high - low) * height for low, high in zip(self.base_lrs, self.max_lrs, strict=True)]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but the optimizer and a function of the caller's."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("optimizer", "_scale_fn")}
 
 
 class OneCycleLR(LRScheduler):
@@ -303,9 +478,7 @@ class OneCycleLR(LRScheduler):
         self._phases = self._plan(pct_start, three_phase)
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            if not {"momentum", "betas"} & optimizer.defaults.keys():
-                raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum`")
-            self.use_beta1 = "betas" in optimizer.defaults
+            _check_momentum(optimizer)
         if last_epoch == -1:
             tops = _per_group(optimizer, max_lr, "max_lr")
             highs = _per_group(optimizer, max_momentum, "max_momentum")
@@ -366,11 +539,7 @@ class OneCycleLR(LRScheduler):
         part = (step - begin) / (end - begin) if end != begin else 1.0
         if self.cycle_momentum:
             for group in self.optimizer.param_groups:
-                momentum = self._anneal(group[momentum_from], group[momentum_to], part)
-                if self.use_beta1:
-                    group["betas"] = (momentum, *group["betas"][1:])
-                else:
-                    group["momentum"] = momentum
+                _set_momentum(group, self._anneal(group[momentum_from], group[momentum_to], part))
         return [self._anneal(group[lr_from], group[lr_to], part) for group in self.optimizer.param_groups]
 
 
@@ -432,6 +601,42 @@ class SequentialLR(LRScheduler):
         self.__dict__.update({k: v for k, v in state_dict.items() if k != "_schedulers"})
         for scheduler, saved in zip(self._schedulers, state_dict["_schedulers"], strict=True):
             scheduler.load_state_dict(saved)
+
+
+class ChainedScheduler(LRScheduler):
+    """Several schedules at once: each steps with every step, on the rate that the one before it left."""
+
+    def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
+        if not schedulers:
+            raise ValueError(
+                f"{type(self).__name__} expects at least one scheduler to be chained, but got no scheduler."
+            )
+        optimizer = schedulers[0].optimizer if optimizer is None else optimizer
+        for i, scheduler in enumerate(schedulers):
+            if isinstance(scheduler, ReduceLROnPlateau):
+                raise ValueError(
+                    f"{type(self).__name__} does not support `ReduceLROnPlateau` scheduler as it requires "
+                    "additional kwargs to be specified when calling `step`"
+                )
+            if scheduler.optimizer is not optimizer:
+                raise ValueError(
+                    f"{type(self).__name__} expects all schedulers to belong to the same optimizer, but got "
+                    f"scheduler {type(scheduler).__name__} at index {i} of another"
+                )
+        self._schedulers = list(schedulers)
+        self.optimizer = optimizer
+        self._last_lr = self._schedulers[-1].get_last_lr()
+
+    def step(self, epoch: int | None = None) -> None:
+        """Go to the next epoch."""
+        if epoch is not None:
+            raise ValueError("ChainedScheduler steps from epoch to epoch; it takes no epoch argument")
+        for scheduler in self._schedulers:
+            scheduler.step()
+        self._last_lr = self._schedulers[-1].get_last_lr()
+
+    state_dict = SequentialLR.state_dict
+    load_state_dict = SequentialLR.load_state_dict
 
 
 def _undo(schedulers: Iterable[LRScheduler]) -> None:

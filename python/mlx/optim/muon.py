@@ -12,12 +12,12 @@ from mlx.optim.optimizer import Optimizer, check_at_least_zero
 
 
 class Muon(Optimizer):
-    """Momentum whose updates, matrices all, are made nearly orthogonal: Jordan et al., "Muon: An optimizer for
-    hidden layers in neural networks" (2024).
+    """Momentum whose updates, matrices all, are made nearly orthogonal: Jordan et al., "Muon: An optimizer
+    for hidden layers in neural networks" (2024).
 
     Args:
-        ns_coefficients, ns_steps: of the polynomial a x + b x^3 + c x^5 that is applied to the singular values,
-            and how often.
+        ns_coefficients, ns_steps: of the polynomial a x + b x^3 + c x^5 that is applied to the singular
+            values, and how often.
         eps: the smallest norm that an update is divided by.
         adjust_lr_fn: "original", which scales by sqrt(max(1, rows / columns)), or "match_rms_adamw", by
             0.2 sqrt(max(rows, columns)).

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import functools
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from itertools import chain
@@ -10,6 +11,7 @@ from typing import Any
 
 import mlx
 from mlx._C import Tensor
+from mlx.nn.modules.hooks import RemovableHandle
 
 
 class _Required:
@@ -51,9 +53,53 @@ def check_implementation(group: dict[str, Any]) -> None:
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
 
 
+def gradients(params: Iterable[Tensor]) -> list[Tensor]:
+    """The gradients of parameters that all have one."""
+    return [p.grad for p in params if p.grad is not None]
+
+
 def as_real(tensors: Iterable[Tensor]) -> list[Tensor]:
     """The tensors, complex ones as views on their real and imaginary parts."""
     return [mlx.view_as_real(t) if t.is_complex() else t for t in tensors]
+
+
+_HOOKS = (
+    "step_pre",
+    "step_post",
+    "state_dict_pre",
+    "state_dict_post",
+    "load_state_dict_pre",
+    "load_state_dict_post",
+)
+
+
+def _between_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
+    """A step that calls the hooks before and after it; one that a step calls itself does not."""
+
+    @functools.wraps(step)
+    def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        before, after = self._hooks["step_pre"], self._hooks["step_post"]
+        if self._stepping or not (before or after):
+            return step(self, *args, **kwargs)
+        self._stepping = True
+        try:
+            for hook in list(before.values()):
+                changed = hook(self, args, kwargs)
+                if changed is None:
+                    continue
+                if not (isinstance(changed, tuple) and len(changed) == 2):
+                    raise RuntimeError(
+                        f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {changed}."
+                    )
+                args, kwargs = changed
+            result = step(self, *args, **kwargs)
+            for hook in list(after.values()):
+                hook(self, args, kwargs)
+            return result
+        finally:
+            self._stepping = False
+
+    return hooked
 
 
 class Optimizer:
@@ -67,6 +113,11 @@ class Optimizer:
         defaults: The options of groups that do not set their own.
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "step" in cls.__dict__:
+            cls.step = _between_hooks(cls.__dict__["step"])  # type: ignore[method-assign]
+
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise TypeError(
@@ -75,6 +126,7 @@ class Optimizer:
             )
         check_implementation(defaults)
         self.defaults = defaults
+        self._clear_hooks()
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         groups = list(params)
@@ -140,6 +192,51 @@ class Optimizer:
                     p.grad = p.grad.detach()
                     p.grad.zero_()
 
+    def _clear_hooks(self) -> None:
+        self._hooks: dict[str, OrderedDict[int, Callable]] = {kind: OrderedDict() for kind in _HOOKS}
+        self._stepping = False
+
+    def _add_hook(self, kind: str, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        hooks = self._hooks[kind]
+        handle = RemovableHandle(hooks)
+        hooks[handle.id] = hook
+        if prepend:
+            hooks.move_to_end(handle.id, last=False)
+        return handle
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` before each step; it may return new arguments."""
+        return self._add_hook("step_pre", hook)
+
+    def register_step_post_hook(self, hook: Callable[..., None]) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` after each step."""
+        return self._add_hook("step_post", hook)
+
+    def register_state_dict_pre_hook(
+        self, hook: Callable[[Any], None], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer)` before `state_dict`."""
+        return self._add_hook("state_dict_pre", hook, prepend)
+
+    def register_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` after `state_dict`; it may return another."""
+        return self._add_hook("state_dict_post", hook, prepend)
+
+    def register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` before `load_state_dict`; it may return another."""
+        return self._add_hook("load_state_dict_pre", hook, prepend)
+
+    def register_load_state_dict_post_hook(
+        self, hook: Callable[[Any], None], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer)` after `load_state_dict`."""
+        return self._add_hook("load_state_dict_post", hook, prepend)
+
+    @_between_hooks
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; the closure's value, if one is given."""
         loss = None
@@ -179,6 +276,8 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """The state by the parameters' positions, and the groups with positions for parameters."""
+        for before in list(self._hooks["state_dict_pre"].values()):
+            before(self)
         index: dict[int, int] = {}
         groups = []
         for group in self.param_groups:
@@ -187,10 +286,17 @@ class Optimizer:
             packed = {k: v for k, v in group.items() if k != "params"}
             packed["params"] = [index[id(p)] for p in group["params"]]
             groups.append(packed)
-        return {"state": {index[id(p)]: s for p, s in self.state.items()}, "param_groups": groups}
+        saved = {"state": {index[id(p)]: s for p, s in self.state.items()}, "param_groups": groups}
+        for after in list(self._hooks["state_dict_post"].values()):
+            changed = after(self, saved)
+            saved = saved if changed is None else changed
+        return saved
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a `state_dict` of an optimizer with groups of the same sizes."""
+        for before in list(self._hooks["load_state_dict_pre"].values()):
+            changed = before(self, state_dict)
+            state_dict = state_dict if changed is None else changed
         saved = state_dict["param_groups"]
         if len(saved) != len(self.param_groups):
             raise ValueError("loaded state dict has a different number of parameter groups")
@@ -217,15 +323,18 @@ class Optimizer:
                 group.setdefault(name, default)
             groups.append(group)
         self.state, self.param_groups = state, groups
+        for after in list(self._hooks["load_state_dict_post"].values()):
+            after(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
+        state = {k: v for k, v in self.__dict__.items() if k not in ("_hooks", "_stepping")}
         # Positions, not tensors, as keys: a tensor's hash is its identity, which a copy does not keep.
         state["state"] = self.state_dict()["state"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._clear_hooks()
         params = [p for group in self.param_groups for p in group["params"]]
         self.state = defaultdict(dict, {params[i]: s for i, s in state["state"].items()})
 
@@ -239,11 +348,15 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
+# Numbers that the state has of a parameter as a whole, in float32 whatever its dtype.
+_COUNTERS = ("step", "mu_product", "eta", "mu")
+
+
 def _adapt(p: Tensor, key: str, value: Any) -> Any:
     """A copy of a saved value of `p`'s state, in `p`'s dtype and on its device; step counts as they are."""
     if key == "step" and isinstance(value, (int, float)):  # in older files a number
         return mlx.tensor(float(value))
-    if not isinstance(value, Tensor) or key == "step":
+    if not isinstance(value, Tensor) or key in _COUNTERS:
         return deepcopy(value)
     value = value.detach().clone()
     if p.is_floating_point() or p.is_complex():

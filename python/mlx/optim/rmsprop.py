@@ -8,7 +8,7 @@ from typing import Any
 import mlx
 from mlx import _C
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero
+from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, gradients
 
 
 class RMSprop(Optimizer):
@@ -75,7 +75,7 @@ class RMSprop(Optimizer):
         states = self._states(params, group)
         _C._fused_rmsprop_(
             as_real(params),
-            as_real(p.grad for p in params),
+            as_real(gradients(params)),
             as_real(s["square_avg"] for s in states),
             as_real(s["momentum_buffer"] for s in states) if group["momentum"] > 0 else [],
             as_real(s["grad_avg"] for s in states) if group["centered"] else [],

@@ -11,8 +11,8 @@ from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero
 
 
 class Rprop(Optimizer):
-    """Resilient backpropagation, which follows the gradient's sign alone: Riedmiller & Braun, "A direct adaptive
-    method for faster backpropagation learning" (1993).
+    """Resilient backpropagation, which follows the gradient's sign alone: Riedmiller & Braun, "A direct
+    adaptive method for faster backpropagation learning" (1993).
 
     Args:
         lr: the first step of each element.
@@ -57,7 +57,7 @@ class Rprop(Optimizer):
         less, more = group["etas"]
         p, grad, before, size = as_real([p, grad, state["prev"], state["step_size"]])
         turn = (grad * before).sign()
-        factor = mlx.where(turn > 0, more, mlx.where(turn < 0, less, 1.0)).to(p.dtype)
+        factor = mlx.ones_like(turn).masked_fill(turn > 0, more).masked_fill(turn < 0, less)
         stepped = (size * factor).clamp(*group["step_sizes"])
         # An element whose sign changed went too far: it waits for one step.
         grad = mlx.where(turn < 0, mlx.zeros_like(grad), grad)

@@ -8,7 +8,7 @@ from typing import Any
 import mlx
 from mlx import _C
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, as_real, check_at_least_zero
+from mlx.optim.optimizer import Optimizer, as_real, check_at_least_zero, gradients
 
 
 class SGD(Optimizer):
@@ -74,7 +74,7 @@ class SGD(Optimizer):
     def _step(params: list[Tensor], buffers: list[Tensor], group: dict[str, Any], dampening: float) -> None:
         _C._fused_sgd_(
             as_real(params),
-            as_real(p.grad for p in params),
+            as_real(gradients(params)),
             as_real(buffers),
             lr=group["lr"],
             weight_decay=float(group["weight_decay"]),

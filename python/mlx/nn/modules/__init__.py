@@ -1,12 +1,14 @@
 """The layers, by kind."""
 
 from mlx.nn.modules.activation import *
+from mlx.nn.modules.adaptive import *
 from mlx.nn.modules.attention import *
 from mlx.nn.modules.batchnorm import *
 from mlx.nn.modules.container import *
 from mlx.nn.modules.conv import *
 from mlx.nn.modules.distance import *
 from mlx.nn.modules.dropout import *
+from mlx.nn.modules.fold import *
 from mlx.nn.modules.lazy import *
 from mlx.nn.modules.linear import *
 from mlx.nn.modules.loss import *
@@ -18,3 +20,4 @@ from mlx.nn.modules.pooling import *
 from mlx.nn.modules.rnn import *
 from mlx.nn.modules.sparse import *
 from mlx.nn.modules.transformer import *
+from mlx.nn.modules.upsampling import *

@@ -44,7 +44,8 @@ class _ConvNd(Module):
             raise ValueError("out_channels must be divisible by groups")
         if padding_mode not in self._padding_modes:
             raise ValueError(
-                f"padding_mode must be one of {list(self._padding_modes)}, but got padding_mode={padding_mode!r}"
+                f"padding_mode must be one of {list(self._padding_modes)}, "
+                f"but got padding_mode={padding_mode!r}"
             )
         self.in_channels = in_channels
         self.out_channels = out_channels

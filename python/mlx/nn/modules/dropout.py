@@ -37,25 +37,25 @@ class Dropout(_DropoutNd):
     tensor([1., 1., 1.])
     """
 
-    _function = staticmethod(F.dropout)
+    _function: Any = staticmethod(F.dropout)
 
 
 class Dropout1d(_DropoutNd):
     """Dropout of whole channels of signals (..., channels, length)."""
 
-    _function = staticmethod(F.dropout1d)
+    _function: Any = staticmethod(F.dropout1d)
 
 
 class Dropout2d(_DropoutNd):
     """Dropout of whole channels of images (..., channels, height, width)."""
 
-    _function = staticmethod(F.dropout2d)
+    _function: Any = staticmethod(F.dropout2d)
 
 
 class Dropout3d(_DropoutNd):
     """Dropout of whole channels of volumes (..., channels, depth, height, width)."""
 
-    _function = staticmethod(F.dropout3d)
+    _function: Any = staticmethod(F.dropout3d)
 
 
 class AlphaDropout(_DropoutNd):

@@ -28,7 +28,7 @@ class RemovableHandle:
     _ids = itertools.count()
 
     def __init__(self, hooks: MutableMapping[int, Any], *flags: set[int]) -> None:
-        self._stores = (hooks, *flags)
+        self._stores: tuple[Any, ...] = (hooks, *flags)
         self.id = next(self._ids)
 
     def remove(self) -> None:
@@ -124,7 +124,8 @@ def _run_pre_hooks(
                 continue
             if not (isinstance(changed, tuple) and len(changed) == 2):
                 raise RuntimeError(
-                    f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {changed}"
+                    "forward pre-hook must return None or a tuple of (new_args, new_kwargs), "
+                    f"but got {changed}"
                 )
             args, kwargs = changed
     return args, kwargs

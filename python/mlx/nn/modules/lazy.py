@@ -112,8 +112,8 @@ class LazyLinear(LazyModuleMixin, Linear):
     """
 
     cls_to_become = Linear
-    weight: UninitializedParameter  # type: ignore[assignment]
-    bias: UninitializedParameter | None  # type: ignore[assignment]
+    weight: UninitializedParameter
+    bias: UninitializedParameter | None
 
     def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
         super().__init__(0, 0, False, device, dtype)
@@ -125,7 +125,7 @@ class LazyLinear(LazyModuleMixin, Linear):
         if not self.has_uninitialized_params() and self.in_features != 0:
             super().reset_parameters()
 
-    def initialize_parameters(self, input: Tensor) -> None:  # type: ignore[override]
+    def initialize_parameters(self, input: Tensor) -> None:
         if not self.has_uninitialized_params():
             self.in_features = self.weight.size(-1)
             return
@@ -140,8 +140,24 @@ class LazyLinear(LazyModuleMixin, Linear):
 class _LazyConv(LazyModuleMixin, _ConvNd):
     """A convolution without the argument `in_channels`."""
 
-    def __init__(self, out_channels: int, *args: Any, **kwargs: Any) -> None:
-        super().__init__(0, 0, *args, **kwargs)
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        options = (kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype)
+        super().__init__(0, 0, *options)
+        self._set_channels(out_channels)
+
+    def _set_channels(self, out_channels: int) -> None:
         self.out_channels = out_channels
         if out_channels % self.groups:
             raise ValueError("out_channels must be divisible by groups")
@@ -166,7 +182,8 @@ class _LazyConv(LazyModuleMixin, _ConvNd):
         channels = (self.out_channels, self.in_channels)
         outer, inner = reversed(channels) if self.transposed else channels
         with mlx.no_grad():
-            self.weight.materialize((outer, inner // self.groups, *self.kernel_size))  # type: ignore[attr-defined]
+            weight: Any = self.weight
+            weight.materialize((outer, inner // self.groups, *self.kernel_size))
             if self.bias is not None:
                 self.bias.materialize((self.out_channels,))
             self.reset_parameters()
@@ -190,19 +207,39 @@ class LazyConv3d(_LazyConv, Conv3d):
     cls_to_become = Conv3d
 
 
-class LazyConvTranspose1d(_LazyConv, ConvTranspose1d):
+class _LazyConvTranspose(_LazyConv):
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Any = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        options = (kernel_size, stride, padding, output_padding, groups, bias, dilation, padding_mode)
+        super(_LazyConv, self).__init__(0, 0, *options, device, dtype)
+        self._set_channels(out_channels)
+
+
+class LazyConvTranspose1d(_LazyConvTranspose, ConvTranspose1d):
     """A `ConvTranspose1d` that takes `in_channels` from its first input."""
 
     cls_to_become = ConvTranspose1d
 
 
-class LazyConvTranspose2d(_LazyConv, ConvTranspose2d):
+class LazyConvTranspose2d(_LazyConvTranspose, ConvTranspose2d):
     """A `ConvTranspose2d` that takes `in_channels` from its first input."""
 
     cls_to_become = ConvTranspose2d
 
 
-class LazyConvTranspose3d(_LazyConv, ConvTranspose3d):
+class LazyConvTranspose3d(_LazyConvTranspose, ConvTranspose3d):
     """A `ConvTranspose3d` that takes `in_channels` from its first input."""
 
     cls_to_become = ConvTranspose3d
@@ -238,7 +275,7 @@ class _LazyNorm(LazyModuleMixin, _NormBase):
         if not self.has_uninitialized_params() and self.num_features != 0:
             super().reset_parameters()
 
-    def initialize_parameters(self, input: Tensor) -> None:  # type: ignore[override]
+    def initialize_parameters(self, input: Tensor) -> None:
         if not self.has_uninitialized_params():
             if self.weight is not None:
                 self.num_features = self.weight.size(0)

@@ -49,6 +49,7 @@ class Module(StateOfModule):
     """
 
     training: bool
+    _call_hooks: CallHooks | None
 
     def __init__(self) -> None:
         put = super().__setattr__
@@ -321,8 +322,8 @@ class Module(StateOfModule):
                 continue
             if is_lazy(param):
                 raise ValueError(
-                    f"{type(self).__name__} has parameters that are not initialized yet; call forward (with an "
-                    "input of the right shape) before converting or moving the module"
+                    f"{type(self).__name__} has parameters that are not initialized yet; call forward (with "
+                    "an input of the right shape) before converting or moving the module"
                 )
             grad = param.grad
             changed = fn(param.data)
@@ -439,8 +440,8 @@ class Module(StateOfModule):
         with_kwargs: bool = False,
         always_call: bool = False,
     ) -> RemovableHandle:
-        """Call `hook(module, args, output)`, or `hook(module, args, kwargs, output)`, after each forward; what
-        it returns replaces the output. With `always_call` also after a forward that failed."""
+        """Call `hook(module, args, output)`, or `hook(module, args, kwargs, output)`, after each forward;
+        what it returns replaces the output. With `always_call` also after a forward that failed."""
         return self._hooks().add("forward", hook, prepend, with_kwargs, always_call)
 
     def register_full_backward_pre_hook(

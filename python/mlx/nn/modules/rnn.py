@@ -137,7 +137,7 @@ class RNNBase(Module):
             for layer in range(self.num_layers)
             for direction in range(1 + self.bidirectional)
         ]
-        return [[self._parameters[n] for n in row] for row in names]  # type: ignore[misc]
+        return [[self._parameters[n] for n in row] for row in names]
 
     # The walk --------------------------------------------------------------------------------------------
 
@@ -208,12 +208,11 @@ class RNNBase(Module):
 
     def _check_features(self, input: Tensor) -> None:
         if not input.is_floating_point() or input.dtype != self.weight_ih_l0.dtype:
-            raise ValueError(
-                f"input must have the type {self.weight_ih_l0.dtype}, got type {input.dtype}"
-            )
+            raise ValueError(f"input must have the type {self.weight_ih_l0.dtype}, got type {input.dtype}")
         if input.size(-1) != self.input_size:
             raise RuntimeError(
-                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {input.size(-1)}"
+                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, "
+                f"got {input.size(-1)}"
             )
 
     def _run(self, input: Any, hx: Any) -> tuple[Any, list[Tensor]]:
@@ -231,6 +230,8 @@ class RNNBase(Module):
         steps = input if batched else input.unsqueeze(1)
         if batched and self.batch_first:
             steps = steps.transpose(0, 1)
+        if steps.size(0) == 0:
+            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         output, last = self._all_layers(steps, self._first_states(hx, steps.size(1), input), None)
         if not batched:
             return output.squeeze(1), [s.squeeze(1) for s in last]
@@ -331,8 +332,8 @@ class RNN(RNNBase):
     def _walk(
         self, input: Tensor, states: list[Tensor], weights: list[Parameter], reverse: bool
     ) -> list[Tensor]:
-        w_ih, w_hh, b_ih, b_hh = (*weights, None, None)[:4]
-        projected = F.linear(input, w_ih, None if b_ih is None else b_ih + b_hh)
+        w_ih, w_hh, *biases = weights
+        projected = F.linear(input, w_ih, biases[0] + biases[1] if self.bias else None)
         relu = self.nonlinearity == "relu"
         return [_C._rnn_layer(projected, states[0], w_hh, relu=relu, reverse=reverse)]
 
@@ -383,7 +384,8 @@ class GRU(RNNBase):
     def _walk(
         self, input: Tensor, states: list[Tensor], weights: list[Parameter], reverse: bool
     ) -> list[Tensor]:
-        w_ih, w_hh, b_ih, b_hh = (*weights, None, None)[:4]
+        w_ih, w_hh, *biases = weights
+        b_ih, b_hh = biases if self.bias else (None, None)
         return [_C._gru_layer(F.linear(input, w_ih, b_ih), states[0], w_hh, b_hh, reverse=reverse)]
 
     def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:
@@ -441,7 +443,8 @@ class LSTM(RNNBase):
         w_ih, w_hh, *rest = weights
         w_hr = rest.pop() if self.proj_size else None
         projected = F.linear(input, w_ih, rest[0] + rest[1] if self.bias else None)
-        return list(_C._lstm_layer(projected, *states, w_hh, w_hr, reverse))
+        h, c = states
+        return list(_C._lstm_layer(projected, h, c, w_hh, w_hr, reverse))
 
     def forward(
         self, input: Any, hx: tuple[Tensor, Tensor] | None = None
@@ -510,12 +513,8 @@ class RNNCellBase(Module):
             found.append(state)
         return batched, found
 
-    def _projected(self, input: Tensor, both_biases: bool) -> Tensor:
-        """The input's part of the gates, as a walk of one step."""
-        bias = self.bias_ih
-        if both_biases and bias is not None:
-            bias = bias + self.bias_hh
-        return F.linear(input, self.weight_ih, bias).unsqueeze(0)
+    def _weights(self) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+        return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
@@ -550,8 +549,8 @@ class RNNCell(RNNCellBase):
         if self.nonlinearity not in ("tanh", "relu"):
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
         batched, (state,) = self._checked(input, [hx])
-        relu = self.nonlinearity == "relu"
-        out = _C._rnn_layer(self._projected(batched, True), state, self.weight_hh, relu=relu)[0]
+        cell = mlx.rnn_tanh_cell if self.nonlinearity == "tanh" else mlx.rnn_relu_cell
+        out = cell(batched, state, *self._weights())
         return out if input.dim() == 2 else out.squeeze(0)
 
 
@@ -565,7 +564,7 @@ class GRUCell(RNNCellBase):
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         batched, (state,) = self._checked(input, [hx])
-        out = _C._gru_layer(self._projected(batched, False), state, self.weight_hh, self.bias_hh)[0]
+        out = mlx.gru_cell(batched, state, *self._weights())
         return out if input.dim() == 2 else out.squeeze(0)
 
 
@@ -577,9 +576,7 @@ class LSTMCell(RNNCellBase):
     ) -> None:
         super().__init__(input_size, hidden_size, bias, 4, device, dtype)
 
-    def forward(
-        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         batched, states = self._checked(input, [None, None] if hx is None else list(hx))
-        h, c = _C._lstm_layer(self._projected(batched, True), *states, self.weight_hh)
-        return (h[0], c[0]) if input.dim() == 2 else (h[0, 0], c[0, 0])
+        h, c = mlx.lstm_cell(batched, states, *self._weights())
+        return (h, c) if input.dim() == 2 else (h.squeeze(0), c.squeeze(0))

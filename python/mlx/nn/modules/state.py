@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import mlx
 from mlx._C import Tensor
 from mlx.nn.modules.hooks import RemovableHandle
 from mlx.nn.parameter import Parameter, is_lazy
-
-if TYPE_CHECKING:
-    from mlx.nn.modules.module import Module
 
 __all__ = ["IncompatibleKeys", "StateOfModule"]
 
@@ -61,9 +58,10 @@ class StateOfModule:
     # Counts the forms in which a class has saved its state; a subclass that changes its own raises it.
     _version = 1
 
-    _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, Tensor | None]
-    _modules: dict[str, Module | None]
+    # Values are None where a name is kept without a tensor or module.
+    _parameters: dict[str, Any]
+    _buffers: dict[str, Any]
+    _modules: dict[str, Any]
     _non_persistent_buffers_set: set[str]
     _state_dict_pre_hooks: OrderedDict[int, Callable]
     _state_dict_hooks: OrderedDict[int, Callable]
@@ -293,7 +291,8 @@ class StateOfModule:
         )
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., None]) -> RemovableHandle:
-        """Call `hook(module, incompatible_keys)` when the module has taken its part; it may change the lists."""
+        """Call `hook(module, incompatible_keys)` when the module has taken its part; it may change the
+        lists."""
         return self._add_state_hook(self._load_state_dict_post_hooks, hook)
 
 

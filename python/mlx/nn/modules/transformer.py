@@ -51,8 +51,8 @@ def _clones(layer: Module, count: int) -> ModuleList:
 
 
 class _TransformerLayer(Module):
-    """What encoder and decoder layers share: attention to their own input, then two products for each position,
-    each with a residual and a norm, before (`norm_first`) or behind.
+    """What encoder and decoder layers share: attention to their own input, then two products for each
+    position, each with a residual and a norm, before (`norm_first`) or behind.
 
     Args:
         d_model: the features.
@@ -92,7 +92,9 @@ class _TransformerLayer(Module):
         self.norm_first = norm_first
         parts = range(1, len(attentions) + 2)
         for i in parts:
-            setattr(self, f"norm{i}", LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype))
+            setattr(
+                self, f"norm{i}", LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype)
+            )
         for i in parts:
             setattr(self, f"dropout{i}", Dropout(dropout))
         self.activation = _function_of(activation)
@@ -247,8 +249,8 @@ class Transformer(Module):
     """An encoder and a decoder that attends to its output.
 
     Args:
-        d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias: of
-            the layers; see `TransformerEncoderLayer`.
+        d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias:
+            of the layers; see `TransformerEncoderLayer`.
         num_encoder_layers, num_decoder_layers: how many of them.
         custom_encoder, custom_decoder: modules in their place.
     """
@@ -272,7 +274,16 @@ class Transformer(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        layer = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first)
+        layer = (
+            d_model,
+            nhead,
+            dim_feedforward,
+            dropout,
+            activation,
+            layer_norm_eps,
+            batch_first,
+            norm_first,
+        )
 
         def norm() -> LayerNorm:
             return LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype)

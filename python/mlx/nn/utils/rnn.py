@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import mlx
-from mlx._C import Tensor
+from mlx._C import Tensor, _op_namespaces
 
 __all__ = [
     "PackedSequence",
@@ -97,7 +97,7 @@ def pad_sequence(
     for row in rows:
         missing = [0] * (2 * row.dim())
         missing[-1 if padding_side == "right" else -2] = longest - row.size(0)
-        padded.append(mlx.nn.functional.pad(row, missing, value=padding_value))
+        padded.append(_op_namespaces["nn.functional"]["pad"](row, missing, value=padding_value))
     return mlx.stack(padded, 0 if batch_first else 1)
 
 
@@ -144,7 +144,9 @@ def pack_padded_sequence(
             f"{steps.size(1)})"
         )
     if counts.numel() and counts[-1].item() <= 0:
-        raise RuntimeError("Length of all samples has to be greater than 0, but found an element that is <= 0")
+        raise RuntimeError(
+            "Length of all samples has to be greater than 0, but found an element that is <= 0"
+        )
     used = mlx.arange(int(counts[0])).unsqueeze(1) < counts
     return PackedSequence(steps[: used.size(0)][used], used.sum(1), order)
 
