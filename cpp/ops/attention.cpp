@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "backends/attention_kernels.h"
+#include "backends/backend.h"
 #include "ops.h"
 #include "ops/row.h"
 
@@ -16,6 +18,50 @@ Tensor repeat_heads(const Tensor& t, int64_t times) {
   wide[wide.size() - 3] = times;
   shape[shape.size() - 3] *= times;
   return reshape(expand(grouped, wide), shape);
+}
+
+// Which places a causal query sees.
+Tensor causal_mask(const Tensor& query, const Tensor& key) {
+  return tril(ones({query.size(-2), key.size(-2)}, DType::Bool, query.device()), 0);
+}
+
+// The gradients written with ops, for second derivatives.
+Grads composed_gradients(const Tensor& g, const Tensor& q, const Tensor& k, const Tensor& v,
+                         const Attention& kernel) {
+  Tensor scores = matmul(q * Scalar(kernel.scale), transpose(k, -2, -1));
+  if (kernel.causal) scores = where(causal_mask(q, k), scores, Scalar(-INFINITY));
+  Tensor weights = softmax(scores, -1, std::nullopt), slopes = matmul(g, transpose(v, -2, -1));
+  slopes = weights * (slopes - sum(slopes * weights, Shape{-1}, true)) * Scalar(kernel.scale);
+  return {matmul(slopes, k), matmul(transpose(slopes, -2, -1), q), matmul(transpose(weights, -2, -1), g)};
+}
+
+bool same_stacks(const Tensor& q, const Tensor& k, const Tensor& v) {
+  auto stack = [](const Tensor& t) { return Shape(t.shape().begin(), t.shape().end() - 2); };
+  return stack(q) == stack(k) && stack(q) == stack(v) && q.size(-1) == k.size(-1) && k.size(-2) == v.size(-2);
+}
+
+// As the kernel reads it: features side by side, rows apart (those of an expanded gradient are not).
+Tensor aligned(const Tensor& t) {
+  const bool side_by_side = t.stride(-1) == 1 && (t.stride(-2) >= t.size(-1) || t.size(-2) == 1);
+  return side_by_side ? t : contiguous(t);
+}
+
+// By one kernel, which never stores the scores of all queries.
+Tensor fused_attention(const Tensor& query, const Tensor& key, const Tensor& value, const Attention& kernel) {
+  Tensor q = aligned(query), k = aligned(key), v = aligned(value);
+  Shape shape = q.shape();
+  shape.back() = v.size(-1);
+  Tensor out = allocate(shape, q.dtype(), q.device());
+  launch(kernel, {&out}, {&q, &k, &v});
+  return record("ScaledDotProductAttention", out, {&q, &k, &v},
+                [kernel, q = save(q), k = save(k), v = save(v)](Backward& b) -> Grads {
+                  Tensor Q = b.get(q), K = b.get(k), V = b.get(v), g = aligned(b.grad());
+                  if (recording({&g, &Q, &K, &V})) return composed_gradients(g, Q, K, V, kernel);
+                  auto like = [](const Tensor& t) { return allocate(t.shape(), t.dtype(), t.device()); };
+                  Tensor dq = like(Q), dk = like(K), dv = like(V);
+                  launch(AttentionGradient{kernel.scale, kernel.causal}, {&dq, &dk, &dv}, {&g, &Q, &K, &V});
+                  return {dq, dk, dv};
+                });
 }
 
 }  // namespace
@@ -56,9 +102,12 @@ Tensor _scaled_dot_product_attention(const Tensor& query, const Tensor& key, con
     return to(out, query.dtype(), false, false);
   }
   double factor = scale.value_or(1 / std::sqrt(static_cast<double>(query.size(-1))));
+  if (query.is_floating() && !attn_mask.defined() && dropout_p == 0 && same_stacks(query, k, v) &&
+      query.numel() && k.numel() && v.numel())
+    return fused_attention(query, k, v, Attention{factor, is_causal});
   Tensor scores = matmul(query * Scalar(factor), transpose(k, -2, -1));
   Tensor mask = attn_mask;
-  if (is_causal) mask = tril(ones({query.size(-2), key.size(-2)}, DType::Bool, query.device()), 0);
+  if (is_causal) mask = causal_mask(query, key);
   if (mask.defined()) {
     scores = mask.dtype() == DType::Bool ? where(mask, scores, Scalar(-INFINITY)) : scores + mask;
   }

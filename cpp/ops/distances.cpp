@@ -11,8 +11,8 @@ namespace {
 constexpr int64_t kManyPoints = 25;
 
 Tensor euclidean_by_products(const Tensor& x1, const Tensor& x2) {
-  Tensor squares = sum(x1 * x1, Shape{-1}, true) + turned(sum(x2 * x2, Shape{-1}, true)) -
-                   matmul(x1, turned(x2)) * 2;
+  Tensor squares =
+      sum(x1 * x1, Shape{-1}, true) + turned(sum(x2 * x2, Shape{-1}, true)) - matmul(x1, turned(x2)) * 2;
   // Where points meet, the root has no gradient.
   Tensor apart = gt(squares, 0);
   return where(apart, sqrt(where(apart, squares, 1)), 0);
@@ -21,13 +21,15 @@ Tensor euclidean_by_products(const Tensor& x1, const Tensor& x2) {
 }  // namespace
 
 // The p-norms of the differences of all rows of x1 (.., P, M) and x2 (.., R, M): (.., P, R).
-OP("cdist(Tensor x1, Tensor x2, float p=2.0, str compute_mode='use_mm_for_euclid_dist_if_necessary') -> Tensor");
+OP("cdist(Tensor x1, Tensor x2, float p=2.0, str compute_mode='use_mm_for_euclid_dist_if_necessary') -> "
+   "Tensor");
 Tensor cdist(const Tensor& x1, const Tensor& x2, double p, const std::string& compute_mode) {
   if (x1.dim() < 2 || x2.dim() < 2)
-    throw RuntimeError("cdist only supports at least 2D tensors, X1 and X2 got: ", x1.dim(), "D and ", x2.dim(),
-                       "D");
+    throw RuntimeError("cdist only supports at least 2D tensors, X1 and X2 got: ", x1.dim(), "D and ",
+                       x2.dim(), "D");
   if (x1.size(-1) != x2.size(-1))
-    throw RuntimeError("X1 and X2 must have the same number of columns. X1: ", x1.size(-1), " X2: ", x2.size(-1));
+    throw RuntimeError("X1 and X2 must have the same number of columns. X1: ", x1.size(-1),
+                       " X2: ", x2.size(-1));
   if (p < 0) throw RuntimeError("cdist only supports non-negative p values, but p is ", p);
   const bool always = compute_mode == "use_mm_for_euclid_dist",
              if_many = compute_mode == "use_mm_for_euclid_dist_if_necessary";
@@ -43,13 +45,13 @@ Tensor cdist(const Tensor& x1, const Tensor& x2, double p, const std::string& co
 // The p-norms of the differences of all pairs of rows, (0, 1), (0, 2), ..., (n - 2, n - 1), as a vector.
 OP("nn.functional.pdist(Tensor input, float p=2) -> Tensor").alias(".pdist");
 Tensor functional::pdist(const Tensor& input, double p) {
-  if (input.dim() != 2)
-    throw RuntimeError("pdist only supports 2D tensors, got: ", input.dim(), "D");
+  if (input.dim() != 2) throw RuntimeError("pdist only supports 2D tensors, got: ", input.dim(), "D");
   if (!input.is_floating()) throw RuntimeError("pdist only supports floating-point dtypes");
   if (p < 0) throw RuntimeError("pdist only supports non-negative p values");
   const int64_t n = input.size(0);
   Tensor pairs = nonzero(triu(ones({n, n}, DType::Bool, input.device()), 1));
-  Tensor difference = index_select(input, 0, select(pairs, 1, 0)) - index_select(input, 0, select(pairs, 1, 1));
+  Tensor difference =
+      index_select(input, 0, select(pairs, 1, 0)) - index_select(input, 0, select(pairs, 1, 1));
   if (input.size(1) == 0) return sum(difference, Shape{-1});
   return linalg::vector_norm(difference, p, Shape{-1});
 }

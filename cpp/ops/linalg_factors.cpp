@@ -40,16 +40,17 @@ Cholesky cholesky_of(const char* op, const Tensor& a, bool upper) {
 
 void check_positive(const char* op, const Tensor& info) {
   if (Failure f = first_failure(info); f.any())
-    throw LinAlgError(failure_prefix(op, info, f),
-                      "The factorization could not be completed because the input is not positive-definite (the "
-                      "leading minor of order ",
-                      f.info, " is not positive-definite).");
+    throw LinAlgError(
+        failure_prefix(op, info, f),
+        "The factorization could not be completed because the input is not positive-definite (the "
+        "leading minor of order ",
+        f.info, " is not positive-definite).");
 }
 
 // ---- Householder reflections
 
-// The product of the reflectors, first columns first, as ops that can be differentiated: H_i = 1 - tau_i v v^H,
-// where v is column i of `input` below its diagonal, with a one on it.
+// The product of the reflectors, first columns first, as ops that can be differentiated: H_i = 1 - tau_i v
+// v^H, where v is column i of `input` below its diagonal, with a one on it.
 Tensor reflector(const Tensor& input, int64_t i) {
   const int64_t m = input.size(-2);
   Tensor column = narrow(input, -1, i, 1);
@@ -71,7 +72,8 @@ void check_reflectors(const char* op, const Tensor& input, const Tensor& tau) {
   check_matrix(op, input, "input");
   check_same_dtype(op, input, tau);
   if (input.size(-2) < input.size(-1))
-    throw RuntimeError(op, ": input.shape[-2] must be greater than or equal to input.shape[-1], but input is ",
+    throw RuntimeError(op,
+                       ": input.shape[-2] must be greater than or equal to input.shape[-1], but input is ",
                        input.shape());
   if (tau.dim() != input.dim() - 1 || tau.size(-1) > input.size(-1))
     throw RuntimeError(op, ": tau of shape ", tau.shape(), " does not fit input of shape ", input.shape());
@@ -125,8 +127,8 @@ Tensor qr_gradient(const Tensor& gq, const Tensor& gr, const Tensor& q, const Te
 
 namespace linalg {
 
-// L of A = L L^H for Hermitian positive-definite A (U of U^H U, `upper`), and LAPACK's verdict: 0, or the order
-// of the leading minor that is not positive-definite.
+// L of A = L L^H for Hermitian positive-definite A (U of U^H U, `upper`), and LAPACK's verdict: 0, or the
+// order of the leading minor that is not positive-definite.
 OP("linalg.cholesky_ex(Tensor A, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info)");
 std::tuple<Tensor, Tensor> cholesky_ex(const Tensor& A, bool upper, bool check_errors) {
   Cholesky c = cholesky_of("linalg.cholesky_ex", A, upper);
@@ -211,8 +213,9 @@ Tensor ormqr(const Tensor& input, const Tensor& tau, const Tensor& other, bool l
   check_matrix("ormqr", input, "input");
   check_same_dtype("ormqr", input, other);
   if (other.size(left ? -2 : -1) != input.size(-2))
-    throw RuntimeError("ormqr: other.shape[", left ? -2 : -1, "] must be equal to input.shape[-2], but other is ",
-                       other.shape(), " and input is ", input.shape());
+    throw RuntimeError("ormqr: other.shape[", left ? -2 : -1,
+                       "] must be equal to input.shape[-2], but other is ", other.shape(), " and input is ",
+                       input.shape());
   if (recording({&input, &tau, &other})) {
     if (!left) return adjoint_of(ormqr(input, tau, adjoint_of(other), true, !transpose));
     Tensor out = other;
@@ -224,7 +227,8 @@ Tensor ormqr(const Tensor& input, const Tensor& tau, const Tensor& other, bool l
     }
     return out;
   }
-  Tensor out = allocate(joined(leading(other), other.size(-1), other.size(-2)), other.dtype(), other.device());
+  Tensor out =
+      allocate(joined(leading(other), other.size(-1), other.size(-2)), other.dtype(), other.device());
   Tensor columns = turned(detach(narrow(input, -1, 0, tau.size(-1)))), factors = detach(tau),
          given = turned(detach(other));
   if (out.numel()) launch(HouseholderMultiply{left, transpose}, {&out}, {&columns, &factors, &given});
@@ -259,18 +263,19 @@ std::tuple<Tensor, Tensor> qr(const Tensor& A, const std::string& mode) {
       q = householder_product(vectors, f.tau);
     }
   }
-  record_all("LinalgQr", {&q, &r}, {&A},
-             [mode, m, n, q = save_output(q, 0), r = save_output(r, 1)](Backward& b) -> Grads {
-               if (mode == "r")
-                 throw RuntimeError(
-                     "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use "
-                     "linalg.qr(A, mode='reduced') if you are going to call backward");
-               if (mode == "complete" && m > n)
-                 throw RuntimeError(
-                     "The QR decomposition is not differentiable when mode='complete' and nrows > ncols");
-               Tensor Q = b.get(q), R = b.get(r);
-               return {qr_gradient(b.grad(0), b.grad(1), Q, R)};
-             });
+  record_all(
+      "LinalgQr", {&q, &r}, {&A},
+      [mode, m, n, q = save_output(q, 0), r = save_output(r, 1)](Backward& b) -> Grads {
+        if (mode == "r")
+          throw RuntimeError(
+              "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use "
+              "linalg.qr(A, mode='reduced') if you are going to call backward");
+        if (mode == "complete" && m > n)
+          throw RuntimeError(
+              "The QR decomposition is not differentiable when mode='complete' and nrows > ncols");
+        Tensor Q = b.get(q), R = b.get(r);
+        return {qr_gradient(b.grad(0), b.grad(1), Q, R)};
+      });
   return {q, r};
 }
 

@@ -17,7 +17,8 @@ struct MatrixDims {
 MatrixDims matrix_dims(const char* op, const Tensor& a, const Shape& dim) {
   if (dim.size() != 2) throw RuntimeError(op, ": dim must be a 2-tuple. Got ", dim);
   MatrixDims d{wrap_dim(dim[0], a.dim()), wrap_dim(dim[1], a.dim())};
-  if (d.rows == d.columns) throw RuntimeError(op, ": dims must be different. Got (", dim[0], ", ", dim[1], ")");
+  if (d.rows == d.columns)
+    throw RuntimeError(op, ": dims must be different. Got (", dim[0], ", ", dim[1], ")");
   return d;
 }
 
@@ -33,7 +34,8 @@ Tensor singular_values_over(const Tensor& a, const MatrixDims& d) {
 
 void check_inexact(const char* op, const Tensor& a) {
   if (!a.is_inexact())
-    throw RuntimeError(op, ": Expected a floating point or complex tensor as input. Got ", short_name(a.dtype()));
+    throw RuntimeError(op, ": Expected a floating point or complex tensor as input. Got ",
+                       short_name(a.dtype()));
 }
 
 Tensor in_dtype(const Tensor& a, std::optional<DType> dtype) { return dtype ? as_dtype(a, *dtype) : a; }
@@ -50,8 +52,7 @@ Tensor matrix_norm(const Tensor& A, double ord, const Shape& dim, bool keepdim, 
   const char* op = "linalg.matrix_norm";
   check_inexact(op, A);
   const double size = std::abs(ord);
-  if (size != 1 && size != 2 && size != kInfinity)
-    throw RuntimeError(op, ": Order ", ord, " not supported.");
+  if (size != 1 && size != 2 && size != kInfinity) throw RuntimeError(op, ": Order ", ord, " not supported.");
   const MatrixDims d = matrix_dims(op, A, dim);
   Tensor a = in_dtype(A, dtype);
   if (size == 2) {
@@ -67,7 +68,8 @@ Tensor matrix_norm(const Tensor& A, double ord, const Shape& dim, bool keepdim, 
 }
 
 // The norm of each matrix: "fro" is the root of the sum of squares, "nuc" the sum of the singular values.
-OP("linalg.matrix_norm(Tensor A, str ord='fro', int[] dim=[-2, -1], bool keepdim=False, *, dtype? dtype=None) "
+OP("linalg.matrix_norm(Tensor A, str ord='fro', int[] dim=[-2, -1], bool keepdim=False, *, dtype? "
+   "dtype=None) "
    "-> Tensor");
 Tensor matrix_norm(const Tensor& A, const std::string& ord, const Shape& dim, bool keepdim,
                    std::optional<DType> dtype) {
@@ -83,8 +85,8 @@ Tensor matrix_norm(const Tensor& A, const std::string& ord, const Shape& dim, bo
   return with_kept(sum(singular_values_over(a, d), Shape{-1}), d, keepdim);
 }
 
-// The norm of vectors (dim is one dimension, or A has one) or of matrices (two). Without `ord`, the root of the
-// sum of squares of whatever `dim` says, or of everything.
+// The norm of vectors (dim is one dimension, or A has one) or of matrices (two). Without `ord`, the root of
+// the sum of squares of whatever `dim` says, or of everything.
 OP("linalg.norm(Tensor A, float? ord=None, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> "
    "Tensor");
 Tensor norm(const Tensor& A, std::optional<double> ord, const std::optional<Shape>& dim, bool keepdim,

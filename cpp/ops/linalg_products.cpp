@@ -60,7 +60,8 @@ namespace linalg {
 OP("linalg.matrix_power(Tensor A, int n) -> Tensor").alias(".matrix_power");
 Tensor matrix_power(const Tensor& A, int64_t n) {
   if (A.dim() < 2 || A.size(-1) != A.size(-2))
-    throw RuntimeError("linalg.matrix_power: A must be batches of square matrices, but has shape ", A.shape());
+    throw RuntimeError("linalg.matrix_power: A must be batches of square matrices, but has shape ",
+                       A.shape());
   if (n == 0)  // a constant, that the tape knows nevertheless
     return where(zeros({}, DType::Bool, A.device()), A, eye(A.size(-1), {}, A.dtype(), A.device()));
   Tensor power = n < 0 ? inv(A) : A, out;
@@ -86,8 +87,8 @@ Tensor multi_dot(const TensorList& tensors) {
     if (ts[i].dim() != 2)
       throw RuntimeError("multi_dot(): tensor ", i, " must be 2D, but has shape ", ts[i].shape());
     if (i && ts[i].size(0) != sizes.back())
-      throw RuntimeError("multi_dot(): tensors ", i - 1, " and ", i, " with shapes ", ts[i - 1].shape(), " and ",
-                         ts[i].shape(), " cannot be multiplied");
+      throw RuntimeError("multi_dot(): tensors ", i - 1, " and ", i, " with shapes ", ts[i - 1].shape(),
+                         " and ", ts[i].shape(), " cannot be multiplied");
     sizes.push_back(ts[i].size(1));
   }
   Tensor out = multiplied(ts, best_splits(sizes), 0, n - 1);
@@ -134,8 +135,8 @@ Tensor cross(const Tensor& input, const Tensor& other, int64_t dim) {
                        input.shape(), " and ", other.shape());
   const int64_t d = wrap_dim(dim, input.dim());
   if (input.size(d) != 3 || other.size(d) != 3)
-    throw RuntimeError("linalg.cross: inputs dimension ", dim, " must have length 3. Got ", input.size(d), " and ",
-                       other.size(d));
+    throw RuntimeError("linalg.cross: inputs dimension ", dim, " must have length 3. Got ", input.size(d),
+                       " and ", other.size(d));
   return roll(input, {-1}, {d}) * roll(other, {1}, {d}) - roll(input, {1}, {d}) * roll(other, {-1}, {d});
 }
 

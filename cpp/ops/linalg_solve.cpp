@@ -53,9 +53,8 @@ void check_solved(const char* op, const Tensor& info) {
 
 void check_inverted(const char* op, const Tensor& info) {
   if (Failure f = first_failure(info); f.any())
-    throw LinAlgError(
-        failure_prefix(op, info, f), "The diagonal element ", f.info,
-        " is zero, the inversion could not be completed because the input matrix is singular.");
+    throw LinAlgError(failure_prefix(op, info, f), "The diagonal element ", f.info,
+                      " is zero, the inversion could not be completed because the input matrix is singular.");
 }
 
 struct Solution {
@@ -73,8 +72,8 @@ Solution solution(const char* op, const Tensor& A, const Tensor& B, bool left) {
   Tensor a = left ? A : turned(A), b = vectors ? as_column(B) : left ? B : turned(B);
   if (b.dim() < 2) throw RuntimeError(op, ": B must have at least 1 dimension");
   if (b.size(-2) != a.size(-1))
-    throw RuntimeError(op, ": Incompatible shapes of A and B for the equation ", left ? "AX = B" : "XA = B", " (",
-                       A.size(-2), "x", A.size(-1), " and ", left ? b.size(-2) : b.size(-1), "x",
+    throw RuntimeError(op, ": Incompatible shapes of A and B for the equation ", left ? "AX = B" : "XA = B",
+                       " (", A.size(-2), "x", A.size(-1), " and ", left ? b.size(-2) : b.size(-1), "x",
                        left ? b.size(-1) : b.size(-2), ")");
   const Shape stack = leading(A);
   broadcast_stacks(op, a, b);
@@ -107,7 +106,8 @@ namespace linalg {
 
 // The solution X of A X = B (or, with left=False, of X A = B) and LAPACK's verdict on each matrix: 0, or the
 // number of the pivot that is zero.
-OP("linalg.solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor "
+OP("linalg.solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, "
+   "Tensor "
    "info)");
 std::tuple<Tensor, Tensor> solve_ex(const Tensor& A, const Tensor& B, bool left, bool check_errors) {
   Solution s = solution("linalg.solve", A, B, left);
@@ -173,8 +173,8 @@ Tensor det(const Tensor& A) {
   });
 }
 
-// The sign (of modulus 1 for complex matrices, 0 for singular ones) and the logarithm of the absolute value of
-// the determinant.
+// The sign (of modulus 1 for complex matrices, 0 for singular ones) and the logarithm of the absolute value
+// of the determinant.
 OP("linalg.slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)").alias(".slogdet");
 std::tuple<Tensor, Tensor> slogdet(const Tensor& A) {
   check_square("linalg.slogdet", A);
@@ -267,10 +267,11 @@ std::tuple<Tensor, Tensor, Tensor> lu_factor_ex(const Tensor& A, bool pivot, boo
   Tensor lu = turned_result(buffer);
   if (check_errors)
     if (Failure f = first_failure(info); f.any())
-      throw RuntimeError(failure_prefix("linalg.lu_factor", info, f), "U[", f.info, ",", f.info,
-                         "] is zero and using it on lu_solve would result in a division by zero. If you still "
-                         "want to perform the factorization, consider calling linalg.lu(A, pivot) or "
-                         "linalg.lu_factor_ex(A, pivot)");
+      throw RuntimeError(
+          failure_prefix("linalg.lu_factor", info, f), "U[", f.info, ",", f.info,
+          "] is zero and using it on lu_solve would result in a division by zero. If you still "
+          "want to perform the factorization, consider calling linalg.lu(A, pivot) or "
+          "linalg.lu_factor_ex(A, pivot)");
   record("LinalgLuFactorEx", lu, {&A}, [pivots, m, result = save_output(lu)](Backward& b) -> Grads {
     Tensor lu = b.get(result);
     return {lu_gradient(b.grad(), lu, permutation_matrix(pivots, m, lu.dtype()))};
@@ -288,7 +289,8 @@ std::tuple<Tensor, Tensor> lu_factor(const Tensor& A, bool pivot) {
 }  // namespace linalg
 
 // P, L and U of A = P L U from what lu_factor gives; what is not wanted is empty.
-OP("lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor P, "
+OP("lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor "
+   "P, "
    "Tensor L, Tensor U)");
 std::tuple<Tensor, Tensor, Tensor> lu_unpack(const Tensor& LU_data, const Tensor& LU_pivots, bool unpack_data,
                                              bool unpack_pivots) {
@@ -322,8 +324,8 @@ Tensor lu_solve(const Tensor& LU, const Tensor& pivots, const Tensor& B, bool le
   check_same_dtype("linalg.lu_solve", LU, B);
   if (!left) return adjoint_of(lu_solve(LU, pivots, adjoint_of(B), true, !adjoint));
   if (LU.size(-1) != B.size(-2))
-    throw RuntimeError("linalg.lu_solve: Incompatible shapes of A and B for the equation AX = B (", LU.size(-2),
-                       "x", LU.size(-1), " and ", B.size(-2), "x", B.size(-1), ")");
+    throw RuntimeError("linalg.lu_solve: Incompatible shapes of A and B for the equation AX = B (",
+                       LU.size(-2), "x", LU.size(-1), " and ", B.size(-2), "x", B.size(-1), ")");
   if (recording({&LU, &B})) {
     auto [p, l, u] = lu_unpack(LU, pivots);
     if (adjoint) {
@@ -360,8 +362,8 @@ Tensor solve_triangular(const Tensor& A, const Tensor& B, bool upper, bool left,
   check_same_dtype("linalg.solve_triangular", A, B);
   if (A.size(-1) != B.size(left ? -2 : -1))
     throw RuntimeError("linalg.solve_triangular: Incompatible shapes of A and B for the equation ",
-                       left ? "AX = B" : "XA = B", " (", A.size(-2), "x", A.size(-1), " and ", B.size(-2), "x",
-                       B.size(-1), ")");
+                       left ? "AX = B" : "XA = B", " (", A.size(-2), "x", A.size(-1), " and ", B.size(-2),
+                       "x", B.size(-1), ")");
   Tensor a = A, b = B;
   broadcast_stacks("linalg.solve_triangular", a, b);
   Tensor x = allocate(b.shape(), b.dtype(), b.device());
@@ -437,13 +439,15 @@ Tensor ldl_solve(const Tensor& LD, const Tensor& pivots, const Tensor& B, bool h
 // The inverse of A as a map of its last dimensions onto its first `ind`.
 OP("linalg.tensorinv(Tensor A, int ind=2) -> Tensor");
 Tensor tensorinv(const Tensor& A, int64_t ind) {
-  if (ind <= 0) throw RuntimeError("linalg.tensorinv: Expected a strictly positive integer for 'ind', not ", ind);
+  if (ind <= 0)
+    throw RuntimeError("linalg.tensorinv: Expected a strictly positive integer for 'ind', not ", ind);
   const auto middle = A.shape().begin() + std::min<int64_t>(ind, A.dim());
   Shape first(A.shape().begin(), middle), last(middle, A.shape().end());
   if (numel(first) != numel(last))
-    throw RuntimeError("linalg.tensorinv: Expected self to satisfy the requirement prod(A.shape[ind:]) == "
-                       "prod(A.shape[:ind]), but got ",
-                       numel(last), " != ", numel(first));
+    throw RuntimeError(
+        "linalg.tensorinv: Expected self to satisfy the requirement prod(A.shape[ind:]) == "
+        "prod(A.shape[:ind]), but got ",
+        numel(last), " != ", numel(first));
   Shape shape = last;
   for (int64_t n : first) shape.push_back(n);
   return reshape(inv(reshape(A, {numel(first), numel(last)})), shape);
@@ -463,9 +467,10 @@ Tensor tensorsolve(const Tensor& A, const Tensor& B, const std::optional<Shape>&
   }
   Shape shape(a.shape().begin() + std::min(B.dim(), a.dim()), a.shape().end());
   if (numel(shape) != B.numel())
-    throw RuntimeError("linalg.tensorsolve: Expected self to satisfy the requirement prod(A.shape[B.ndim:]) == "
-                       "prod(A.shape[:B.ndim]), but got ",
-                       numel(shape), " != ", B.numel());
+    throw RuntimeError(
+        "linalg.tensorsolve: Expected self to satisfy the requirement prod(A.shape[B.ndim:]) == "
+        "prod(A.shape[:B.ndim]), but got ",
+        numel(shape), " != ", B.numel());
   return reshape(solve(reshape(a, {B.numel(), B.numel()}), reshape(B, {B.numel()})), shape);
 }
 

@@ -50,7 +50,8 @@ Tensor svd_gradient(const Tensor& gu, const Tensor& gs, const Tensor& gvh, const
 SingularValues singular_values(const char* op, const Tensor& a, bool full, bool wanted) {
   check_matrix(op, a);
   const bool vectors = wanted || recording({&a});
-  const int64_t m = a.size(-2), n = a.size(-1), k = std::min(m, n), rows = full ? m : k, columns = full ? n : k;
+  const int64_t m = a.size(-2), n = a.size(-1), k = std::min(m, n), rows = full ? m : k,
+                columns = full ? n : k;
   auto room = [&](int64_t p, int64_t q) {
     return vectors ? allocate(joined(leading(a), p, q), a.dtype(), a.device())
                    : allocate({0}, a.dtype(), a.device());
@@ -66,7 +67,8 @@ SingularValues singular_values(const char* op, const Tensor& a, bool full, bool 
     copy_(u, expand(eye(rows, m, a.dtype(), a.device()), u.shape()), false);
     copy_(vh, expand(eye(n, columns, a.dtype(), a.device()), vh.shape()), false);
   }
-  check_converged(op, info, "the input matrix contained non-finite values or has too many repeated singular values");
+  check_converged(op, info,
+                  "the input matrix contained non-finite values or has too many repeated singular values");
   if (!vectors) return {u, s, vh};
   u = turned_result(u);
   vh = turned_result(vh);
@@ -81,8 +83,8 @@ SingularValues singular_values(const char* op, const Tensor& a, bool full, bool 
     return {u, s, vh};
   }
   record_all("LinalgSvd", {&u, &s, &vh}, {&a},
-             [m, n, full, u = save_output(u, 0), s = save_output(s, 1), vh = save_output(vh, 2)](
-                 Backward& b) -> Grads {
+             [m, n, full, u = save_output(u, 0), s = save_output(s, 1),
+              vh = save_output(vh, 2)](Backward& b) -> Grads {
                if (full && m != n)
                  throw RuntimeError(
                      "svd_backward: The gradient of the singular vectors of the complete decomposition "
@@ -107,7 +109,8 @@ Eigenvalues hermitian_eigenvalues(const char* op, const Tensor& a, bool upper, b
   check_square(op, a);
   const bool vectors = wanted || recording({&a});
   Tensor values = allocate(joined(leading(a), a.size(-1)), to_real(a.dtype()), a.device()),
-         buffer = allocate(a.shape(), a.dtype(), a.device()), info = zeros(leading(a), DType::Int32, a.device());
+         buffer = allocate(a.shape(), a.dtype(), a.device()),
+         info = zeros(leading(a), DType::Int32, a.device());
   Tensor given = turned(detach(a));
   if (a.numel()) launch(EigenHermitian{upper, vectors}, {&values, &buffer, &info}, {&given});
   check_converged(op, info, "the input matrix is ill-conditioned or has too many repeated eigenvalues");
@@ -156,18 +159,19 @@ Eigenvalues eigenvalues(const char* op, const Tensor& a, bool wanted) {
   if (!vectors) return {values, {}};
   Tensor v = turned_result(buffer);
   if (!wanted) {
-    record("LinalgEigvals", values, {&a}, [op, is_real = !a.is_complex(), a = save(a), v](Backward& b) -> Grads {
-      Tensor in = b.get(a), V = v;
-      if (recording({&in, &b.grad()})) V = eigenvalues(op, in, true).vectors;
-      Tensor vh = adjoint_of(V);
-      Tensor out = std::get<0>(linalg::solve_ex(vh, as_column(b.grad()) * vh));
-      return {is_real ? real(out) : out};
-    });
+    record("LinalgEigvals", values, {&a},
+           [op, is_real = !a.is_complex(), a = save(a), v](Backward& b) -> Grads {
+             Tensor in = b.get(a), V = v;
+             if (recording({&in, &b.grad()})) V = eigenvalues(op, in, true).vectors;
+             Tensor vh = adjoint_of(V);
+             Tensor out = std::get<0>(linalg::solve_ex(vh, as_column(b.grad()) * vh));
+             return {is_real ? real(out) : out};
+           });
     return {values, {}};
   }
   record_all("LinalgEig", {&values, &v}, {&a},
-             [is_real = !a.is_complex(), values = save_output(values, 0), v = save_output(v, 1)](
-                 Backward& b) -> Grads {
+             [is_real = !a.is_complex(), values = save_output(values, 0),
+              v = save_output(v, 1)](Backward& b) -> Grads {
                return {eigen_gradient(b.grad(0), b.grad(1), b.get(values), b.get(v), is_real)};
              });
   return {values, v};
@@ -228,7 +232,8 @@ std::tuple<Tensor, Tensor, Tensor> svd(const Tensor& A, bool full_matrices,
 // tensor([4., 3.])
 OP("linalg.svdvals(Tensor A, *, str? driver=None) -> Tensor");
 Tensor svdvals(const Tensor& A, const std::optional<std::string>& driver) {
-  if (driver) throw RuntimeError("linalg.svdvals: keyword argument `driver=` is only supported on CUDA inputs");
+  if (driver)
+    throw RuntimeError("linalg.svdvals: keyword argument `driver=` is only supported on CUDA inputs");
   return singular_values("linalg.svdvals", A, false, false).s;
 }
 
@@ -260,8 +265,8 @@ std::tuple<Tensor, Tensor> eig(const Tensor& A) {
 OP("linalg.eigvals(Tensor A) -> Tensor");
 Tensor eigvals(const Tensor& A) { return eigenvalues("linalg.eigvals", A, false).values; }
 
-// The pseudo-inverse (Moore and Penrose's). Singular values up to max(atol, rtol * the largest) count as zero;
-// `hermitian` uses eigenvalues instead.
+// The pseudo-inverse (Moore and Penrose's). Singular values up to max(atol, rtol * the largest) count as
+// zero; `hermitian` uses eigenvalues instead.
 OP("linalg.pinv(Tensor A, *, Operand? atol=None, Operand? rtol=None, bool hermitian=False) -> Tensor");
 Tensor pinv(const Tensor& A, const Tensor& atol, const Tensor& rtol, bool hermitian) {
   hermitian ? check_square("linalg.pinv", A) : check_matrix("linalg.pinv", A);
@@ -298,20 +303,23 @@ Tensor matrix_rank(const Tensor& A, const Tensor& tol, bool hermitian) {
   return matrix_rank(A, tol, zeros({}, to_real(A.dtype()), A.device()), hermitian);
 }
 
-// The X that makes the norm of A X - B least (of least norm itself, where there are several), the squared norms
-// of the residuals, the rank of A and its singular values. `driver` decides what is computed: "gels" wants A of
-// full rank; "gelsd" and "gelss" give singular values. Residuals are empty unless A is tall and of full rank, and
-// always with the default, "gelsy".
+// The X that makes the norm of A X - B least (of least norm itself, where there are several), the squared
+// norms of the residuals, the rank of A and its singular values. `driver` decides what is computed: "gels"
+// wants A of full rank; "gelsd" and "gelss" give singular values. Residuals are empty unless A is tall and of
+// full rank, and always with the default, "gelsy".
 OP("linalg.lstsq(Tensor A, Tensor B, float? rcond=None, *, str? driver=None) -> (Tensor solution, Tensor "
    "residuals, Tensor rank, Tensor singular_values)");
-std::tuple<Tensor, Tensor, Tensor, Tensor> lstsq(const Tensor& A, const Tensor& B, std::optional<double> rcond,
+std::tuple<Tensor, Tensor, Tensor, Tensor> lstsq(const Tensor& A, const Tensor& B,
+                                                 std::optional<double> rcond,
                                                  const std::optional<std::string>& driver) {
   check_matrix("linalg.lstsq", A);
   check_same_dtype("linalg.lstsq", A, B);
   const std::string how = driver.value_or("gelsy");
   if (how != "gels" && how != "gelsy" && how != "gelsd" && how != "gelss")
-    throw RuntimeError("linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), not ", how);
-  const bool vectors = B.dim() == 1 || (B.dim() == A.dim() - 1 && B.shape() == joined(leading(A), A.size(-2)));
+    throw RuntimeError("linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), not ",
+                       how);
+  const bool vectors =
+      B.dim() == 1 || (B.dim() == A.dim() - 1 && B.shape() == joined(leading(A), A.size(-2)));
   Tensor a = A, b = vectors ? as_column(B) : B;
   if (a.size(-2) != b.size(-2))
     throw RuntimeError("linalg.lstsq: input.size(-2) should match other.size(-2), but they are ", a.size(-2),

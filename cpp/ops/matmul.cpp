@@ -197,7 +197,8 @@ Tensor addr(const Tensor& input, const Tensor& vec1, const Tensor& vec2, const S
   if (input.dtype() == DType::Bool && value.dtype() == DType::Bool)
     return logical_or(beta.to_bool() ? expand(input, value.shape()) : zeros_like(value),
                       alpha.to_bool() ? value : zeros_like(value));
-  if (is_reduced(value.dtype())) return combined(input, outer(vec1 * alpha, vec2), beta, 1);  // PyTorch's order
+  if (is_reduced(value.dtype()))
+    return combined(input, outer(vec1 * alpha, vec2), beta, 1);  // PyTorch's order
   return combined(input, value, beta, alpha);
 }
 

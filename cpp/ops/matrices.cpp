@@ -25,8 +25,8 @@ void check_matrix(const char* op, const Tensor& t, const char* name) {
 void check_square(const char* op, const Tensor& t, const char* name) {
   check_matrix(op, t, name);
   if (t.size(-1) != t.size(-2))
-    throw RuntimeError(op, ": ", name, " must be batches of square matrices, but they are ", t.size(-2), " by ",
-                       t.size(-1), " matrices");
+    throw RuntimeError(op, ": ", name, " must be batches of square matrices, but they are ", t.size(-2),
+                       " by ", t.size(-1), " matrices");
 }
 
 void check_same_dtype(const char* op, const Tensor& a, const Tensor& b) {

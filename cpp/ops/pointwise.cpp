@@ -63,7 +63,8 @@ Device common_device(const Row& row, Operands operands) {
 
 void compute(const Row& row, DType common, const Tensor& out, Operands operands, Params params) {
   if (out.numel() == 0) return;
-  Pointwise kernel{row.formula(), compute_type(common), row.result(), static_cast<uint8_t>(params.size()), {}};
+  Pointwise kernel{
+      row.formula(), compute_type(common), row.result(), static_cast<uint8_t>(params.size()), {}};
   std::copy(params.begin(), params.end(), kernel.params);
   if (is_reduced(common) && row.rounds_numbers()) {
     // As in PyTorch, a number meets half types as an element of theirs.

@@ -122,23 +122,23 @@ Tensor logcumsumexp(const Tensor& input, int64_t dim) {
                               "'");
   const int64_t d = wrap_dim(dim, input.dim());
   Tensor out = run_scan(Scanning::LogSumExp, input, d, false);
-  return record(
-      "Logcumsumexp", out, {&input}, [d, x = save(input), result = save_output(out)](Backward& b) -> Grads {
-        // d out[j] / d x[i] = exp(x[i] - out[j]) for i <= j; positive and negative gradients go apart, so
-        // that all runs in logarithms.
-        Tensor g = b.grad(), in = conj(b.get(x)), y = conj(b.get(result));
-        // A very low number stands for the logarithm of 0: minus infinity has no second derivative.
-        const double low = g.dtype() == DType::Float16            ? -65504
-                           : to_real(g.dtype()) == DType::Float64 ? -1e308
-                                                                  : -3e38;
-        auto part = [&](const Tensor& magnitude, const Tensor& counts) {
-          Tensor logs = where(counts, log(magnitude), low);
-          return exp(mirrored(logcumsumexp(mirrored(logs - y, d), d), d) + in);
-        };
-        // The logarithm of a complex gradient carries its phase.
-        if (g.is_complex()) return {part(g, ne(g, 0))};
-        return {part(abs(g), gt(g, 0)) - part(abs(g), lt(g, 0))};
-      });
+  return record("Logcumsumexp", out, {&input},
+                [d, x = save(input), result = save_output(out)](Backward& b) -> Grads {
+                  // d out[j] / d x[i] = exp(x[i] - out[j]) for i <= j; positive and negative gradients go
+                  // apart, so that all runs in logarithms.
+                  Tensor g = b.grad(), in = conj(b.get(x)), y = conj(b.get(result));
+                  // A very low number stands for the logarithm of 0: minus infinity has no second derivative.
+                  const double low = g.dtype() == DType::Float16            ? -65504
+                                     : to_real(g.dtype()) == DType::Float64 ? -1e308
+                                                                            : -3e38;
+                  auto part = [&](const Tensor& magnitude, const Tensor& counts) {
+                    Tensor logs = where(counts, log(magnitude), low);
+                    return exp(mirrored(logcumsumexp(mirrored(logs - y, d), d), d) + in);
+                  };
+                  // The logarithm of a complex gradient carries its phase.
+                  if (g.is_complex()) return {part(g, ne(g, 0))};
+                  return {part(abs(g), gt(g, 0)) - part(abs(g), lt(g, 0))};
+                });
 }
 
 }  // namespace mlx

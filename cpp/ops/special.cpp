@@ -14,7 +14,9 @@ constexpr double kTwoOverSqrtPi = 2 * std::numbers::inv_sqrtpi;
 constexpr double kSqrtTwoPi = 2.5066282746310002;
 
 // [0, 1] as [-1, 1].
-Tensor shifted(const Tensor& x) { return (x.is_inexact() ? x : to(x, default_dtype(), false, false)) * 2 - 1; }
+Tensor shifted(const Tensor& x) {
+  return (x.is_inexact() ? x : to(x, default_dtype(), false, false)) * 2 - 1;
+}
 
 }  // namespace
 
@@ -210,7 +212,9 @@ OP("special.modified_bessel_k0(Tensor input) -> Tensor")
 OP("special.modified_bessel_k1(Tensor input) -> Tensor")
     .pointwise(Formula::bessel_k1)
     .to_float()
-    .gradient<0>([](const Tensor& g, In<0> x, Out y) { return -g * (special::modified_bessel_k0(x) + y / x); });
+    .gradient<0>([](const Tensor& g, In<0> x, Out y) {
+      return -g * (special::modified_bessel_k0(x) + y / x);
+    });
 
 // exp(x) * modified_bessel_k0(x).
 OP("special.scaled_modified_bessel_k0(Tensor x) -> Tensor")
@@ -233,10 +237,18 @@ OP("special.airy_ai(Tensor x) -> Tensor").pointwise(Formula::airy_ai).to_float()
 
 // ---- orthogonal polynomials of degree n, an integer (fractions are cut off). No gradients, as in PyTorch.
 
-OP("special.chebyshev_polynomial_t(Operand x, Operand n) -> Tensor").pointwise(Formula::chebyshev_t).to_float();
-OP("special.chebyshev_polynomial_u(Operand x, Operand n) -> Tensor").pointwise(Formula::chebyshev_u).to_float();
-OP("special.chebyshev_polynomial_v(Operand x, Operand n) -> Tensor").pointwise(Formula::chebyshev_v).to_float();
-OP("special.chebyshev_polynomial_w(Operand x, Operand n) -> Tensor").pointwise(Formula::chebyshev_w).to_float();
+OP("special.chebyshev_polynomial_t(Operand x, Operand n) -> Tensor")
+    .pointwise(Formula::chebyshev_t)
+    .to_float();
+OP("special.chebyshev_polynomial_u(Operand x, Operand n) -> Tensor")
+    .pointwise(Formula::chebyshev_u)
+    .to_float();
+OP("special.chebyshev_polynomial_v(Operand x, Operand n) -> Tensor")
+    .pointwise(Formula::chebyshev_v)
+    .to_float();
+OP("special.chebyshev_polynomial_w(Operand x, Operand n) -> Tensor")
+    .pointwise(Formula::chebyshev_w)
+    .to_float();
 OP("special.hermite_polynomial_h(Operand x, Operand n) -> Tensor").pointwise(Formula::hermite_h).to_float();
 OP("special.hermite_polynomial_he(Operand x, Operand n) -> Tensor").pointwise(Formula::hermite_he).to_float();
 OP("special.laguerre_polynomial_l(Operand x, Operand n) -> Tensor").pointwise(Formula::laguerre_l).to_float();

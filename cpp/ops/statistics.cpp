@@ -204,7 +204,8 @@ OP("norm(Tensor input, str p='fro', int[1]? dim=None, bool keepdim=False, dtype?
 Tensor norm(const Tensor& input, const std::string& p, const std::optional<Shape>& dim, bool keepdim,
             std::optional<DType> dtype) {
   if (p == "nuc") return linalg::matrix_norm(input, p, dim.value_or(Shape{-2, -1}), keepdim, dtype);
-  if (p != "fro") throw RuntimeError("norm(): the order of a norm is a number, 'fro' or 'nuc', not '", p, "'");
+  if (p != "fro")
+    throw RuntimeError("norm(): the order of a norm is a number, 'fro' or 'nuc', not '", p, "'");
   return linalg::vector_norm(input, 2, dim, keepdim, dtype);
 }
 

@@ -21,6 +21,7 @@ from mlx._calculus import *
 from mlx._constants import *
 from mlx._decompositions import *
 from mlx._functions import *
+from mlx._histograms import *
 from mlx._interchange import *
 from mlx._numbers import *
 from mlx._printing import *
@@ -34,7 +35,11 @@ from mlx.autograd.grad_mode import *
 from mlx import autograd as autograd, nn as nn, optim as optim  # isort: skip
 from mlx.nn._resampling import (
     grid_sampler as grid_sampler,
+)
+from mlx.nn._resampling import (
     grid_sampler_2d as grid_sampler_2d,
+)
+from mlx.nn._resampling import (
     grid_sampler_3d as grid_sampler_3d,
 )
 

@@ -15,7 +15,9 @@ def _derivative(y: Tensor, dim: int, spacing: Any, edge_order: int) -> Tensor:
     """By differences of the neighbours, of second order inside; at the ends of order `edge_order`."""
     n = y.shape[dim]
     if n < edge_order + 1:
-        raise RuntimeError(f"torch.gradient expected each dimension size to be at least edge_order+1, got {n}")
+        raise RuntimeError(
+            f"torch.gradient expected each dimension size to be at least edge_order+1, got {n}"
+        )
 
     def at(start: int, length: int) -> Tensor:
         return y.narrow(dim, start, length)
@@ -87,7 +89,7 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
     each = list(spacing) if isinstance(spacing, Sequence) else [spacing] * len(dims)
     if len(each) != len(dims):
         raise RuntimeError(
-            f"torch.gradient expected spacing to be unspecified, a scalar, or a list of length {len(dims)}, but "
+            f"torch.gradient expected spacing to be a scalar or a list of length {len(dims)}, but "
             f"got a list of length {len(each)}"
         )
     return [_derivative(input, d % input.dim(), s, edge_order) for d, s in zip(dims, each, strict=True)]

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import mlx
-from mlx._C import Tensor, dtype as _dtype
+from mlx._C import Tensor
+from mlx._C import dtype as _dtype
 
 __all__ = [
     "bartlett_window",
@@ -20,7 +21,12 @@ __all__ = [
 
 
 def _periodic_or_not(
-    make: Callable[..., Tensor], length: int, periodic: bool, dtype: _dtype | None, device: Any, requires_grad: bool
+    make: Callable[..., Tensor],
+    length: int,
+    periodic: bool,
+    dtype: _dtype | None,
+    device: Any,
+    requires_grad: bool,
 ) -> Tensor:
     wanted = dtype or mlx.get_default_dtype()
     if not wanted.is_floating_point:
@@ -129,8 +135,8 @@ def _frame_window(op: str, window: Tensor | None, n_fft: int, win_length: int, l
         window = mlx.ones(win_length, dtype=like.dtype.to_real(), device=like.device)
     elif window.dim() != 1 or window.shape[0] != win_length:
         raise RuntimeError(
-            f"{op}(): expected a 1D window tensor of size equal to win_length={win_length}, but got window with "
-            f"size {list(window.shape)}"
+            f"{op}(): expected a 1D window tensor of size equal to win_length={win_length}, but got a window "
+            f"of size {list(window.shape)}"
         )
     left = (n_fft - win_length) // 2
     return mlx.nn.functional.pad(window, [left, n_fft - win_length - left])
@@ -163,7 +169,9 @@ def stft(
     Returns:
         (batch, frequencies, frames).
     """
-    if return_complex is None and not (input.dtype.is_complex or (window is not None and window.dtype.is_complex)):
+    if return_complex is None and not (
+        input.dtype.is_complex or (window is not None and window.dtype.is_complex)
+    ):
         raise RuntimeError("stft requires the return_complex parameter be given for real inputs")
     if input.dim() not in (1, 2):
         raise RuntimeError(f"stft(): expected a 1D or 2D tensor, but got {list(input.shape)}")
@@ -217,8 +225,8 @@ def istft(
     one = n_fft // 2 + 1 == spectra.shape[2] if onesided is None else onesided
     if spectra.shape[2] != (n_fft // 2 + 1 if one else n_fft):
         raise RuntimeError(
-            f"istft(): expected the frequency dimension (3rd to the last) of the input tensor to match n_fft / 2 "
-            f"+ 1 when onesided=True, n_fft otherwise, but got {spectra.shape[2]}"
+            f"istft(): expected the frequency dimension (3rd to the last) of the input tensor to match "
+            f"n_fft / 2 + 1 when onesided=True, n_fft otherwise, but got {spectra.shape[2]}"
         )
     norm = "ortho" if normalized else None
     if return_complex:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 import mlx
-from mlx._C import Tensor, dtype as _dtype
+from mlx._C import Tensor
+from mlx._C import dtype as _dtype
 from mlx.autograd.function import Function
 
 __all__ = [
@@ -65,7 +66,9 @@ class _Transform(Function):
 
 def _scale(norm: str | None, inverse: bool, points: int) -> float:
     if norm not in (None, "backward", "ortho", "forward"):
-        raise RuntimeError(f"Invalid normalization mode: {norm!r}; it must be 'backward', 'ortho' or 'forward'")
+        raise RuntimeError(
+            f"Invalid normalization mode: {norm!r}; it must be 'backward', 'ortho' or 'forward'"
+        )
     if norm == "ortho":
         return 1 / math.sqrt(points)
     return 1 / points if inverse == (norm != "forward") else 1.0
@@ -136,7 +139,9 @@ def _dims_and_sizes(x: Tensor, s: Any, dim: _Dims, last: int | None = None) -> t
     if dim is None:
         dims = list(range(x.dim() - len(s), x.dim())) if s is not None else list(range(x.dim()))
         if dims and dims[0] < 0:
-            raise RuntimeError(f"Got shape with {len(s)} values but input tensor only has {x.dim()} dimensions")
+            raise RuntimeError(
+                f"Got shape with {len(s)} values but input tensor only has {x.dim()} dimensions"
+            )
     else:
         dims = [_dim(x, d) for d in ([dim] if isinstance(dim, int) else dim)]
     if len(set(dims)) < len(dims):

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from mlx._C import LinAlgError as LinAlgError, _op_namespaces
+from mlx._C import LinAlgError as LinAlgError
+from mlx._C import _op_namespaces
 
 globals().update(_op_namespaces.get("linalg", {}))
 

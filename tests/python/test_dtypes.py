@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from support import ALL, COMPLEX, FLOATS, INTEGERS, NUMPY, name
+from support import ALL, COMPLEX, FLOATS, HALVES, INTEGERS, NUMPY, name
 
 import mlx
 
@@ -208,3 +208,14 @@ def test_set_default_dtype_refuses_integers():
 def test_is_floating_point_and_is_complex_functions():
     assert mlx.is_floating_point(mlx.ones(1, dtype=mlx.bfloat16))
     assert mlx.is_complex(mlx.ones(1, dtype=mlx.complex64))
+
+
+@pytest.mark.parametrize("dtype", HALVES, ids=name)
+def test_numbers_meet_half_types_rounded(dtype):
+    """As in PyTorch: sums, powers and comparisons see the number as an element, products see it whole."""
+    x, number = mlx.full((1,), 3.0, dtype=dtype), 8.396163642458497
+    rounded = mlx.tensor(number).to(dtype)
+    assert (x + number).item() == (x + rounded).item()
+    assert (number - x).item() == (rounded - x).item()
+    assert bool((rounded == number).all())
+    assert (x * number).item() == (x.float() * number).to(dtype).item()

@@ -143,7 +143,13 @@ def test_stft_of_one_frame_is_the_transform_of_the_windowed_signal():
 @pytest.mark.parametrize("center", [True, False])
 def test_istft_inverts_stft(center, normalized, onesided):
     x = from_numpy(sample(2, 40))
-    options = {"hop_length": 4, "win_length": 12, "center": center, "normalized": normalized, "onesided": onesided}
+    options = {
+        "hop_length": 4,
+        "win_length": 12,
+        "center": center,
+        "normalized": normalized,
+        "onesided": onesided,
+    }
     window = mlx.hamming_window(12, dtype=mlx.float64)
     if not center:  # the first points lie outside of a window that is shorter than the frame
         window, options["win_length"] = mlx.hamming_window(16, dtype=mlx.float64), 16

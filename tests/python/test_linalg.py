@@ -44,9 +44,9 @@ def same(actual, expected, dtype):
 @pytest.mark.parametrize("shape", [(4, 4), (5, 3), (3, 5), (2, 0, 3, 3), (2, 3, 4)])
 def test_lu_multiplies_to_the_matrix(dtype, shape):
     a = of_type(dtype, *shape)
-    p, l, u = linalg.lu(a)
-    same(p @ l @ u, a, dtype)
-    assert bool((l.triu(1) == 0).all()) and bool((u.tril(-1) == 0).all())
+    p, lower, upper = linalg.lu(a)
+    same(p @ lower @ upper, a, dtype)
+    assert bool((lower.triu(1) == 0).all()) and bool((upper.tril(-1) == 0).all())
 
 
 @pytest.mark.parametrize("dtype", TYPES, ids=name)
@@ -176,7 +176,9 @@ def test_pinv_of_a_singular_matrix():
     assert_close(linalg.pinv(from_numpy(a)), np.linalg.pinv(a), rtol=1e-9, atol=1e-12)
     assert int(linalg.matrix_rank(from_numpy(a))) == 2
     square = a.T @ a
-    assert_close(linalg.pinv(from_numpy(square), hermitian=True), np.linalg.pinv(square), rtol=1e-7, atol=1e-10)
+    assert_close(
+        linalg.pinv(from_numpy(square), hermitian=True), np.linalg.pinv(square), rtol=1e-7, atol=1e-10
+    )
 
 
 # ---- numbers of matrices
@@ -338,7 +340,9 @@ def test_gradients(case, complex_numbers):
     assert gradcheck(outputs, leaves)
 
 
-@pytest.mark.parametrize("case", ["solve", "inv", "det", "slogdet", "cholesky", "qr", "eigvalsh", "svdvals", "pinv"])
+@pytest.mark.parametrize(
+    "case", ["solve", "inv", "det", "slogdet", "cholesky", "qr", "eigvalsh", "svdvals", "pinv"]
+)
 def test_second_gradients(case):
     function, shapes = GRADIENTS[case]
     leaves = [leaf(*shape, seed=11 * i) for i, shape in enumerate(shapes)]

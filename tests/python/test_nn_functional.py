@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 import scipy.special as sp
-from support import FLOATS, TOLERANCE, assert_close, double, from_numpy, name, sample, strided, to_numpy
+from support import (
+    FLOATS,
+    TOLERANCE,
+    assert_close,
+    assert_equal,
+    double,
+    from_numpy,
+    name,
+    sample,
+    strided,
+    to_numpy,
+)
 
 import mlx
 import mlx.nn.functional as F
@@ -401,3 +412,69 @@ def test_normalize_and_cosine_similarity():
     assert_close(F.normalize(mlx.tensor(x)), x / np.linalg.norm(x, axis=1, keepdims=True), rtol=1e-12)
     expected = (x * y).sum(1) / np.linalg.norm(x, axis=1) / np.linalg.norm(y, axis=1)
     assert_close(F.cosine_similarity(mlx.tensor(x), mlx.tensor(y)), expected, rtol=1e-12)
+
+
+# ---- the fused kernels of attention and depthwise convolutions, against what they stand for
+
+
+def attention_by_ops(q, k, v, causal):
+    scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+    if causal:
+        seen = mlx.ones(q.shape[-2], k.shape[-2], dtype=mlx.bool).tril()
+        scores = scores.masked_fill(~seen, float("-inf"))
+    return scores.softmax(-1) @ v
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize(("length", "keys"), [(5, 5), (70, 3), (3, 70), (130, 130)])
+def test_attention_by_blocks(length, keys, causal):
+    q, k, v = double(2, 3, length, 4), double(2, 3, keys, 4, seed=1), double(2, 3, keys, 6, seed=2)
+    out, expected = (
+        F.scaled_dot_product_attention(q, k, v, is_causal=causal),
+        attention_by_ops(q, k, v, causal),
+    )
+    assert_close(out, to_numpy(expected), rtol=1e-11, atol=1e-12)
+    cotangent = from_numpy(sample(*out.shape, seed=5))
+    for got, wanted in zip(
+        mlx.autograd.grad(out, [q, k, v], [cotangent]),
+        mlx.autograd.grad(expected, [q, k, v], [cotangent]),
+        strict=True,
+    ):
+        assert_close(got, to_numpy(wanted), rtol=1e-10, atol=1e-11)
+
+
+def test_attention_reads_heads_where_they_lie():
+    packed = from_numpy(sample(2, 7, 3, 4))
+    heads = packed.transpose(1, 2)
+    out = F.scaled_dot_product_attention(heads, heads, heads)
+    assert_close(out, to_numpy(attention_by_ops(heads, heads, heads, False)), rtol=1e-11, atol=1e-12)
+
+
+def test_attention_takes_a_gradient_that_is_expanded():
+    q, k, v = (double(2, 5, 4, seed=i) for i in range(3))
+    out = F.scaled_dot_product_attention(q, k, v)
+    ones = from_numpy(np.ones(out.shape))
+    expected = mlx.autograd.grad(out, [q, k, v], [ones], retain_graph=True)
+    for got, wanted in zip(mlx.autograd.grad(out.sum(), [q, k, v]), expected, strict=True):
+        assert_equal(got, to_numpy(wanted))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_second_gradients(causal):
+    leaves = [double(1, 2, 3, 2, seed=i) for i in range(3)]
+    assert mlx.autograd.gradgradcheck(
+        lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=causal), leaves
+    )
+
+
+@pytest.mark.parametrize("width", [1, 5, 16, 33, 70])
+@pytest.mark.parametrize(
+    "options", [{}, {"padding": 1}, {"padding": (2, 3), "dilation": (1, 2)}, {"stride": (2, 1), "padding": 1}]
+)
+def test_depthwise_convolutions(width, options):
+    x, w = sample(2, 3, 6, width + 4), sample(3, 1, 3, 3, seed=1)
+    each = [
+        F.conv2d(from_numpy(x[:, c : c + 1]), from_numpy(w[c : c + 1]), **options).numpy() for c in range(3)
+    ]
+    got = F.conv2d(from_numpy(x).float(), from_numpy(w).float(), groups=3, **options)
+    assert_close(got, np.concatenate(each, 1), rtol=1e-5, atol=1e-5)

@@ -338,3 +338,22 @@ def test_sum_over_any_dimensions_is_numpys(shape, data):
 def test_large_sums_that_threads_share(shape, dim):
     x = np.random.default_rng(0).integers(-100, 100, shape)
     assert_equal(mlx.from_numpy(x).sum(dim), x.sum(dim))
+
+
+@pytest.mark.parametrize("density", [False, True])
+def test_histogram(density):
+    x, weight = sample(50), np.abs(sample(50, seed=1))
+    counts, edges = mlx.histogram(from_numpy(x), 7, weight=from_numpy(weight), density=density)
+    expected = np.histogram(x, 7, weights=weight, density=density)
+    assert_close(counts, expected[0], rtol=1e-12)
+    assert_close(edges, expected[1], rtol=1e-12)
+    assert_close(mlx.histogram(from_numpy(x), edges)[0], np.histogram(x, expected[1])[0])
+
+
+def test_histogram_of_points():
+    points = sample(60, 2)
+    counts, edges = mlx.histogramdd(from_numpy(points), [3, 4], range=[-2, 2, -3, 3])
+    expected = np.histogramdd(points, [3, 4], range=[(-2, 2), (-3, 3)])
+    assert_close(counts, expected[0])
+    for got, wanted in zip(edges, expected[1], strict=True):
+        assert_close(got, wanted, rtol=1e-12)

@@ -109,7 +109,9 @@ def test_the_identity_grid_samples_the_image_itself(mode, align):
     assert_close(got, x, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize(("padding", "outside"), [("zeros", "constant"), ("border", "nearest"), ("reflection", "mirror")])
+@pytest.mark.parametrize(
+    ("padding", "outside"), [("zeros", "constant"), ("border", "nearest"), ("reflection", "mirror")]
+)
 def test_padding_modes(padding, outside):
     x, points = sample(6, 7), sample(10, 2, low=-1.8, high=1.8, seed=4)
     rows, columns = (points[:, 1] + 1) / 2 * 5, (points[:, 0] + 1) / 2 * 6
@@ -141,7 +143,9 @@ def test_volumes_are_sampled_too():
 # ---- windows as columns
 
 
-@pytest.mark.parametrize("options", [{}, {"stride": 2, "padding": 1}, {"dilation": (1, 2), "padding": (0, 1)}])
+@pytest.mark.parametrize(
+    "options", [{}, {"stride": 2, "padding": 1}, {"dilation": (1, 2), "padding": (0, 1)}]
+)
 def test_unfold_makes_a_convolution_a_product(options):
     x, weight = from_numpy(sample(2, 3, 6, 7)), from_numpy(sample(4, 3, 2, 3, seed=1))
     columns = F.unfold(x, (2, 3), **options)

@@ -222,3 +222,14 @@ def test_scatter_add_counts(values):
 def test_scatter_by_a_permutation_undoes_gather(order):
     x, index = mlx.arange(8), mlx.tensor(order)
     assert mlx.zeros(8, dtype=mlx.int64).scatter(0, index, x.gather(0, index)).equal(x)
+
+
+@pytest.mark.parametrize("width", [1, 64, 100])
+@pytest.mark.parametrize("places", [1, 7, 500])
+def test_many_long_rows_are_added_in_their_order(places, width):
+    rng = np.random.default_rng(0)
+    index, rows = rng.integers(0, places, 3000), rng.standard_normal((3000, width)).astype(np.float32)
+    expected = np.zeros((places, width), np.float32)
+    np.add.at(expected, index, rows)
+    actual = mlx.zeros(places, width).index_add(0, mlx.tensor(index), mlx.tensor(rows))
+    assert_equal(actual, expected)

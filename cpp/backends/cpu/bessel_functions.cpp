@@ -103,7 +103,8 @@ double airy_far_left(double x) {
     (i % 2 ? odd : even) += signed_term;
     term *= (6 * i + 1.0) * (6 * i + 5.0) / (72.0 * (i + 1) * zeta);
   }
-  return (std::cos(angle) * even + std::sin(angle) * odd) / (std::sqrt(std::numbers::pi) * std::pow(-x, 0.25));
+  return (std::cos(angle) * even + std::sin(angle) * odd) /
+         (std::sqrt(std::numbers::pi) * std::pow(-x, 0.25));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "backends/cpu/blas.h"
 #include "backends/cpu/cpu_backend.h"
+#include "backends/cpu/row_kernels.h"
 #include "backends/cpu/thread_pool.h"
 
 namespace mlx::cpu {
@@ -140,8 +141,40 @@ void depthwise(const Shapes& s, const T* x, const T* w, T* y) {
   });
 }
 
+// The same where output columns are neighbours in the input: every row of the result is one pass over a plane
+// with its padding.
+void depthwise_by_rows(const Shapes& s, const float* x, const float* w, float* y) {
+  const Window& k = s.window;
+  int64_t size[3];
+  for (int i = 0; i < 3; ++i) size[i] = s.in[i] + 2 * k.padding[i];
+  std::vector<int64_t> places;
+  for (int64_t d = 0; d < k.kernel[0]; ++d)
+    for (int64_t h = 0; h < k.kernel[1]; ++h)
+      for (int64_t c = 0; c < k.kernel[2]; ++c)
+        places.push_back((d * k.dilation[0] * size[1] + h * k.dilation[1]) * size[2] + c * k.dilation[2]);
+  const auto correlate = row_kernels().correlate;
+  parallel_for(0, s.batch * s.groups, 1, [&](int64_t begin, int64_t end) {
+    std::vector<float> plane(static_cast<size_t>(size[0] * size[1] * size[2]));
+    for (int64_t i = begin; i < end; ++i) {
+      const float* in = x + i * s.in_size();
+      for (int64_t d = 0; d < s.in[0]; ++d)
+        for (int64_t h = 0; h < s.in[1]; ++h, in += s.in[2])
+          std::copy_n(
+              in, s.in[2],
+              plane.data() + ((d + k.padding[0]) * size[1] + h + k.padding[1]) * size[2] + k.padding[2]);
+      float* out = y + i * s.places();
+      for (int64_t d = 0; d < s.out[0]; ++d)
+        for (int64_t h = 0; h < s.out[1]; ++h, out += s.out[2])
+          correlate(plane.data() + (d * k.stride[0] * size[1] + h * k.stride[1]) * size[2], places.data(),
+                    w + i % s.groups * s.taps(), s.taps(), out, s.out[2]);
+    }
+  });
+}
+
 template <class T>
 void forward(const Shapes& s, const T* x, const T* w, T* y) {
+  if constexpr (std::is_same_v<T, float>)
+    if (s.cin == 1 && s.cout == 1 && s.window.stride[2] == 1) return depthwise_by_rows(s, x, w, y);
   if (s.cin == 1 && s.cout == 1) return depthwise(s, x, w, y);
   const int64_t block = s.is_pointwise() ? s.places() : s.block<T>(),
                 blocks = (s.places() + block - 1) / block;

@@ -52,7 +52,7 @@ Tensor without_gaps(const Tensor& t) { return t.is_contiguous() ? t : packed(t);
 // threads inside.
 template <class F>
 void for_matrices(int64_t count, int64_t n, F body) {
-  constexpr int64_t kLarge = 192, kPieceOfWork = 1 << 15;
+  constexpr int64_t kLarge = 768, kPieceOfWork = 1 << 15;
   if (n >= kLarge && count < num_threads()) {
     LapackThreads threads;
     for (int64_t i = 0; i < count; ++i) body(i);
@@ -182,10 +182,9 @@ void svd(const Svd& k, const Launch& launch) {
     using T = decltype(zero);
     const char job = !k.vectors ? 'N' : columns(u) == m && rows(vh) == n ? 'A' : 'S';
     for_matrices(stack_size(a), std::max(m, n), [&](int64_t i) {
-      info.data<int>()[i] =
-          lapack::gesdd(job, m, n, a.data<T>() + i * area(a), s.data<lapack::Real<T>>() + i * std::min(m, n),
-                        k.vectors ? u.data<T>() + i * area(u) : nullptr,
-                        k.vectors ? vh.data<T>() + i * area(vh) : nullptr);
+      info.data<int>()[i] = lapack::gesdd(
+          job, m, n, a.data<T>() + i * area(a), s.data<lapack::Real<T>>() + i * std::min(m, n),
+          k.vectors ? u.data<T>() + i * area(u) : nullptr, k.vectors ? vh.data<T>() + i * area(vh) : nullptr);
     });
   });
 }
@@ -215,9 +214,8 @@ void eigen(const Eigen& k, const Launch& launch) {
     using T = decltype(zero);
     using Complex = std::complex<lapack::Real<T>>;
     for_matrices(stack_size(a), n, [&](int64_t i) {
-      info.data<int>()[i] =
-          lapack::geev(n, a.data<T>() + i * area(a), values.data<Complex>() + i * n,
-                       k.vectors ? vectors.data<Complex>() + i * area(vectors) : nullptr);
+      info.data<int>()[i] = lapack::geev(n, a.data<T>() + i * area(a), values.data<Complex>() + i * n,
+                                         k.vectors ? vectors.data<Complex>() + i * area(vectors) : nullptr);
     });
   });
 }

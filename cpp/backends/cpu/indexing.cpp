@@ -184,12 +184,31 @@ void join_row(const PairNest& nest, T* out, const T* values, int64_t begin, int6
   });
 }
 
+// Many long rows: each piece takes those that land in its share of the places, whole, in their order.
+template <Update kUpdate, class T>
+void scatter_by_places(const RowNests& nests, const int64_t* offsets, T* to, const T* from) {
+  const auto [low, high] = std::minmax_element(offsets, offsets + nests.count);
+  const int64_t first = *low, pieces = 4 * num_threads(), share = (*high - first) / pieces + 1;
+  parallel_for(0, pieces, 1, [&](int64_t begin, int64_t end) {
+    const int64_t from_place = first + begin * share, to_place = first + end * share;
+    for (int64_t n = 0; n < nests.count; ++n)
+      if (offsets[n] >= from_place && offsets[n] < to_place)
+        join_row<kUpdate>(nests.after, to + offsets[n], from + n * nests.stride, 0, nests.after.count);
+  });
+}
+
 void scatter_rows(const ScatterRows& k, const Launch& launch) {
   const Tensor &out = launch.out(), &values = launch.in(1);
   if (values.numel() == 0) return;
   const int64_t* offsets = launch.in(0).data<int64_t>();
   const RowNests nests(out, values, k.before);
   const int64_t row = nests.after.count;
+  constexpr int64_t kLongRow = 64, kManyRows = 256;
+  if (nests.before.count == 1 && nests.contiguous_rows() && row >= kLongRow && nests.count >= kManyRows)
+    return visit_joining(out.dtype(), k.update, [&](auto zero, auto update) {
+      using T = decltype(zero);
+      scatter_by_places<update.value>(nests, offsets, out.data<T>(), values.data<T>());
+    });
   // A multiple of 32 columns keeps threads off each other's cache lines; long pieces of rows are read in
   // order.
   const int64_t enough = (kGrain / nests.count + 32) / 32 * 32;

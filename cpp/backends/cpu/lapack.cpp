@@ -19,35 +19,34 @@ using Length = size_t;
 
 // Of each type: `p` is the letter of the type, `o` begins the names of orthogonal and `h` those of Hermitian
 // matrices.
-#define MLX_DECLARE(T, p, o, h)                                                                          \
-  void MLX_FORTRAN(p##getrf)(Size m, Size n, T * a, Size lda, int* pivots, int* info);                   \
-  void MLX_FORTRAN(p##getrs)(Char, Size n, Size k, const T*, Size lda, const int*, T*, Size, int*,       \
-                             Length);                                                                    \
-  void MLX_FORTRAN(p##trsm)(Char, Char, Char, Char, Size, Size, const T*, const T*, Size, T*, Size,      \
-                            Length, Length, Length, Length);                                             \
-  void MLX_FORTRAN(p##potrf)(Char, Size n, T*, Size lda, int* info, Length);                             \
-  void MLX_FORTRAN(p##geqrf)(Size, Size, T*, Size, T * tau, T * work, Size, int* info);                  \
-  void MLX_FORTRAN(o##gqr)(Size, Size, Size, T*, Size, const T* tau, T* work, Size, int* info);          \
-  void MLX_FORTRAN(o##mqr)(Char, Char, Size, Size, Size, const T*, Size, const T*, T*, Size, T*, Size,   \
-                           int*, Length, Length);                                                        \
-  void MLX_FORTRAN(p##sytrf)(Char, Size, T*, Size, int*, T*, Size, int*, Length);                        \
+#define MLX_DECLARE(T, p, o, h)                                                                              \
+  void MLX_FORTRAN(p##getrf)(Size m, Size n, T * a, Size lda, int* pivots, int* info);                       \
+  void MLX_FORTRAN(p##getrs)(Char, Size n, Size k, const T*, Size lda, const int*, T*, Size, int*, Length);  \
+  void MLX_FORTRAN(p##trsm)(Char, Char, Char, Char, Size, Size, const T*, const T*, Size, T*, Size, Length,  \
+                            Length, Length, Length);                                                         \
+  void MLX_FORTRAN(p##potrf)(Char, Size n, T*, Size lda, int* info, Length);                                 \
+  void MLX_FORTRAN(p##geqrf)(Size, Size, T*, Size, T * tau, T * work, Size, int* info);                      \
+  void MLX_FORTRAN(o##gqr)(Size, Size, Size, T*, Size, const T* tau, T* work, Size, int* info);              \
+  void MLX_FORTRAN(o##mqr)(Char, Char, Size, Size, Size, const T*, Size, const T*, T*, Size, T*, Size, int*, \
+                           Length, Length);                                                                  \
+  void MLX_FORTRAN(p##sytrf)(Char, Size, T*, Size, int*, T*, Size, int*, Length);                            \
   void MLX_FORTRAN(p##sytrs)(Char, Size, Size, const T*, Size, const int*, T*, Size, int*, Length);
 
-#define MLX_DECLARE_REAL(T, p, h)                                                                        \
-  void MLX_FORTRAN(p##gesdd)(Char, Size, Size, T*, Size, T*, T*, Size, T*, Size, T*, Size, int*, int*,   \
-                             Length);                                                                    \
-  void MLX_FORTRAN(h##evd)(Char, Char, Size, T*, Size, T*, T*, Size, int*, Size, int*, Length, Length);  \
-  void MLX_FORTRAN(p##geev)(Char, Char, Size, T*, Size, T*, T*, T*, Size, T*, Size, T*, Size, int*,      \
-                            Length, Length);
+#define MLX_DECLARE_REAL(T, p, h)                                                                           \
+  void MLX_FORTRAN(p##gesdd)(Char, Size, Size, T*, Size, T*, T*, Size, T*, Size, T*, Size, int*, int*,      \
+                             Length);                                                                       \
+  void MLX_FORTRAN(h##evd)(Char, Char, Size, T*, Size, T*, T*, Size, int*, Size, int*, Length, Length);     \
+  void MLX_FORTRAN(p##geev)(Char, Char, Size, T*, Size, T*, T*, T*, Size, T*, Size, T*, Size, int*, Length, \
+                            Length);
 
-#define MLX_DECLARE_COMPLEX(T, R, p, h)                                                                  \
-  void MLX_FORTRAN(p##gesdd)(Char, Size, Size, T*, Size, R*, T*, Size, T*, Size, T*, Size, R*, int*,     \
-                             int*, Length);                                                              \
-  void MLX_FORTRAN(h##evd)(Char, Char, Size, T*, Size, R*, T*, Size, R*, Size, int*, Size, int*, Length, \
-                           Length);                                                                      \
-  void MLX_FORTRAN(p##geev)(Char, Char, Size, T*, Size, T*, T*, Size, T*, Size, T*, Size, R*, int*,      \
-                            Length, Length);                                                             \
-  void MLX_FORTRAN(h##trf)(Char, Size, T*, Size, int*, T*, Size, int*, Length);                          \
+#define MLX_DECLARE_COMPLEX(T, R, p, h)                                                                     \
+  void MLX_FORTRAN(p##gesdd)(Char, Size, Size, T*, Size, R*, T*, Size, T*, Size, T*, Size, R*, int*, int*,  \
+                             Length);                                                                       \
+  void MLX_FORTRAN(h##evd)(Char, Char, Size, T*, Size, R*, T*, Size, R*, Size, int*, Size, int*, Length,    \
+                           Length);                                                                         \
+  void MLX_FORTRAN(p##geev)(Char, Char, Size, T*, Size, T*, T*, Size, T*, Size, T*, Size, R*, int*, Length, \
+                            Length);                                                                        \
+  void MLX_FORTRAN(h##trf)(Char, Size, T*, Size, int*, T*, Size, int*, Length);                             \
   void MLX_FORTRAN(h##trs)(Char, Size, Size, const T*, Size, const int*, T*, Size, int*, Length);
 
 extern "C" {
@@ -67,20 +66,20 @@ namespace {
 template <class T>
 struct Fortran;
 
-#define MLX_ROUTINES(p, o, h)                            \
-  static constexpr auto getrf = MLX_FORTRAN(p##getrf);   \
-  static constexpr auto getrs = MLX_FORTRAN(p##getrs);   \
-  static constexpr auto trsm = MLX_FORTRAN(p##trsm);     \
-  static constexpr auto potrf = MLX_FORTRAN(p##potrf);   \
-  static constexpr auto geqrf = MLX_FORTRAN(p##geqrf);   \
-  static constexpr auto orgqr = MLX_FORTRAN(o##gqr);     \
-  static constexpr auto ormqr = MLX_FORTRAN(o##mqr);     \
-  static constexpr auto gesdd = MLX_FORTRAN(p##gesdd);   \
-  static constexpr auto heevd = MLX_FORTRAN(h##evd);     \
-  static constexpr auto geev = MLX_FORTRAN(p##geev);     \
-  static constexpr auto sytrf = MLX_FORTRAN(p##sytrf);   \
-  static constexpr auto sytrs = MLX_FORTRAN(p##sytrs);   \
-  static constexpr auto hetrf = MLX_FORTRAN(h##trf);     \
+#define MLX_ROUTINES(p, o, h)                          \
+  static constexpr auto getrf = MLX_FORTRAN(p##getrf); \
+  static constexpr auto getrs = MLX_FORTRAN(p##getrs); \
+  static constexpr auto trsm = MLX_FORTRAN(p##trsm);   \
+  static constexpr auto potrf = MLX_FORTRAN(p##potrf); \
+  static constexpr auto geqrf = MLX_FORTRAN(p##geqrf); \
+  static constexpr auto orgqr = MLX_FORTRAN(o##gqr);   \
+  static constexpr auto ormqr = MLX_FORTRAN(o##mqr);   \
+  static constexpr auto gesdd = MLX_FORTRAN(p##gesdd); \
+  static constexpr auto heevd = MLX_FORTRAN(h##evd);   \
+  static constexpr auto geev = MLX_FORTRAN(p##geev);   \
+  static constexpr auto sytrf = MLX_FORTRAN(p##sytrf); \
+  static constexpr auto sytrs = MLX_FORTRAN(p##sytrs); \
+  static constexpr auto hetrf = MLX_FORTRAN(h##trf);   \
   static constexpr auto hetrs = MLX_FORTRAN(h##trs);
 
 template <>
@@ -178,9 +177,9 @@ int gesdd(char job, int m, int n, T* a, Real<T>* s, T* u, T* vh) {
   int info = 0, lda = leading(m), ldu = leading(m), ldv = leading(job == 'S' ? std::min(m, n) : n);
   std::vector<int> integers(8 * least);
   if constexpr (Fortran<T>::kComplex) {
-    const size_t size = job == 'N' ? 7 * least
-                                   : std::max(5 * least * least + 5 * least,
-                                              2 * most * least + 2 * least * least + least);
+    const size_t size =
+        job == 'N' ? 7 * least
+                   : std::max(5 * least * least + 5 * least, 2 * most * least + 2 * least * least + least);
     std::vector<Real<T>> reals(std::max<size_t>(size, 1));
     with_workspace<T>([&](T* work, int count) {
       Fortran<T>::gesdd(&job, &m, &n, a, &lda, s, u, &ldu, vh, &ldv, work, &count, reals.data(),
@@ -231,8 +230,8 @@ int geev(int n, T* a, std::complex<Real<T>>* values, std::complex<Real<T>>* vect
   } else {
     std::vector<T> re(wide), im(wide), packed(vectors ? wide * wide : 0);
     with_workspace<T>([&](T* work, int count) {
-      Fortran<T>::geev(&left, &right, &n, a, &ld, re.data(), im.data(), nullptr, &ld, packed.data(), &ld, work,
-                       &count, &info, 1, 1);
+      Fortran<T>::geev(&left, &right, &n, a, &ld, re.data(), im.data(), nullptr, &ld, packed.data(), &ld,
+                       work, &count, &info, 1, 1);
     });
     for (size_t j = 0; j < wide; ++j) values[j] = {re[j], im[j]};
     if (!vectors) return info;
@@ -272,18 +271,18 @@ int sytrs(bool hermitian, int n, int columns, const T* ld, const int* pivots, T*
   return info;
 }
 
-#define MLX_INSTANTIATE(T)                                                                 \
-  template int getrf(int, int, T*, int*);                                                  \
-  template int getrs(char, int, int, const T*, const int*, T*);                            \
-  template void trsm(char, char, char, char, int, int, const T*, T*);                      \
-  template int potrf(char, int, T*);                                                       \
-  template int geqrf(int, int, T*, T*);                                                    \
-  template int orgqr(int, int, int, T*, const T*);                                         \
-  template int ormqr(char, char, int, int, int, const T*, const T*, T*);                   \
-  template int gesdd(char, int, int, T*, Real<T>*, T*, T*);                                \
-  template int heevd(char, char, int, T*, Real<T>*);                                       \
-  template int geev(int, T*, std::complex<Real<T>>*, std::complex<Real<T>>*);              \
-  template int sytrf(bool, int, T*, int*);                                                 \
+#define MLX_INSTANTIATE(T)                                                    \
+  template int getrf(int, int, T*, int*);                                     \
+  template int getrs(char, int, int, const T*, const int*, T*);               \
+  template void trsm(char, char, char, char, int, int, const T*, T*);         \
+  template int potrf(char, int, T*);                                          \
+  template int geqrf(int, int, T*, T*);                                       \
+  template int orgqr(int, int, int, T*, const T*);                            \
+  template int ormqr(char, char, int, int, int, const T*, const T*, T*);      \
+  template int gesdd(char, int, int, T*, Real<T>*, T*, T*);                   \
+  template int heevd(char, char, int, T*, Real<T>*);                          \
+  template int geev(int, T*, std::complex<Real<T>>*, std::complex<Real<T>>*); \
+  template int sytrf(bool, int, T*, int*);                                    \
   template int sytrs(bool, int, int, const T*, const int*, T*);
 
 MLX_INSTANTIATE(float)

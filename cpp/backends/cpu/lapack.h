@@ -1,6 +1,6 @@
 #pragma once
-// LAPACK's routines (Accelerate's or OpenBLAS's), one template each for float, double and their complex types.
-// Matrices are stored by columns, ld* apart. Each returns LAPACK's info: 0, or which pivot, minor or
+// LAPACK's routines (Accelerate's or OpenBLAS's), one template each for float, double and their complex
+// types. Matrices are stored by columns, ld* apart. Each returns LAPACK's info: 0, or which pivot, minor or
 // iteration failed. Workspaces are allocated here.
 
 #include <complex>

@@ -31,7 +31,8 @@ double by_recurrence(double n, double first, Next next) {
 
 bool is_odd(double n) { return std::fmod(std::trunc(n), 2) != 0; }
 
-// All four kinds obey the same recurrence. `at_minus_one` is the size of the value at -1, `at_one` the value at 1.
+// All four kinds obey the same recurrence. `at_minus_one` is the size of the value at -1, `at_one` the value
+// at 1.
 template <class Cosines>
 double chebyshev(double x, double n, double first, double at_one, double at_minus_one, Cosines cosines) {
   n = std::trunc(n);
@@ -55,15 +56,13 @@ double chebyshev_u(double x, double n) {
 }
 
 double chebyshev_v(double x, double n) {
-  return chebyshev(x, n, 2 * x - 1, 1, 2 * std::trunc(n) + 1, [](double k, double angle) {
-    return std::cos((k + 0.5) * angle) / std::cos(angle / 2);
-  });
+  return chebyshev(x, n, 2 * x - 1, 1, 2 * std::trunc(n) + 1,
+                   [](double k, double angle) { return std::cos((k + 0.5) * angle) / std::cos(angle / 2); });
 }
 
 double chebyshev_w(double x, double n) {
-  return chebyshev(x, n, 2 * x + 1, 2 * std::trunc(n) + 1, 1, [](double k, double angle) {
-    return std::sin((k + 0.5) * angle) / std::sin(angle / 2);
-  });
+  return chebyshev(x, n, 2 * x + 1, 2 * std::trunc(n) + 1, 1,
+                   [](double k, double angle) { return std::sin((k + 0.5) * angle) / std::sin(angle / 2); });
 }
 
 double hermite_h(double x, double n) {

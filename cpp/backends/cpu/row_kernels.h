@@ -80,6 +80,9 @@ struct RowKernels {
   SoftmaxEntry softmax[2];  // float, double
   NormEntry norm[2];        // float, double
   LstmEntry lstm[2];        // float, double
+  // out[j] = sum over t < taps of weights[t] * x[places[t] + j].
+  void (*correlate)(const float* x, const int64_t* places, const float* weights, int64_t taps, float* out,
+                    int64_t n);
 
   const FoldEntry& fold(Reduction kind, ComputeType type) const {
     return folds[static_cast<int>(type)][static_cast<int>(kind)];

@@ -42,9 +42,36 @@ void for_lines(const Shape3& s, Body&& body) {
                });
 }
 
+// Rows that are scanned at once, since each total waits for the one before. More would share too few cache lines
+// where rows are a power of two long.
+constexpr int64_t kRows = 4;
+
+// The scan of kCount rows of n elements, one behind the other.
+template <int64_t kCount, class T, class A, class Step>
+void running_rows(int64_t n, bool reverse, const T* x, T* out, A first, Step step) {
+  A total[kCount];
+  std::fill_n(total, kCount, first);
+  for (int64_t k = 0; k < n; ++k) {
+    const int64_t at = reverse ? n - 1 - k : k;
+    for (int64_t r = 0; r < kCount; ++r) {
+      total[r] = step(total[r], static_cast<A>(x[r * n + at]));
+      out[r * n + at] = static_cast<T>(total[r]);
+    }
+  }
+}
+
 template <class T, class Step>
 void running(const Shape3& s, bool reverse, const T* x, T* out, typename TotalOf<T>::type first, Step step) {
   using A = typename TotalOf<T>::type;
+  if (s.inner == 1)
+    return parallel_for(0, s.outer, std::max(kRows, kGrain / std::max<int64_t>(s.n, 1)),
+                        [&](int64_t begin, int64_t end) {
+                          int64_t r = begin;
+                          for (; r + kRows <= end; r += kRows)
+                            running_rows<kRows>(s.n, reverse, x + r * s.n, out + r * s.n, first, step);
+                          for (; r < end; ++r)
+                            running_rows<1>(s.n, reverse, x + r * s.n, out + r * s.n, first, step);
+                        });
   for_lines(s, [&](int64_t start, int64_t width) {
     A total[kColumns];
     std::fill_n(total, width, first);

@@ -26,8 +26,7 @@ def _places(
     """
     padded = [n + 2 * p for n, p in zip(size, padding, strict=True)]
     counts = [
-        (n - d * (k - 1) - 1) // s + 1
-        for n, k, d, s in zip(padded, kernel, dilation, stride, strict=True)
+        (n - d * (k - 1) - 1) // s + 1 for n, k, d, s in zip(padded, kernel, dilation, stride, strict=True)
     ]
     if min(counts) < 1:
         raise RuntimeError(
@@ -54,13 +53,13 @@ def _geometry(
         ("dilation", gaps, 1),
     ):
         if len(values) != 2 or min(values) < least:
-            raise RuntimeError(f"{op}(): {name} must be one or two numbers of at least {least}, but is {values}")
+            raise RuntimeError(
+                f"{op}(): {name} must be one or two numbers of at least {least}, but is {values}"
+            )
     return kernel, steps, pads, gaps
 
 
-def unfold(
-    input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
-) -> Tensor:
+def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
     """The windows of images (N, C, H, W) or (C, H, W) as columns: (N, C * kernel points, windows).
 
     >>> import mlx
@@ -71,8 +70,8 @@ def unfold(
     kernel, steps, pads, gaps = _geometry("unfold", kernel_size, stride, padding, dilation)
     if input.dim() not in (3, 4):
         raise RuntimeError(
-            f"Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for "
-            f"input, but got: {list(input.shape)}"
+            f"Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions "
+            f"for input, but got: {list(input.shape)}"
         )
     x = input if input.dim() == 4 else input.unsqueeze(0)
     at, _, windows = _places(list(x.shape[2:]), kernel, steps, pads, gaps)
@@ -91,8 +90,8 @@ def fold(
     padding: Any = 0,
     stride: Any = 1,
 ) -> Tensor:
-    """The images (N, C, *output_size) of whose windows `unfold` gives the columns; where windows overlap, they
-    are added.
+    """The images (N, C, *output_size) of whose windows `unfold` gives the columns; where windows overlap,
+    they are added.
 
     >>> import mlx
     >>> mlx.nn.functional.fold(mlx.ones(1, 2, 2), (1, 3), (1, 2))

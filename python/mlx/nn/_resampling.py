@@ -27,7 +27,7 @@ _ALIGNABLE = (*_LINEAR, "bicubic")
 
 
 def _cubic(distance: Any, a: float) -> Any:
-    """Keys' cubic convolution kernel ("Cubic convolution interpolation for digital image processing", 1981)."""
+    """Keys' kernel ("Cubic convolution interpolation for digital image processing", 1981)."""
     d = abs(distance)
     near = ((a + 2) * d - (a + 3)) * d * d + 1
     far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
@@ -92,7 +92,9 @@ class _Axis:
         return weights
 
 
-def _as_integers(taps: list[tuple[np.ndarray, np.ndarray]]) -> tuple[list[tuple[np.ndarray, np.ndarray]], int]:
+def _as_integers(
+    taps: list[tuple[np.ndarray, np.ndarray]],
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], int]:
     """Weights in units of 2^-bits, of which the largest still fits 16 bits: how bytes are combined."""
     largest = max(float(w.max()) for _, w in taps)
     bits = 0
@@ -125,8 +127,8 @@ def _output_size(
         sizes = [int(s) for s in size] if isinstance(size, (tuple, list)) else [int(size)] * dims
         if len(sizes) != dims:
             raise ValueError(
-                f"Input and output must have the same number of spatial dimensions, but got input with spatial "
-                f"dimensions of {list(input.shape[2:])} and output size of {sizes}."
+                f"Input and output must have the same number of spatial dimensions, but got input with "
+                f"spatial dimensions of {list(input.shape[2:])} and output size of {sizes}."
             )
         return sizes, [None] * dims
     factors = (
@@ -136,8 +138,8 @@ def _output_size(
     )
     if len(factors) != dims:
         raise ValueError(
-            f"Input and scale_factor must have the same number of spatial dimensions, but got input with spatial "
-            f"dimensions of {list(input.shape[2:])} and scale_factor of shape {factors}."
+            f"Input and scale_factor must have the same number of spatial dimensions, but got input "
+            f"with spatial dimensions of {list(input.shape[2:])} and scale_factor of shape {factors}."
         )
     sizes = [math.floor(n * f) for n, f in zip(input.shape[2:], factors, strict=True)]
     return sizes, [None] * dims if recompute else list(factors)
@@ -148,18 +150,20 @@ def _check_mode(input: Tensor, mode: str, align_corners: bool | None, antialias:
         raise NotImplementedError(f"interpolate(): unknown mode {mode!r}")
     if align_corners is not None and mode not in _ALIGNABLE:
         raise ValueError(
-            "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | "
-            "trilinear"
+            "align_corners option can only be set with the interpolating modes: linear | bilinear | "
+            "bicubic | trilinear"
         )
     needed = 4 if mode == "bicubic" else _LINEAR.get(mode, input.dim())
     if input.dim() != needed or not 3 <= input.dim() <= 5:
         raise NotImplementedError(
             f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.dim()}D) for the modes: "
-            "nearest | linear | bilinear | bicubic | trilinear | area | nearest-exact, each of its own number "
-            f"of dimensions (got {mode})"
+            "nearest | linear | bilinear | bicubic | trilinear | area | nearest-exact, each of its own "
+            f"number of dimensions (got {mode})"
         )
     if antialias and not (mode in ("bilinear", "bicubic") and input.dim() == 4):
-        raise ValueError("Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor")
+        raise ValueError(
+            "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor"
+        )
 
 
 def interpolate(
@@ -192,8 +196,8 @@ def interpolate(
     sizes, factors = _output_size(input, size, scale_factor, recompute_scale_factor)
     if any(n <= 0 for n in (*sizes, *input.shape[2:])):
         raise RuntimeError(
-            f"Input and output sizes should be greater than 0, but got input {list(input.shape[2:])} and output "
-            f"{sizes}"
+            f"Input and output sizes should be greater than 0, but got input {list(input.shape[2:])} and "
+            f"output {sizes}"
         )
     if mode == "area":
         pools = (_C._adaptive_avg_pool1d, _C._adaptive_avg_pool2d, _C._adaptive_avg_pool3d)
@@ -275,8 +279,8 @@ def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> 
         raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
     if dims not in (2, 3) or theta.dim() != 3 or tuple(theta.shape[1:]) != (dims, dims + 1):
         raise ValueError(
-            f"Expected a batch of {dims}x{dims + 1} affine matrices for size {tuple(size)}, but got theta of shape "
-            f"{tuple(theta.shape)}"
+            f"Expected a batch of {dims}x{dims + 1} affine matrices for size {tuple(size)}, but got theta of "
+            f"shape {tuple(theta.shape)}"
         )
     lines = [_linspace(n, bool(align_corners), theta) for n in spatial]
     points = list(mlx.meshgrid(*lines, indexing="ij"))[::-1]
@@ -376,19 +380,20 @@ def grid_sample(
         grid: (N, h, w, 2) or (N, d, h, w, 3): coordinates x, y(, z), from -1 to 1 across the input.
         mode: "bilinear" (trilinear for volumes), "nearest" or "bicubic" (images only).
         padding_mode: what lies outside: "zeros", "border" (the nearest point) or "reflection".
-        align_corners: whether -1 and 1 are the centres of the outermost points, rather than their outer edges.
+        align_corners: whether -1 and 1 are the centres of the outermost points, not their outer edges.
 
     Returns:
         (N, C, h, w) or (N, C, d, h, w), differentiable in both arguments.
     """
     if mode not in ("bilinear", "nearest", "bicubic"):
         raise ValueError(
-            f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'"
+            "nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: "
+            f"'{mode}'"
         )
     if padding_mode not in ("zeros", "border", "reflection"):
         raise ValueError(
-            "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: "
-            f"'{padding_mode}'"
+            "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', "
+            f"but got: '{padding_mode}'"
         )
     dims = input.dim() - 2
     if dims not in (2, 3) or grid.dim() != input.dim() or grid.shape[-1] != dims:

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import mlx
-from mlx._C import Tensor, dtype as _dtype
+from mlx._C import Tensor
+from mlx._C import dtype as _dtype
 
 __all__ = [
     "bartlett",
@@ -207,7 +208,7 @@ def exponential(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """exp(-|k - center| / tau) for the points k; `center` is the middle unless it is given (not with `sym`)."""
+    """exp(-|k - center| / tau) for the points k; `center` is the middle unless given (not with `sym`)."""
     window = _Window("exponential", M, sym, dtype, device, requires_grad)
     if tau <= 0:
         raise ValueError(f"Tau must be positive, got: {tau} instead.")
