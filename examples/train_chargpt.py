@@ -150,6 +150,7 @@ def train(model: CharGPT, optimizer: mlx.optim.Optimizer, text: str, args: argpa
         optimizer.zero_grad()
         loss = loss_of(model, inputs, targets)
         loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         mean = loss.item() if mean is None else 0.95 * mean + 0.05 * loss.item()
