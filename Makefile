@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 TREE := build/dev
-EXAMPLE ?= examples/demo.py
+EXAMPLE ?= examples/train_digits.py
 BENCHMARK ?= benchmarks/run.py
 PYTHON_SOURCES := $(wildcard python tests examples benchmarks cmake .ci)
 
@@ -14,7 +14,7 @@ export CCACHE_NOHASHDIR ?= 1
 # The tools that CMake and Ninja come from.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all build test demo bench lint format wheel sanitize clean
+.PHONY: all build test fuzz demo bench lint format wheel sanitize clean
 all: build
 
 # A stamp for each group of requirements, so that each is installed once and again when pyproject.toml changes.
@@ -31,9 +31,14 @@ build: $(VENV)/build.stamp $(VENV)/dev.stamp $(VENV)/runtime.stamp
 	$(PY) -m pip install --quiet --no-build-isolation --no-deps --editable . \
 	    -C build-dir=$(TREE) -C cmake.define.MLX_BUILD_TESTS=ON
 
-test: build $(VENV)/test.stamp
+# The examples are tested too, so what they need is installed.
+test: build $(VENV)/test.stamp $(VENV)/demo.stamp
 	ctest --test-dir $(TREE) --output-on-failure
 	$(PY) -m pytest tests/python
+
+# Ten thousand damaged and forged files; `make test` tries a fifth of them.
+fuzz: build $(VENV)/test.stamp
+	MLX_MUTATIONS=10000 $(PY) -m pytest tests/python/test_damaged_files.py
 
 demo: build $(VENV)/demo.stamp
 	$(PY) $(EXAMPLE)

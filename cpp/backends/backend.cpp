@@ -17,9 +17,9 @@ std::vector<KernelTraits>& kernels() {
 
 // A tensor of a trace that was kept beyond it has no memory that a kernel could read.
 void check_memory(const Launch& l) {
-  for (const Tensor* t : l.inputs)
-    if (t->defined()) check_readable(*t, kernel_name(l.kernel));
-  for (const Tensor* t : l.outputs) check_readable(*t, kernel_name(l.kernel));
+  for (auto tensors : {l.outputs, l.inputs})
+    for (const Tensor* t : tensors)
+      if (t->defined()) check_readable(*t, kernel_name(l.kernel));
 }
 
 }  // namespace
@@ -28,8 +28,8 @@ Backend& backend(DeviceType type) {
   if (Backend* b = g_backends[static_cast<size_t>(type)]) return *b;
   std::string have;
   for (size_t i = 0; i < g_backends.size(); ++i)
-    if (g_backends[i]) have += str(have.empty() ? "" : ", ", "'", name(static_cast<DeviceType>(i)), "'");
-  throw RuntimeError("device '", name(type), "' is not available here; this build has ", have);
+    if (g_backends[i]) have += str(have.empty() ? "" : ", ", name(static_cast<DeviceType>(i)));
+  throw RuntimeError("device '", name(type), "' is not available here; the devices here are: ", have);
 }
 
 void register_backend(DeviceType type, Backend* b) { g_backends[static_cast<size_t>(type)] = b; }

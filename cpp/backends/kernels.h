@@ -182,8 +182,8 @@ struct SoftmaxGradient {
 
 // ---- linear algebra on stacks of matrices of float32, float64 and their complex types, by LAPACK, which
 // stores matrices by columns: the matrices named below are given and returned transposed, without gaps where
-// they are outputs. `info` (int32, one a matrix) is 0, or the number (from 1) of the pivot, minor or iteration
-// that failed.
+// they are outputs. `info` (int32, one a matrix) is 0, or the number (from 1) of the pivot, minor or
+// iteration that failed.
 
 // (lu, pivots, info) of a: P L U, with the rows that were exchanged as int32 from 1.
 struct LuFactor {
@@ -428,6 +428,18 @@ struct RandomCount {
   static constexpr const char* name = "random_count";
   uint64_t seed, position;
   bool binomial;
+};
+
+// One step of an LSTM, float32 or float64 without gaps: (gates, cell, hidden) of (the gates' part from the
+// input, that from the hidden state before, the cell before). Gates are (batch, 4 * cells), activated in out.
+struct LstmCell {
+  static constexpr const char* name = "lstm_cell";
+};
+// (d gates before activation, d cell) of (d hidden from the next step, d hidden as a result?, d cell as a
+// result?, gates, cell, cell before). The output d cell is read too: as the cell's after the step it comes,
+// as that of the cell before it goes.
+struct LstmCellGradient {
+  static constexpr const char* name = "lstm_cell_gradient";
 };
 
 // ---- optimizers (ops/optimizers.cpp): one step of all parameters of a group. Outputs are read and written:

@@ -351,10 +351,14 @@ void add_ops(py::module_& module) {
   }
   for (auto [name, op] : py::dict(py::object(namespaces[""]))) module.attr(name) = op;
   module.attr("_op_namespaces") = namespaces;
-  module.def("_find_op", [](const std::string& path) {
+  module.def("_find_op", [namespaces](const std::string& path) {
     auto at = groups().find(path);
     if (at == groups().end()) throw py::attribute_error("mlx has no op named " + path);
-    return make_op(path.starts_with("Tensor.") ? method_type : function_type, at->second);
+    // The same object as ever, so that a copy of a function is the function.
+    const size_t dot = path.rfind('.');
+    const std::string space = dot == std::string::npos ? "" : path.substr(0, dot);
+    if (namespaces.contains(space)) return py::object(namespaces[py::str(space)][py::str(at->second->name)]);
+    return make_op(method_type, at->second);
   });
   module.def("_op_schemas", [] {
     py::list all;

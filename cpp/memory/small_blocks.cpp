@@ -1,5 +1,7 @@
 #include "memory/small_blocks.h"
 
+#include <pthread.h>
+
 #include <array>
 #include <atomic>
 #include <cstdlib>
@@ -81,6 +83,17 @@ void release_lists(ThreadCache& cache) noexcept {
   }
   cache.cached_bytes.add(-cache.cached_bytes.get());
 }
+
+// After a fork the child has this thread alone: the memory in which the others kept their caches is free for
+// its new threads. The lock is held meanwhile, so that the registry is whole.
+[[maybe_unused]] const int g_survives_fork =
+    pthread_atfork([] { g_registry_mutex.lock(); }, [] { g_registry_mutex.unlock(); },
+                   [] {
+                     const bool open = t_cache.state == ThreadCache::kOpen;
+                     g_registry = open ? &t_cache : nullptr;
+                     t_cache.next = nullptr;
+                     g_registry_mutex.unlock();
+                   });
 
 // Hands a thread's lists back when it ends.
 struct Closer {

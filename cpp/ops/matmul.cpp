@@ -256,11 +256,11 @@ Tensor functional::linear(const Tensor& input, const Tensor& weight, const Tenso
   check_product("linear", input, weight);
   if (input.dim()) check_inner("linear", input, weight, input.size(-1), weight.size(-1));
   if (weight.dim() == 1 || !bias.defined() || bias.dim() != 1 || input.dim() == 0 ||
-      recording({&input, &weight, &bias})) {
+      recording({&input, &weight, &bias}) || Tracing::on) {
     Tensor out = matmul(input, t(weight));
     return bias.defined() ? add(out, bias) : out;
   }
-  // Nothing is recorded: the product is added onto rows of the bias, one pass less over the result.
+  // Nothing is recorded (and no compiler will fuse the sum): the product is added onto rows of the bias, one pass less over the result.
   if (bias.dtype() != input.dtype() || bias.size(0) != weight.size(0))
     return add(matmul(input, t(weight)), bias);
   Tensor rows = reshape(input, {input.numel() / std::max<int64_t>(input.size(-1), 1), input.size(-1)});

@@ -522,10 +522,30 @@ OP("unbind(Tensor input, int dim=0) -> Tensor[]");
 TensorList unbind(const Tensor& input, int64_t dim) {
   int64_t d = wrap_dim(dim, input.dim());
   if (input.dim() == 0) throw RuntimeError("unbind(): cannot be applied to a 0-dim tensor");
+  const Shape shape = without(input.shape(), d), strides = without(input.strides(), d);
   TensorList out;
-  for (int64_t i = 0; i < input.size(d); ++i) out.push_back(select(input, d, i));
+  for (int64_t i = 0; i < input.size(d); ++i)
+    out.push_back(as_view_of(input, view_of(input, shape, strides, input.offset() + i * input.stride(d))));
+  record_all("Unbind", out, input,
+             [d](Backward& b) -> Grads { return {stack(b.grads(), d)}; });
   return together(std::move(out));
 }
+
+namespace {
+
+// Pieces of these lengths, which follow each other along a dimension and make up all of it.
+TensorList pieces(const Tensor& input, const Shape& lengths, int64_t d) {
+  TensorList out;
+  int64_t at = input.offset();
+  for (int64_t n : lengths) {
+    out.push_back(as_view_of(input, view_of(input, with(input.shape(), d, n), input.strides(), at)));
+    at += n * input.stride(d);
+  }
+  record_all("Split", out, input, [d](Backward& b) -> Grads { return {cat(b.grads(), d)}; });
+  return together(std::move(out));
+}
+
+}  // namespace
 
 // Pieces of `split_size` along a dimension; the last may be smaller.
 OP("split(Tensor input, int split_size, int dim=0) -> Tensor[]");
@@ -537,11 +557,10 @@ TensorList split(const Tensor& input, int64_t split_size, int64_t dim) {
         "split expects split_size be non-negative (and positive for a non-empty dimension), but got "
         "split_size=",
         split_size);
-  TensorList out;
-  if (size == 0) out.push_back(slice(input, d, 0, 0, 1));
-  for (int64_t at = 0; at < size; at += split_size)
-    out.push_back(slice(input, d, at, std::min(at + split_size, size), 1));
-  return together(std::move(out));
+  Shape lengths;
+  if (size == 0) lengths.push_back(0);
+  for (int64_t at = 0; at < size; at += split_size) lengths.push_back(std::min(split_size, size - at));
+  return pieces(input, lengths, d);
 }
 
 OP("split(Tensor input, int[] split_sizes, int dim=0) -> Tensor[]").alias("split_with_sizes");
@@ -556,13 +575,7 @@ TensorList split(const Tensor& input, const Shape& split_sizes, int64_t dim) {
   if (total != input.size(d))
     throw RuntimeError("split_with_sizes expects split_sizes to sum exactly to ", input.size(d),
                        " (input tensor's size at dimension ", d, "), but got split_sizes=", split_sizes);
-  TensorList out;
-  int64_t at = 0;
-  for (int64_t s : split_sizes) {
-    out.push_back(slice(input, d, at, at + s, 1));
-    at += s;
-  }
-  return together(std::move(out));
+  return pieces(input, split_sizes, d);
 }
 
 // At most `chunks` pieces of equal size (the last may be smaller) along a dimension.

@@ -20,6 +20,7 @@ class Backward {
   Backward(const Node& node, const Grads& grads) : node_(node), grads_(grads) {}
   // The gradient of output i; undefined when nothing flowed into it (never so for a single output).
   const Tensor& grad(size_t i = 0) const { return grads_[i]; }
+  TensorList grads() const { return {grads_.begin(), grads_.end()}; }
   // Whether the gradient of input i is wanted.
   bool needs(size_t i) const { return node_.needs(i); }
   Tensor get(const SavedTensor& saved) const { return saved.get(node_); }
@@ -81,6 +82,16 @@ void record_all(const char* name, std::initializer_list<const Tensor*> outputs,
   if (!recording(inputs)) return;
   Ref<Node> node(new RuleNode<std::decay_t<Rule>>(name, std::forward<Rule>(rule)));
   connect(node, {outputs.begin(), outputs.size()}, {inputs.begin(), inputs.size()});
+}
+
+template <class Rule>
+void record_all(const char* name, const TensorList& outputs, const Tensor& input, Rule&& rule) {
+  if (!recording({&input})) return;
+  Ref<Node> node(new RuleNode<std::decay_t<Rule>>(name, std::forward<Rule>(rule)));
+  std::vector<const Tensor*> pointers;
+  for (const Tensor& t : outputs) pointers.push_back(&t);
+  const Tensor* inputs[] = {&input};
+  connect(node, pointers, inputs);
 }
 
 template <class Rule>

@@ -9,6 +9,9 @@ tensor([7., 9.])
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 # First: how the extension module is loaded matters.
 from mlx._core import _C  # isort: skip
 
@@ -41,5 +44,17 @@ from mlx.nn._resampling import (
 
 from mlx import fft as fft, linalg as linalg, signal as signal, special as special  # isort: skip
 from mlx.compiler import jit as jit  # isort: skip
+from mlx import serialization as serialization, utils as utils  # isort: skip
+from mlx.serialization import load as load, load_safetensors as load_safetensors  # isort: skip
+from mlx.serialization import save as save, save_safetensors as save_safetensors  # isort: skip
+
+if TYPE_CHECKING:
+    from mlx import distributions as distributions
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "distributions":  # imported when it is asked for, to keep `import mlx` quick
+        return importlib.import_module("mlx.distributions")
+    raise AttributeError(f"module 'mlx' has no attribute {name!r}")

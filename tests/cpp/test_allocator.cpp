@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -234,6 +235,36 @@ TEST(CpuAllocator, WorksInAForkedChild) {
   waitpid(child, &status, 0);
   EXPECT_EQ(status, 0);
   allocator.deallocate(p, kMiB);
+}
+
+TEST(CpuAllocator, KnowsNoThreadsOfItsParentAfterAFork) {
+  Allocator& allocator = mlx::allocator(DeviceType::CPU);
+  std::atomic<bool> used{false}, stop{false};
+  std::thread other([&] {
+    allocator.deallocate(allocator.allocate(64), 64);
+    used = true;
+    while (!stop) std::this_thread::yield();
+  });
+  while (!used) std::this_thread::yield();
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(10);  // a registry that runs in a circle never ends
+    // These get the stacks, and with them the thread-local memory, of the parent's threads.
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i)
+      threads.emplace_back([&] { allocator.deallocate(allocator.allocate(64), 64); });
+    for (std::thread& thread : threads) thread.join();
+    std::thread([&] {
+      allocator.deallocate(allocator.allocate(64), 64);
+      allocator.stats();
+    }).join();
+    _exit(0);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  stop = true;
+  other.join();
+  EXPECT_EQ(status, 0);
 }
 
 TEST(CpuAllocator, RaisesOnMoreThanTheMachineHas) {

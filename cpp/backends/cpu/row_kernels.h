@@ -1,6 +1,6 @@
 #pragma once
-// The table of kernels over rows and columns of numbers (folds, softmax, normalisations) that are compiled
-// once per instruction set, beside the pointwise ones of vector_kernels.h.
+// The table of kernels over rows and columns of numbers (folds, softmax, normalisations, cells of an LSTM)
+// that are compiled once per instruction set, beside the pointwise ones of vector_kernels.h.
 
 #include <cstdint>
 
@@ -61,10 +61,25 @@ struct NormEntry {
                                   void* d_weight, void* d_bias);
 };
 
+// The rows of one sample for the gradient of an LSTM's step. The gradients of the results may be null; d_cell
+// is that of the cell after the step, and becomes that of the cell before.
+struct LstmGradientRow {
+  const void *d_hidden, *d_hidden_result, *d_cell_result, *gates, *cell, *cell_before;
+  void *d_gates, *d_cell;
+};
+
+struct LstmEntry {
+  // The gates' two summands and the cell before, to activated gates, the cell and the hidden state.
+  void (*forward)(const void* from_input, const void* from_hidden, const void* cell_before, void* gates,
+                  void* cell, void* hidden, int64_t n);
+  void (*backward)(const LstmGradientRow& row, int64_t n);
+};
+
 struct RowKernels {
   const FoldEntry* folds[kComputeTypeCount];
   SoftmaxEntry softmax[2];  // float, double
   NormEntry norm[2];        // float, double
+  LstmEntry lstm[2];        // float, double
   // out[j] = sum over t < taps of weights[t] * x[places[t] + j].
   void (*correlate)(const float* x, const int64_t* places, const float* weights, int64_t taps, float* out,
                     int64_t n);

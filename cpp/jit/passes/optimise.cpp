@@ -9,6 +9,8 @@ void optimise(Graph& g) {
   share_common_operations(g);
   simplify(g);
   share_common_operations(g);  // what differed by a copy is the same now
+  turn_transposed_products(g);
+  remove_result_copies(g);
   remove_dead_code(g);
   fuse_pointwise(g);
   remove_dead_code(g);  // numbers that fusion has taken in

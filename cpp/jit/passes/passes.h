@@ -15,6 +15,10 @@ void remove_dead_code(Graph& g);
 void fold_constants(Graph& g);
 // Drops arithmetic that changes nothing, and copies whose source can be read instead.
 void simplify(Graph& g);
+// Replaces the copied transpose of a product by the product of the transposed factors.
+void turn_transposed_products(Graph& g);
+// Makes results where they are needed, rather than copying them there.
+void remove_result_copies(Graph& g);
 // Computes once what is computed several times.
 void share_common_operations(Graph& g);
 // Makes chains of pointwise operations one kernel that runs tile by tile, over broadcasts and casts.

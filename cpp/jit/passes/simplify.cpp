@@ -4,10 +4,25 @@
 namespace mlx::jit {
 namespace {
 
+// What all elements of a condition are, if the program fixes them and they are the same.
+std::optional<bool> constant_truth(const Graph& g, const Facts& facts, const View& v) {
+  if (auto number = constant_number(g, facts, v)) return number->to_bool();
+  const Buffer& b = g.buffers[v.buffer];
+  if (b.kind != Buffer::Constant || v.dtype != DType::Bool || !g.is_whole(v)) return {};
+  const bool* p = static_cast<const bool*>(b.storage->data());
+  const bool first = b.bytes && p[0];
+  if (std::find(p, p + b.bytes, !first) != p + b.bytes) return {};
+  return first;
+}
+
 // The operand that an operation hands on unchanged, if it does: x * 1, x / 1, x - 0, a copy.
 std::optional<View> unchanged_operand(const Graph& g, const Facts& facts, const Operation& op) {
   if (op.as<Copy>()) return op.inputs[0];
   const auto* k = op.as<Pointwise>();
+  if (k && k->formula == Formula::where) {
+    if (auto always = constant_truth(g, facts, op.inputs[0])) return op.inputs[*always ? 1 : 2];
+    return {};
+  }
   if (!k || op.inputs.size() != 2 || k->param_count) return {};
   auto is = [&](size_t i, double number) {
     auto value = constant_number(g, facts, op.inputs[i]);

@@ -92,6 +92,12 @@ class NamesUsed:
         return out
 
 
+def _is_opaque(cls: type) -> bool:
+    """Whether a class belongs to Python, NumPy or mlx: its instances hold nothing of the user's by name."""
+    module = getattr(cls, "__module__", None)
+    return not isinstance(module, str) or module.partition(".")[0] in _OPAQUE_ROOTS
+
+
 class Walk:
     """The slots that are reached from some roots, in a fixed order."""
 
@@ -150,11 +156,11 @@ class Walk:
         elif isinstance(value, types.ModuleType):
             return  # the globals that code names are followed one by one
         elif isinstance(value, type):
-            if value.__module__.partition(".")[0] not in _OPAQUE_ROOTS:
+            if not _is_opaque(value):
                 for name, v in list(vars(value).items()):
                     if isinstance(v, (*_PLAIN, Tensor)) and not name.startswith("__"):
                         yield Slot(ATTRIBUTE, value, name, v, False)
-        elif type(value).__module__.partition(".")[0] not in _OPAQUE_ROOTS:
+        elif not _is_opaque(type(value)):
             yield from self._object(value, strict=False)
 
     def _object(self, value: Any, strict: bool) -> Iterator[Slot]:

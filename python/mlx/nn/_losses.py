@@ -60,7 +60,7 @@ def multi_margin_loss(
     """
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
-    if input.dim() > 2 or input.numel() == 0 and input.size(-1) == 0:
+    if input.dim() > 2 or (input.numel() == 0 and input.size(-1) == 0):
         raise RuntimeError(
             f"multi_margin_loss(): Expected non-empty vector or matrix, got shape {input.shape}"
         )

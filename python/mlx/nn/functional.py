@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlx import _C
 from mlx._C import _op_namespaces
 from mlx.nn._activations import *
+from mlx.nn._attention import *
 from mlx.nn._embedding_bag import *
 from mlx.nn._losses import *
 from mlx.nn._patches import *
@@ -18,6 +18,3 @@ globals().update(_op_namespaces.get("nn.functional", {}))
 if TYPE_CHECKING:
     # The names that the line above adds.
     def __getattr__(name: str) -> Any: ...
-
-
-scaled_dot_product_attention = _C._scaled_dot_product_attention

@@ -89,8 +89,6 @@ class Adam(Optimizer):
         )
 
     def update(self, p: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        if not state:
-            self.begin(p, group, state)
         step = advance(state)
         lr = group["lr"]
         beta1, beta2 = group["betas"]

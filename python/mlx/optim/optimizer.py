@@ -158,8 +158,9 @@ class Optimizer:
 
     def update_group(self, params: list[Tensor], group: dict[str, Any]) -> None:
         """Change `params`, those of a group that have gradients, in place by one step."""
-        for p in params:
-            self.update(p, -p.grad if group.get("maximize") else p.grad, group, self.state[p])
+        for p, state in zip(params, self._states(params, group), strict=True):
+            assert p.grad is not None
+            self.update(p, -p.grad if group.get("maximize") else p.grad, group, state)
 
     def update(self, p: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         """Change `p` in place by one step against `grad`."""

@@ -90,8 +90,6 @@ class RMSprop(Optimizer):
         )
 
     def update(self, p: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        if not state:
-            self.begin(p, group, state)
         advance(state)
         lr, alpha = group["lr"], group["alpha"]
         if group["weight_decay"] != 0:

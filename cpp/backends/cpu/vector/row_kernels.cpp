@@ -1,4 +1,5 @@
 #include "backends/cpu/vector/row_correlate.h"
+#include "backends/cpu/vector/row_lstm.h"
 #include "backends/cpu/vector/row_norm.h"
 
 namespace mlx::cpu::MLX_ISA {
@@ -18,6 +19,7 @@ extern constexpr RowKernels row_kernels = {
     {fold_uint8, fold_int32, fold_int64, fold_float32, fold_float64, fold_complex64, fold_complex128},
     {softmax_entry<float>(), softmax_entry<double>()},
     {norm_entry<float>(), norm_entry<double>()},
+    {{&lstm_row<float>, &lstm_gradient_row<float>}, {&lstm_row<double>, &lstm_gradient_row<double>}},
     &correlate_row};
 
 }  // namespace mlx::cpu::MLX_ISA

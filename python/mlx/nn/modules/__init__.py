@@ -1,6 +1,7 @@
 """The layers, by kind."""
 
 from mlx.nn.modules.activation import *
+from mlx.nn.modules.attention import *
 from mlx.nn.modules.batchnorm import *
 from mlx.nn.modules.container import *
 from mlx.nn.modules.conv import *
@@ -14,4 +15,6 @@ from mlx.nn.modules.normalization import *
 from mlx.nn.modules.padding import *
 from mlx.nn.modules.pixelshuffle import *
 from mlx.nn.modules.pooling import *
+from mlx.nn.modules.rnn import *
 from mlx.nn.modules.sparse import *
+from mlx.nn.modules.transformer import *

@@ -59,6 +59,10 @@ class CallHooks:
         self.always_called: set[int] = set()
         self.in_use = False  # whether there ever was one
 
+    def __bool__(self) -> bool:
+        """Whether there is one now."""
+        return any((self.forward_pre, self.forward, self.backward_pre, self.backward))
+
     def add(
         self, kind: str, hook: Callable, prepend: bool, with_kwargs: bool = False, always: bool = False
     ) -> RemovableHandle:
@@ -100,7 +104,7 @@ def call_with_hooks(module: Module, own: CallHooks | None, args: tuple, kwargs: 
             if i in level.always_called:
                 try:
                     _run_forward_hook(module, hook, i in level.with_kwargs, args, kwargs, None)
-                except Exception:  # noqa: S112
+                except Exception:
                     continue
         raise
 

@@ -1,0 +1,84 @@
+"""Probability distributions: densities, samples, moments, divergences.
+
+>>> import mlx
+>>> from mlx.distributions import Normal
+>>> loc = mlx.tensor(1.0, requires_grad=True)
+>>> Normal(loc, 1.0).rsample([8]).sum().backward()    # gradients pass through samples
+>>> loc.grad
+tensor(8.)
+"""
+
+from mlx.distributions import constraints as constraints
+from mlx.distributions import transforms as transforms
+from mlx.distributions.categorical import (
+    Categorical,
+    MixtureSameFamily,
+    Multinomial,
+    OneHotCategorical,
+    OneHotCategoricalStraightThrough,
+)
+from mlx.distributions.constraint_registry import biject_to, transform_to
+from mlx.distributions.derived import (
+    HalfCauchy,
+    HalfNormal,
+    InverseGamma,
+    Kumaraswamy,
+    LogisticNormal,
+    LogNormal,
+    Pareto,
+    Weibull,
+)
+from mlx.distributions.discrete import Bernoulli, Binomial, Geometric, NegativeBinomial, Poisson
+from mlx.distributions.distribution import Distribution, ExponentialFamily
+from mlx.distributions.gamma import Beta, Chi2, Dirichlet, Exponential, FisherSnedecor, Gamma
+from mlx.distributions.independent import Independent
+from mlx.distributions.kl import kl_divergence, register_kl
+from mlx.distributions.location_scale import Cauchy, Gumbel, Laplace, Normal, StudentT, Uniform
+from mlx.distributions.multivariate_normal import MultivariateNormal
+from mlx.distributions.transformed_distribution import TransformedDistribution
+from mlx.distributions.transforms import *
+
+__all__ = [
+    "Bernoulli",
+    "Beta",
+    "Binomial",
+    "Categorical",
+    "Cauchy",
+    "Chi2",
+    "Dirichlet",
+    "Distribution",
+    "Exponential",
+    "ExponentialFamily",
+    "FisherSnedecor",
+    "Gamma",
+    "Geometric",
+    "Gumbel",
+    "HalfCauchy",
+    "HalfNormal",
+    "Independent",
+    "InverseGamma",
+    "Kumaraswamy",
+    "Laplace",
+    "LogNormal",
+    "LogisticNormal",
+    "MixtureSameFamily",
+    "Multinomial",
+    "MultivariateNormal",
+    "NegativeBinomial",
+    "Normal",
+    "OneHotCategorical",
+    "OneHotCategoricalStraightThrough",
+    "Pareto",
+    "Poisson",
+    "StudentT",
+    "TransformedDistribution",
+    "Uniform",
+    "Weibull",
+    "biject_to",
+    "constraints",
+    "kl_divergence",
+    "register_kl",
+    "transform_to",
+    "transforms",
+    *transforms.__all__,
+]

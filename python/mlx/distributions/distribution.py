@@ -1,0 +1,207 @@
+"""Distribution: the base class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import mlx
+from mlx._C import Tensor
+from mlx.distributions import constraints
+from mlx.distributions.constraints import Constraint
+
+__all__ = ["Distribution", "broadcast_all"]
+
+Shape = Sequence[int]
+
+
+def broadcast_all(*values: Any) -> list[Tensor]:
+    """Numbers and tensors as tensors of one shape. Numbers take the dtype of the tensors beside them."""
+    tensors = [v for v in values if isinstance(v, Tensor)]
+    dtype = tensors[0].dtype if tensors else mlx.get_default_dtype()
+    if not (dtype.is_floating_point or dtype.is_complex):
+        dtype = mlx.get_default_dtype()
+    device = tensors[0].device if tensors else None
+    made = [v if isinstance(v, Tensor) else mlx.tensor(v, dtype=dtype, device=device) for v in values]
+    return list(mlx.broadcast_tensors(*made))
+
+
+class Distribution:
+    """A family of random variables: `batch_shape` independent ones, each with values of `event_shape`.
+
+    Args:
+        validate_args: whether parameters and values are checked; by default they are.
+    """
+
+    has_rsample = False  # whether rsample() carries gradients to the parameters
+    has_enumerate_support = False
+    arg_constraints: Any = {}
+    support: Any = constraints.real
+    _validate_args = __debug__
+    # The names of the constructor's arguments that hold the parameters.
+    _parameters: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self, batch_shape: Shape = (), event_shape: Shape = (), validate_args: bool | None = None
+    ) -> None:
+        self._batch_shape = mlx.Size(batch_shape)
+        self._event_shape = mlx.Size(event_shape)
+        if validate_args is not None:
+            self._validate_args = validate_args
+        if self._validate_args:
+            self._check_parameters()
+
+    @staticmethod
+    def set_default_validate_args(value: bool) -> None:
+        """Whether distributions made from now on check their parameters and values."""
+        if value not in (True, False):
+            raise ValueError(f"expected True or False, got {value}")
+        Distribution._validate_args = value
+
+    def _check_parameters(self) -> None:
+        for name, constraint in self.arg_constraints.items():
+            value = self.__dict__.get(name)
+            if value is None or constraints.is_dependent(constraint) or not isinstance(value, Tensor):
+                continue
+            if not bool(constraint.check(value).all()):
+                raise ValueError(
+                    f"Expected parameter {name} (Tensor of shape {tuple(value.shape)}) of distribution "
+                    f"{type(self).__name__} to satisfy the constraint {constraint}, but found invalid values:"
+                    f"\n{value}"
+                )
+
+    def _validate_sample(self, value: Any) -> None:
+        if not self._validate_args:
+            return
+        if not isinstance(value, Tensor):
+            raise ValueError("The value argument to log_prob must be a Tensor")
+        n = len(self.event_shape)
+        if tuple(value.shape[value.dim() - n :]) != tuple(self.event_shape):
+            raise ValueError(
+                f"The right-most size of value must match event_shape: {value.shape} vs {self.event_shape}."
+            )
+        try:
+            mlx.broadcast_shapes(tuple(value.shape), tuple(self.batch_shape + self.event_shape))
+        except RuntimeError as error:
+            raise ValueError(f"Value is not broadcastable with batch_shape+event_shape: {error}") from None
+        support: Constraint = self.support
+        if constraints.is_dependent(support):
+            return
+        if not bool(support.check(value).all()):
+            raise ValueError(
+                f"Expected value argument (Tensor of shape {tuple(value.shape)}) to be within the support "
+                f"({support}) of the distribution {self!r}, but found invalid values:\n{value}"
+            )
+
+    @property
+    def batch_shape(self) -> mlx.Size:
+        """The shape of the parameters."""
+        return self._batch_shape
+
+    @property
+    def event_shape(self) -> mlx.Size:
+        """The shape of one value."""
+        return self._event_shape
+
+    def _shape(self, sample_shape: Shape = ()) -> mlx.Size:
+        return mlx.Size([*sample_shape, *self._batch_shape, *self._event_shape])
+
+    _extended_shape = _shape  # what subclasses written for PyTorch call it
+
+    @property
+    def mean(self) -> Tensor:
+        """The expected value."""
+        raise NotImplementedError(f"{type(self).__name__} has no mean in closed form")
+
+    @property
+    def mode(self) -> Tensor:
+        """The likeliest value."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement mode")
+
+    @property
+    def variance(self) -> Tensor:
+        """The expected square of the distance from the mean."""
+        raise NotImplementedError(f"{type(self).__name__} has no variance in closed form")
+
+    @property
+    def stddev(self) -> Tensor:
+        """The square root of the variance."""
+        return self.variance.sqrt()
+
+    def sample(self, sample_shape: Shape = ()) -> Tensor:
+        """Random values of shape `sample_shape + batch_shape + event_shape`, without gradients."""
+        with mlx.no_grad():
+            return self.rsample(sample_shape)
+
+    def rsample(self, sample_shape: Shape = ()) -> Tensor:
+        """Random values that are a differentiable function of the parameters."""
+        raise NotImplementedError(f"{type(self).__name__} has no differentiable samples; use sample()")
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density, or of the probability, of each value."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement log_prob")
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """The probability of a value at most this."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement cdf")
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """The value at which cdf() has this probability."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement icdf")
+
+    def entropy(self) -> Tensor:
+        """The expected negative log_prob, in nats."""
+        raise NotImplementedError(f"{type(self).__name__} has no entropy in closed form")
+
+    def perplexity(self) -> Tensor:
+        """exp of the entropy."""
+        return self.entropy().exp()
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All values, along a new first dimension; `expand` repeats them over the batch."""
+        raise NotImplementedError(f"{type(self).__name__} cannot list its values")
+
+    def _enumerated(self, n: int, dtype: Any, expand: bool) -> Tensor:
+        """0 to n - 1 as enumerate_support() gives them."""
+        values = mlx.arange(n, dtype=dtype).reshape(n, *([1] * len(self._batch_shape)))
+        return values.expand(n, *self._batch_shape) if expand else values
+
+    def expand(self, batch_shape: Shape, _instance: Any = None) -> Any:
+        """The same distribution with its parameters expanded to a larger batch."""
+        arguments = {}
+        for name in self._parameters:
+            value = getattr(self, name)
+            if isinstance(value, Tensor):
+                event = len(value.shape) - len(self._batch_shape)
+                value = value.expand(*batch_shape, *value.shape[value.dim() - event :])
+            arguments[name] = value
+        return type(self)(**arguments, validate_args=False)
+
+    def __repr__(self) -> str:
+        shown = []
+        for name in self._parameters or self.arg_constraints:
+            value = self.__dict__.get(name)
+            if isinstance(value, Tensor):
+                text = f"{value.item()}" if value.numel() == 1 else f"mlx.Size({list(value.shape)})"
+                shown.append(f"{name}: {text}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class ExponentialFamily(Distribution):
+    """A distribution whose density is h(x) exp(eta . T(x) - A(eta))."""
+
+
+def probability_or_logit(
+    self: Distribution, probs: Any, logits: Any, vector: bool = False
+) -> tuple[str, Tensor]:
+    """The one of the two arguments that was given, as `(name, tensor)`.
+
+    Raises:
+        ValueError: when both or neither were given, or, for a vector of them, a number.
+    """
+    if (probs is None) == (logits is None):
+        raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+    name, value = ("probs", probs) if logits is None else ("logits", logits)
+    if vector and (not isinstance(value, Tensor) or value.dim() < 1):
+        raise ValueError(f"`{name}` parameter must be at least one-dimensional.")
+    return name, value

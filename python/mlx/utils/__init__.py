@@ -1,0 +1,3 @@
+"""What surrounds models: data and its loading."""
+
+from mlx.utils import data as data
