@@ -193,8 +193,8 @@ struct SoftmaxGradient {
 
 // ---- linear algebra on stacks of matrices of float32, float64 and their complex types, by LAPACK, which
 // stores matrices by columns: the matrices named below are given and returned transposed, without gaps where
-// they are outputs. `info` (int32, one a matrix) is 0, or the number (from 1) of the pivot, minor or iteration
-// that failed.
+// they are outputs. `info` (int32, one a matrix) is 0, or the number (from 1) of the pivot, minor or
+// iteration that failed.
 
 // (lu, pivots, info) of a: P L U, with the rows that were exchanged as int32 from 1.
 struct LuFactor {

@@ -260,7 +260,8 @@ Tensor functional::linear(const Tensor& input, const Tensor& weight, const Tenso
     Tensor out = matmul(input, t(weight));
     return bias.defined() ? add(out, bias) : out;
   }
-  // Nothing is recorded (and no compiler will fuse the sum): the product is added onto rows of the bias, one pass less over the result.
+  // Nothing is recorded (and no compiler will fuse the sum): the product is added onto rows of the bias, one
+  // pass less over the result.
   if (bias.dtype() != input.dtype() || bias.size(0) != weight.size(0))
     return add(matmul(input, t(weight)), bias);
   Tensor rows = reshape(input, {input.numel() / std::max<int64_t>(input.size(-1), 1), input.size(-1)});

@@ -44,7 +44,7 @@ constexpr uint8_t reads(Param<I>*) {
 
 class PointwiseNode;
 
-enum class Promote : uint8_t { None, Float };               // Float: integers become the default float type
+enum class Promote : uint8_t { None, Float };  // Float: integers become the default float type
 
 class Row {
  public:

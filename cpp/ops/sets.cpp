@@ -131,7 +131,9 @@ Tensor histc(const Tensor& input, int64_t bins, const Scalar& min, const Scalar&
   if (input.is_complex() || input.dtype() == DType::Bool)
     throw NotImplementedError("\"histogram_cpu\" not implemented for '", short_name(input.dtype()), "'");
   GradModeGuard off(false);
-  Tensor x = reshape(to(input, DType::Float64, false, false), {-1});
+  // Half types are sorted into bins in their own arithmetic, as in PyTorch.
+  const DType type = is_reduced(input.dtype()) ? input.dtype() : DType::Float64;
+  Tensor x = reshape(to(input, type, false, false), {-1});
   double low = min.to_double(), high = max.to_double();
   if (low > high) throw RuntimeError("histc(): max must be larger than min");
   if (low == high && x.numel()) {
@@ -145,8 +147,9 @@ Tensor histc(const Tensor& input, int64_t bins, const Scalar& min, const Scalar&
   if (!std::isfinite(low) || !std::isfinite(high))
     throw RuntimeError("histc(): range of [", low, ", ", high, "] is not finite");
   Tensor inside = masked_select(x, logical_and(ge(x, low), le(x, high)));
-  Tensor place = to((inside - Scalar(low)) * Scalar(static_cast<double>(bins)) / Scalar(high - low),
-                    DType::Int64, false, false);
+  Tensor first = full({}, low, type, input.device()), last = full({}, high, type, input.device());
+  Tensor place =
+      to((inside - first) * Scalar(static_cast<double>(bins)) / (last - first), DType::Int64, false, false);
   Tensor counts = bincount(where(ge(place, bins), bins - 1, place), {}, bins);
   return to(counts, input.dtype(), false, false);
 }

@@ -164,8 +164,8 @@ def slice_scatter(
     input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Tensor:
     """A copy of `input` with `src` for the elements `start:end:step` of a dimension."""
-    every = [slice(None)] * (dim % input.dim())
-    return _replaced("slice_scatter", input, src, lambda t: t[(*every, slice(start, end, step))])
+    part = (*[slice(None)] * (dim % input.dim()), slice(start, end, step))
+    return _replaced("slice_scatter", input, src, lambda t: t[part])
 
 
 def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:

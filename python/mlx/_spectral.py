@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import mlx
-from mlx._C import Tensor
+from mlx._C import Tensor, _op_namespaces
 from mlx._C import dtype as _dtype
 
 __all__ = [
@@ -18,6 +18,8 @@ __all__ = [
     "kaiser_window",
     "stft",
 ]
+
+_pad = _op_namespaces["nn.functional"]["pad"]
 
 
 def _periodic_or_not(
@@ -139,7 +141,7 @@ def _frame_window(op: str, window: Tensor | None, n_fft: int, win_length: int, l
             f"of size {list(window.shape)}"
         )
     left = (n_fft - win_length) // 2
-    return mlx.nn.functional.pad(window, [left, n_fft - win_length - left])
+    return _pad(window, [left, n_fft - win_length - left])
 
 
 def stft(
@@ -180,7 +182,7 @@ def stft(
         raise RuntimeError(f"stft(): expected hop_length > 0, but got hop_length={hop}")
     x = input if input.dim() == 2 else input.unsqueeze(0)
     if center:
-        padded = mlx.nn.functional.pad(x.unsqueeze(1), [n_fft // 2, n_fft // 2], pad_mode)
+        padded = _pad(x.unsqueeze(1), [n_fft // 2, n_fft // 2], pad_mode)
         x = padded.squeeze(1)
     if not 0 < n_fft <= x.shape[1]:
         raise RuntimeError(f"stft(): expected 0 < n_fft <= {x.shape[1]}, but got n_fft={n_fft}")
@@ -252,7 +254,7 @@ def istft(
         raise RuntimeError("istft(): window overlap add min: 1")
     signal = signal / envelope
     if end > total:
-        signal = mlx.nn.functional.pad(signal, [0, end - total])
+        signal = _pad(signal, [0, end - total])
     return signal if input.dim() == 3 else signal.squeeze(0)
 
 

@@ -42,8 +42,8 @@ void for_lines(const Shape3& s, Body&& body) {
                });
 }
 
-// Rows that are scanned at once, since each total waits for the one before. More would share too few cache lines
-// where rows are a power of two long.
+// Rows that are scanned at once, since each total waits for the one before. More would share too few cache
+// lines where rows are a power of two long.
 constexpr int64_t kRows = 4;
 
 // The scan of kCount rows of n elements, one behind the other.

@@ -5,24 +5,24 @@
 
 namespace mlx::cpu::special {
 
-double erfinv(double x);          // the y with erf(y) = x
-double lgamma(double x);          // log |Gamma(x)|
-double digamma(double x);         // d/dx log Gamma(x)
-double trigamma(double x);        // d/dx digamma(x)
+double erfinv(double x);               // the y with erf(y) = x
+double lgamma(double x);               // log |Gamma(x)|
+double digamma(double x);              // d/dx log Gamma(x)
+double trigamma(double x);             // d/dx digamma(x)
 double polygamma(double x, double n);  // the n-th derivative of digamma, n >= 1
-double zeta(double x, double q);  // Hurwitz: the sum of (n + q)^-x over n >= 0
-double erfcx(double x);           // exp(x^2) erfc(x)
-double ndtri(double p);           // quantile of the normal distribution
-double log_ndtr(double x);        // log of its distribution function
-double i0(double x);              // modified Bessel functions of the first kind, orders 0 and 1,
-double i0e(double x);             // and the same times exp(-|x|)
+double zeta(double x, double q);       // Hurwitz: the sum of (n + q)^-x over n >= 0
+double erfcx(double x);                // exp(x^2) erfc(x)
+double ndtri(double p);                // quantile of the normal distribution
+double log_ndtr(double x);             // log of its distribution function
+double i0(double x);                   // modified Bessel functions of the first kind, orders 0 and 1,
+double i0e(double x);                  // and the same times exp(-|x|)
 double i1(double x);
 double i1e(double x);
 double bessel_j0(double x);  // Bessel functions of the first and the second kind, orders 0 and 1
 double bessel_j1(double x);
 double bessel_y0(double x);
 double bessel_y1(double x);
-double bessel_k0(double x);         // modified Bessel functions of the second kind, orders 0 and 1,
+double bessel_k0(double x);  // modified Bessel functions of the second kind, orders 0 and 1,
 double bessel_k1(double x);
 double scaled_bessel_k0(double x);  // and the same times exp(x)
 double scaled_bessel_k1(double x);

@@ -6,9 +6,11 @@ import math
 from typing import Any
 
 import mlx
-from mlx._C import Tensor
+from mlx._C import Tensor, _op_namespaces
 
 __all__ = ["fold", "unfold"]
+
+_pad = _op_namespaces["nn.functional"]["pad"]
 
 
 def _each(value: Any, dims: int) -> list[int]:
@@ -76,7 +78,7 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
     x = input if input.dim() == 4 else input.unsqueeze(0)
     at, _, windows = _places(list(x.shape[2:]), kernel, steps, pads, gaps)
     if any(pads):
-        x = mlx.nn.functional.pad(x, [pads[1], pads[1], pads[0], pads[0]])
+        x = _pad(x, [pads[1], pads[1], pads[0], pads[0]])
     out = x.flatten(2).index_select(2, at.to(x.device))
     out = out.reshape(x.shape[0], x.shape[1] * kernel[0] * kernel[1], windows)
     return out if input.dim() == 4 else out.squeeze(0)

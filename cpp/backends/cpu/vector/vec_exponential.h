@@ -262,8 +262,8 @@ MLX_INLINE Vec<float> near_reciprocal(Vec<float> x) {
 #endif
 }
 
-// The normal distribution function, with one branch: its tail beyond a is exp(-a^2 / 2) times a slow function.
-// Within 5 ulp for negative arguments, 2 for positive ones.
+// The normal distribution function, with one branch: its tail beyond a is exp(-a^2 / 2) times a slow
+// function. Within 5 ulp for negative arguments, 2 for positive ones.
 MLX_INLINE Vec<float> ndtr(Vec<float> x) {
   // exp(a^2 / 2) ndtr(-a) (1 + 0.35 a) on a in [0, 14.5], in terms of u = 0.35 a / (1 + 0.35 a)
   static constexpr float kTailF[] = {0.5f,
