@@ -7,7 +7,7 @@
 namespace mlx::cpu {
 namespace {
 
-constexpr int64_t kGrain = 2048;  // cells: each costs five exponentials
+constexpr int64_t kGrain = 4096;  // cells: each costs five exponentials, 2.7 ns
 
 int64_t rows_at_once(int64_t cells) { return std::max<int64_t>(1, kGrain / std::max<int64_t>(cells, 1)); }
 
