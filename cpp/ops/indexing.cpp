@@ -368,14 +368,14 @@ OP("Tensor.index_fill_(Tensor input, int dim, Tensor index, Tensor value) -> Ten
 Tensor index_fill_(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& value) {
   check_fill_value(value);
   return update_in_place(
-      input, {&value}, "index_fill_",
-      [&](const Tensor& self) { index_fill_data(self, dim, index, value); },
+      input, {&value}, "index_fill_", [&](const Tensor& self) { index_fill_data(self, dim, index, value); },
       [&](const Tensor& old) { return index_fill(old, dim, index, value); });
 }
 OP("Tensor.index_fill_(Tensor input, int dim, Tensor index, Scalar value) -> Tensor");
 Tensor index_fill_(const Tensor& input, int64_t dim, const Tensor& index, const Scalar& value) {
   return update_in_place(
-      input, {}, "index_fill_", [&](const Tensor& self) { index_fill_data(self, dim, index, wrapped_number(value)); },
+      input, {}, "index_fill_",
+      [&](const Tensor& self) { index_fill_data(self, dim, index, wrapped_number(value)); },
       [&](const Tensor& old) { return index_fill(old, dim, index, value); });
 }
 

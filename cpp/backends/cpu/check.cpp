@@ -1,4 +1,5 @@
-// What is not arithmetic: conditions that ops put on the elements of their arguments, calls of the host language.
+// What is not arithmetic: conditions that ops put on the elements of their arguments, calls of the host
+// language.
 
 #include "backends/cpu/cpu_backend.h"
 

@@ -52,7 +52,8 @@ void FusedTiles::run(int64_t start, int64_t n) {
   // At the end only: an output may lie where an input was.
   for (const FusedProgram::Store& s : program_.stores) {
     const int64_t item = static_cast<int64_t>(item_size(s.type));
-    std::memcpy(operands_.outputs[s.output].data + start * item, registers_[s.from], static_cast<size_t>(n * item));
+    std::memcpy(operands_.outputs[s.output].data + start * item, registers_[s.from],
+                static_cast<size_t>(n * item));
   }
 }
 
