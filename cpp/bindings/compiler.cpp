@@ -369,14 +369,18 @@ void add_compiler(py::module_& m) {
   py::class_<Guards>(m, "_Guards")
       .def(py::init<const py::list&>())
       .def("check", &Guards::check)
-      // The tensors that check() found, by number (None for -1); then letting go of them all.
+      // Two lists of the tensors that check() found, by number (None for -1); it then lets go of them all.
       .def("take",
-           [](const Guards& g, const std::vector<int>& numbers) {
-             TensorList out;
-             for (int n : numbers) out.push_back(n < 0 ? Tensor() : g.current()[n]);
-             return wrap_all(out);
+           [](Guards& g, const std::vector<int>& first, const std::vector<int>& second) {
+             auto chosen = [&](const std::vector<int>& numbers) {
+               TensorList out;
+               for (int n : numbers) out.push_back(n < 0 ? Tensor() : g.current()[n]);
+               return wrap_all(out);
+             };
+             py::tuple out = py::make_tuple(chosen(first), chosen(second));
+             g.release();
+             return out;
            })
-      .def("release", &Guards::release)
       .def("number_of",
            [](const Guards& g, const Tensor& t) {
              for (size_t i = 0; i < g.current().size(); ++i)

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "ops/check.h"
 #include "ops/matrices.h"
 
 namespace mlx {
@@ -146,8 +147,9 @@ Tensor eigen_gradient(const Tensor& gl, const Tensor& gv, const Tensor& l, const
 
 Eigenvalues eigenvalues(const char* op, const Tensor& a, bool wanted) {
   check_square(op, a);
-  if (a.numel() && !item(all(isfinite(detach(a)))).to_bool())
-    throw RuntimeError("torch.", op, ": input tensor should not contain infs or NaNs.");
+  if (a.numel())
+    raise_if_any(logical_not(isfinite(detach(a))), Check::Runtime,
+                 "linalg.eig: input tensor should not contain infs or NaNs.");
   const bool vectors = wanted || recording({&a});
   const DType type = to_complex(a.dtype());
   Tensor values = allocate(joined(leading(a), a.size(-1)), type, a.device()),

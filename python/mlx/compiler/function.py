@@ -44,8 +44,7 @@ class CompiledFunction:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not _enabled or _C._is_tracing():
             return self._function(*args, **kwargs)
-        leaves: list[Tensor] = []
-        spec = flatten((args, kwargs), leaves)
+        leaves, spec = _taken_apart(args, kwargs)
         key = (spec, _C._layouts(leaves), _C._modes())
         programs = self._programs.get(key, ())
         try:
@@ -115,8 +114,7 @@ class CompiledFunction:
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The program for these arguments, without running it: print it, or draw it by `.svg()`."""
-        leaves: list[Tensor] = []
-        spec = flatten((args, kwargs), leaves)
+        leaves, spec = _taken_apart(args, kwargs)
         program = Program(self._function, spec, leaves)
         program.abandon()
         return Lowered(program.forward, program.backward)
@@ -131,6 +129,19 @@ class CompiledFunction:
 
     def __repr__(self) -> str:
         return f"<mlx.jit of {self._name()}>"
+
+
+@functools.cache
+def _spec_of_tensors(count: int) -> Any:
+    return flatten(((_C.zeros(0),) * count, {}), [])
+
+
+def _taken_apart(args: tuple, kwargs: dict[str, Any]) -> tuple[list[Tensor], Any]:
+    """The tensors of a call's arguments, and the description of the rest."""
+    if not kwargs and all(type(a) is Tensor for a in args):
+        return list(args), _spec_of_tensors(len(args))
+    leaves: list[Tensor] = []
+    return leaves, flatten((args, kwargs), leaves)
 
 
 def _first_difference(before: Any, now: Any, name: str) -> str:

@@ -122,8 +122,7 @@ class Program:
         return self._call(leaves, self._assign)
 
     def _call(self, leaves: list[Tensor], store: Callable[[list[Tensor]], None]) -> Any:
-        reached, externals = self.guards.take(self._reached), self.guards.take(self._externals)
-        self.guards.release()
+        reached, externals = self.guards.take(self._reached, self._externals)
         inputs = [*[leaves[i] for i in self._arguments], *self.rates.tensors(), *externals]
         if self.forward.may_interfere(inputs):
             raise SharedMemoryError
