@@ -35,18 +35,6 @@ void check_same_dtype(const char* op, const Tensor& a, const Tensor& b) {
                        short_name(a.dtype()), " and B of type ", short_name(b.dtype()), " instead");
 }
 
-Failure first_failure(const Tensor& info) {
-  if (info.numel() == 0 || !item(any(info)).to_bool()) return {};
-  Tensor flat = reshape(info, {-1});
-  Tensor at = argmax(to(ne(flat, 0), DType::UInt8, false, false), std::nullopt, false);
-  const int64_t matrix = item(at).to_int();
-  return {matrix, static_cast<int>(item(select(flat, 0, matrix)).to_int())};
-}
-
-std::string failure_prefix(const char* op, const Tensor& info, const Failure& failure) {
-  return info.dim() ? str(op, ": (Batch element ", failure.matrix, "): ") : str(op, ": ");
-}
-
 void broadcast_stacks(const char* op, Tensor& a, Tensor& b) {
   Shape lead_a = leading(a), lead_b = leading(b);
   if (lead_a == lead_b) return;
