@@ -75,10 +75,11 @@ void for_taps(const Shapes& s, int64_t begin, int64_t end, Visit&& visit) {
         }
 }
 
-// columns[row][place] = the input under tap `row` of the kernel at `place`, zero in the padding.
+// columns[row][place] = the input under tap `row` of the kernel at `place`, zero in the padding. Rows of the
+// matrix are `width` apart.
 template <class T>
-void im2col(const Shapes& s, const T* x, int64_t begin, int64_t end, T* columns) {
-  const int64_t step = s.window.stride[2], width = end - begin;
+void im2col(const Shapes& s, const T* x, int64_t begin, int64_t end, T* columns, int64_t width) {
+  const int64_t step = s.window.stride[2];
   for_taps(s, begin, end, [&](int64_t row, int64_t place, int64_t first, int64_t last, int64_t source) {
     T* to = columns + row * width + place;
     std::fill(to, to + first, T(0));
@@ -92,8 +93,8 @@ void im2col(const Shapes& s, const T* x, int64_t begin, int64_t end, T* columns)
 
 // The reverse: adds each column element to the input element it came from.
 template <class T>
-void col2im(const Shapes& s, const T* columns, int64_t begin, int64_t end, T* x) {
-  const int64_t step = s.window.stride[2], width = end - begin;
+void col2im(const Shapes& s, const T* columns, int64_t begin, int64_t end, T* x, int64_t width) {
+  const int64_t step = s.window.stride[2];
   for_taps(s, begin, end, [&](int64_t row, int64_t place, int64_t first, int64_t last, int64_t source) {
     const T* from = columns + row * width + place;
     for (int64_t j = first; j < last; ++j) x[source + (j - first) * step] += from[j];
@@ -171,11 +172,105 @@ void depthwise_by_rows(const Shapes& s, const float* x, const float* w, float* y
   });
 }
 
+// Images with few places share a matrix, since a product with few columns is slow: the columns of one image
+// stand beside those of the next, and the whole pool works on one product.
+template <class T>
+class SharedColumns {
+ public:
+  static bool serves(const Shapes& s) {
+    return s.places() <= kFewPlaces && s.groups <= 4 && s.batch > 0 && s.places() > 0 && s.rows() > 0;
+  }
+  explicit SharedColumns(const Shapes& s)
+      : s_(s),
+        images_(std::clamp<int64_t>(kColumns / s.places(), 1, s.batch)),
+        columns_(scratch(s.rows() * images_ * s.places())),
+        results_(scratch(s.cout * images_ * s.places())) {}
+
+  void forward(const T* x, const T* w, T* y) {
+    for_blocks([&](int64_t group, int64_t first, int64_t count) {
+      const int64_t width = count * s_.places();
+      make_columns(x, group, first, count);
+      multiply<T>(false, false, s_.cout, width, s_.rows(), w + group * s_.cout * s_.rows(), s_.rows(),
+                  columns(), width, false, results(), width);
+      for_rows(group, first, count,
+               [&](int64_t at, int64_t row) { std::copy_n(results() + row, s_.places(), y + at); });
+    });
+  }
+
+  void input_grad(const T* gy, const T* w, T* gx) {
+    for_blocks([&](int64_t group, int64_t first, int64_t count) {
+      const int64_t width = count * s_.places();
+      gather(gy, group, first, count);
+      multiply<T>(true, false, s_.rows(), width, s_.cout, w + group * s_.cout * s_.rows(), s_.rows(),
+                  results(), width, false, columns(), width);
+      parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          T* out = gx + ((first + i) * s_.groups + group) * s_.cin * s_.in_size();
+          std::fill(out, out + s_.cin * s_.in_size(), T(0));
+          col2im(s_, columns() + i * s_.places(), 0, s_.places(), out, width);
+        }
+      });
+    });
+  }
+
+  void weight_grad(const T* x, const T* gy, T* gw) {
+    for_blocks([&](int64_t group, int64_t first, int64_t count) {
+      const int64_t width = count * s_.places();
+      make_columns(x, group, first, count);
+      gather(gy, group, first, count);
+      multiply<T>(false, true, s_.cout, s_.rows(), width, results(), width, columns(), width, first > 0,
+                  gw + group * s_.cout * s_.rows(), s_.rows());
+    });
+  }
+
+ private:
+  static constexpr int64_t kFewPlaces = 256, kColumns = 1024;
+
+  // Memory of the cache, which is warm, where a vector's would be new.
+  static Tensor scratch(int64_t elements) {
+    return allocate({elements * static_cast<int64_t>(sizeof(T))}, DType::UInt8);
+  }
+  T* columns() const { return reinterpret_cast<T*>(columns_.template data<uint8_t>()); }
+  T* results() const { return reinterpret_cast<T*>(results_.template data<uint8_t>()); }
+
+  template <class F>
+  void for_blocks(F&& f) {
+    for (int64_t group = 0; group < s_.groups; ++group)
+      for (int64_t first = 0; first < s_.batch; first += images_)
+        f(group, first, std::min(images_, s_.batch - first));
+  }
+  void make_columns(const T* x, int64_t group, int64_t first, int64_t count) {
+    parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        im2col(s_, x + ((first + i) * s_.groups + group) * s_.cin * s_.in_size(), 0, s_.places(),
+               columns() + i * s_.places(), count * s_.places());
+    });
+  }
+  // Calls f(offset in a tensor of y's shape, offset in the results) for each output channel of each image.
+  template <class F>
+  void for_rows(int64_t group, int64_t first, int64_t count, F&& f) {
+    parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        for (int64_t c = 0; c < s_.cout; ++c)
+          f((((first + i) * s_.groups + group) * s_.cout + c) * s_.places(), (c * count + i) * s_.places());
+    });
+  }
+  void gather(const T* gy, int64_t group, int64_t first, int64_t count) {
+    for_rows(group, first, count,
+             [&](int64_t at, int64_t row) { std::copy_n(gy + at, s_.places(), results() + row); });
+  }
+
+  const Shapes& s_;
+  const int64_t images_;  // that share a matrix
+  Tensor columns_, results_;
+};
+
 template <class T>
 void forward(const Shapes& s, const T* x, const T* w, T* y) {
   if constexpr (std::is_same_v<T, float>)
     if (s.cin == 1 && s.cout == 1 && s.window.stride[2] == 1) return depthwise_by_rows(s, x, w, y);
   if (s.cin == 1 && s.cout == 1) return depthwise(s, x, w, y);
+  if (SharedColumns<T>::serves(s)) return SharedColumns<T>(s).forward(x, w, y);
   const int64_t block = s.is_pointwise() ? s.places() : s.block<T>(),
                 blocks = (s.places() + block - 1) / block;
   parallel_for(0, s.batch * s.groups * blocks, 1, [&](int64_t begin, int64_t end) {
@@ -184,7 +279,7 @@ void forward(const Shapes& s, const T* x, const T* w, T* y) {
       int64_t image = i / blocks, from = i % blocks * block, to = std::min(from + block, s.places()),
               group = image % s.groups;
       const T* in = x + image * s.cin * s.in_size();
-      if (!s.is_pointwise()) im2col(s, in, from, to, columns.data());
+      if (!s.is_pointwise()) im2col(s, in, from, to, columns.data(), to - from);
       multiply<T>(false, false, s.cout, to - from, s.rows(), w + group * s.cout * s.rows(), s.rows(),
                   s.is_pointwise() ? in : columns.data(), s.is_pointwise() ? s.places() : to - from, false,
                   y + image * s.cout * s.places() + from, s.places());
@@ -194,6 +289,7 @@ void forward(const Shapes& s, const T* x, const T* w, T* y) {
 
 template <class T>
 void input_grad(const Shapes& s, const T* gy, const T* w, T* gx) {
+  if (SharedColumns<T>::serves(s)) return SharedColumns<T>(s).input_grad(gy, w, gx);
   parallel_for(0, s.batch * s.groups, 1, [&](int64_t begin, int64_t end) {
     const int64_t block = s.block<T>();
     std::vector<T> columns(static_cast<size_t>(s.is_pointwise() ? 0 : s.rows() * block));
@@ -210,7 +306,7 @@ void input_grad(const Shapes& s, const T* gy, const T* w, T* gx) {
         int64_t to = std::min(from + block, s.places());
         multiply<T>(true, false, s.rows(), to - from, s.cout, weights, s.rows(), grad + from, s.places(),
                     false, columns.data(), to - from);
-        col2im(s, columns.data(), from, to, out);
+        col2im(s, columns.data(), from, to, out, to - from);
       }
     }
   });
@@ -218,6 +314,7 @@ void input_grad(const Shapes& s, const T* gy, const T* w, T* gx) {
 
 template <class T>
 void weight_grad(const Shapes& s, const T* x, const T* gy, T* gw) {
+  if (SharedColumns<T>::serves(s)) return SharedColumns<T>(s).weight_grad(x, gy, gw);
   // A fixed number of partial sums over the batch, whatever the number of threads: the result is the
   // same with any.
   const int64_t parts = std::min<int64_t>(s.batch, 8), size = s.groups * s.cout * s.rows();
@@ -238,7 +335,7 @@ void weight_grad(const Shapes& s, const T* x, const T* gy, T* gw) {
         }
         for (int64_t from = 0; from < s.places(); from += block) {
           int64_t to = std::min(from + block, s.places());
-          im2col(s, in, from, to, columns.data());
+          im2col(s, in, from, to, columns.data(), to - from);
           multiply<T>(false, true, s.cout, s.rows(), to - from, grad + from, s.places(), columns.data(),
                       to - from, true, sum, s.rows());
         }
