@@ -51,11 +51,12 @@ from mlx.serialization import save as save, save_safetensors as save_safetensors
 
 if TYPE_CHECKING:
     from mlx import distributions as distributions
+    from mlx import masked as masked
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name == "distributions":  # imported when it is asked for, to keep `import mlx` quick
-        return importlib.import_module("mlx.distributions")
+    if name in ("distributions", "masked"):  # imported when asked for, to keep `import mlx` quick
+        return importlib.import_module(f"mlx.{name}")
     raise AttributeError(f"module 'mlx' has no attribute {name!r}")
