@@ -42,13 +42,14 @@ bool has_backend(DeviceType type);
 // What is known of a kernel beside its function.
 struct KernelTraits {
   const char* name;
-  bool random;                           // its parameters begin with a seed and a position
+  bool random;                          // its parameters begin with a seed and a position
   bool (*updates)(const void* params);  // whether it reads what its outputs held before
 };
 
 template <class K>
 constexpr KernelTraits traits_of() {
-  return {K::name, requires(K k) { k.seed, k.position; }, [](const void* params) {
+  return {K::name, requires(K k) { k.seed, k.position; },
+          [](const void* params) {
             if constexpr (requires(const K k) { k.updates(); })
               return static_cast<const K*>(params)->updates();
             else

@@ -14,8 +14,8 @@ namespace mlx {
 struct FusedProgram {
   struct Step {
     enum Kind : uint8_t { Apply, Convert } kind;
-    Formula formula{};             // of Apply
-    DType from, to;                // of the arguments and of the result
+    Formula formula{};  // of Apply
+    DType from, to;     // of the arguments and of the result
     int16_t arguments[kMaxParams + 4]{};
     uint8_t argument_count = 1;
     int16_t result = 0;

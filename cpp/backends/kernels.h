@@ -27,7 +27,7 @@ struct Pointwise {
 // Raises an error with this message if the input, one bool, is true. Writes nothing.
 struct Check {
   static constexpr const char* name = "check";
-  enum Error : uint8_t { Index, Runtime, Value, LinAlg } error;
+  enum Error : uint8_t { Index, Runtime, Value } error;
   const char* message;
 };
 
@@ -196,9 +196,18 @@ struct SoftmaxGradient {
 // they are outputs. `info` (int32, one a matrix) is 0, or the number (from 1) of the pivot, minor or
 // iteration that failed.
 
+// What a kernel raises (LinAlgError) about the first info that is not 0: "op: before 3 after", or without a
+// number when there is no `after`. Without an op it raises nothing, and info alone tells.
+struct Verdict {
+  const char* op = nullptr;
+  const char* before = nullptr;
+  const char* after = nullptr;
+};
+
 // (lu, pivots, info) of a: P L U, with the rows that were exchanged as int32 from 1.
 struct LuFactor {
   static constexpr const char* name = "lu_factor";
+  Verdict verdict = {};
 };
 // out = op(A)^-1 b of (lu, pivots, b), where op transposes and conjugates as asked.
 struct LuSolve {
@@ -210,6 +219,7 @@ struct LuSolve {
 struct CholeskyFactor {
   static constexpr const char* name = "cholesky_factor";
   bool upper;
+  Verdict verdict = {};
 };
 // out = A^-1 b, or b A^-1 when not `left`, of (a, b) with a triangular; `unit`: with ones on its diagonal.
 struct TriangularSolve {
@@ -234,21 +244,25 @@ struct HouseholderMultiply {
 struct Svd {
   static constexpr const char* name = "svd";
   bool vectors;
+  Verdict verdict = {};
 };
 // (values, vectors, info) of a Hermitian a, of which one triangle is read; values are real and ascend.
 struct EigenHermitian {
   static constexpr const char* name = "eigen_hermitian";
   bool upper, vectors;
+  Verdict verdict = {};
 };
 // (values, vectors, info) of a, complex both. Without `vectors`, these are empty.
 struct Eigen {
   static constexpr const char* name = "eigen";
   bool vectors;
+  Verdict verdict = {};
 };
 // (ld, pivots, info) of the lower triangle of a symmetric (or Hermitian) a: L D L^T, by Bunch and Kaufman.
 struct LdlFactor {
   static constexpr const char* name = "ldl_factor";
   bool hermitian;
+  Verdict verdict = {};
 };
 // out = A^-1 b of (ld, pivots, b).
 struct LdlSolve {

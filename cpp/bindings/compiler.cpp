@@ -1,5 +1,5 @@
-// mlx.jit's half in C++: traces, compiled programs, and the guards that tell whether a program still fits what
-// a function reaches by closure.
+// mlx.jit's half in C++: traces, compiled programs, and the guards that tell whether a program still fits
+// what a function reaches by closure.
 
 #include <pybind11/stl.h>
 
@@ -100,11 +100,12 @@ PyObject* missing = nullptr;
 // takes the ones that are there.
 class Guards {
  public:
-  // Slots with the values that they held: tuples (kind, container, key, value). A value that is a tensor stands
-  // for any like it; others have to be the same object, or equal where they are plain.
+  // Slots with the values that they held: tuples (kind, container, key, value). A value that is a tensor
+  // stands for any like it; others have to be the same object, or equal where they are plain.
   explicit Guards(const py::list& slots) {
     for (py::handle item : slots) {
-      auto [kind, container, key, value] = py::cast<std::tuple<int, py::object, py::object, py::object>>(item);
+      auto [kind, container, key, value] =
+          py::cast<std::tuple<int, py::object, py::object, py::object>>(item);
       Slot slot{static_cast<Slot::Kind>(kind), container, key};
       if (is_tensor(value.ptr()))
         tensors_.push_back({std::move(slot), number_of(tensor_of(value.ptr()))});
@@ -188,7 +189,9 @@ class Guards {
   }
   bool fail(const Slot& slot) {
     const std::string key = py::cast<std::string>(py::str(py::repr(slot.key)));
-    failure_ = slot.kind == Slot::Gradient ? "a gradient" : slot.kind == Slot::Cell ? "a closure's " + key : key;
+    failure_ = slot.kind == Slot::Gradient ? "a gradient"
+               : slot.kind == Slot::Cell   ? "a closure's " + key
+                                           : key;
     return false;
   }
 
@@ -256,8 +259,8 @@ void add_trace(py::module_& m) {
           py::arg("more_results") = std::vector<int>())
       .def("graph", [](Trace& t) { return jit::to_text(t.recorder().graph()); });
   // A new tensor that function(array of the result, *arrays of the inputs) fills; also in compiled programs.
-  m.def("_host_call", [](py::object function, const py::object& inputs,
-                            const std::vector<int64_t>& shape, py::object dtype) {
+  m.def("_host_call", [](py::object function, const py::object& inputs, const std::vector<int64_t>& shape,
+                         py::object dtype) {
     const TensorList list = tensors_of(inputs);
     std::vector<const Tensor*> in;
     for (const Tensor& t : list) in.push_back(&t);
@@ -292,9 +295,9 @@ void add_trace(py::module_& m) {
       const Tensor& t = list[i];
       size_t first = 0;
       while (list[first].storage() != t.storage()) ++first;
-      words.insert(words.end(), {static_cast<int64_t>(t.dtype()), static_cast<int64_t>(t.device().type),
-                                 t.device().index, t.requires_grad(), static_cast<int64_t>(first), t.offset(),
-                                 t.dim()});
+      words.insert(words.end(),
+                   {static_cast<int64_t>(t.dtype()), static_cast<int64_t>(t.device().type), t.device().index,
+                    t.requires_grad(), static_cast<int64_t>(first), t.offset(), t.dim()});
       words.insert(words.end(), t.shape().begin(), t.shape().end());
       words.insert(words.end(), t.strides().begin(), t.strides().end());
     }
@@ -355,7 +358,8 @@ void add_compiled(py::module_& m) {
 
 void add_compiler(py::module_& m) {
   trace_error = checked(PyErr_NewExceptionWithDoc(
-      "mlx.jit.TraceError", "A function cannot be compiled as it is written, or a tensor of its trace was kept.",
+      "mlx.jit.TraceError",
+      "A function cannot be compiled as it is written, or a tensor of its trace was kept.",
       PyExc_RuntimeError, nullptr));
   m.attr("_TraceError") = py::handle(trace_error);
   missing = py::module_::import("builtins").attr("object")().release().ptr();
@@ -365,21 +369,26 @@ void add_compiler(py::module_& m) {
   py::class_<Guards>(m, "_Guards")
       .def(py::init<const py::list&>())
       .def("check", &Guards::check)
-      // The tensors that check() found, by number (None for -1); then letting go of them all.
+      // Two lists of the tensors that check() found, by number (None for -1); it then lets go of them all.
       .def("take",
-           [](const Guards& g, const std::vector<int>& numbers) {
-             TensorList out;
-             for (int n : numbers) out.push_back(n < 0 ? Tensor() : g.current()[n]);
-             return wrap_all(out);
+           [](Guards& g, const std::vector<int>& first, const std::vector<int>& second) {
+             auto chosen = [&](const std::vector<int>& numbers) {
+               TensorList out;
+               for (int n : numbers) out.push_back(n < 0 ? Tensor() : g.current()[n]);
+               return wrap_all(out);
+             };
+             py::tuple out = py::make_tuple(chosen(first), chosen(second));
+             g.release();
+             return out;
            })
-      .def("release", &Guards::release)
       .def("number_of",
            [](const Guards& g, const Tensor& t) {
              for (size_t i = 0; i < g.current().size(); ++i)
                if (g.current()[i].is(t)) return static_cast<int>(i);
              return -1;
            })
-      .def("with_storage_of", [](const Guards& g, const Tensor& t) { return g.with_storage(t.storage().get()); })
+      .def("with_storage_of",
+           [](const Guards& g, const Tensor& t) { return g.with_storage(t.storage().get()); })
       .def_property_readonly("failure", &Guards::failure)
       .def("__len__", &Guards::size);
 }

@@ -28,8 +28,8 @@ inline constexpr uint8_t kArities[] = {
 
 }  // namespace formulas::detail
 
-// What a formula makes of operands of one type: the same, truth values, the real type of a complex one, or the
-// complex type of a real one.
+// What a formula makes of operands of one type: the same, truth values, the real type of a complex one, or
+// the complex type of a real one.
 enum class Result : uint8_t { Same, Bool, Real, Complex };
 
 inline constexpr int kFormulaCount = sizeof(formulas::detail::kArities);

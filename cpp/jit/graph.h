@@ -44,10 +44,10 @@ struct Operation {
   int kernel = 0;
   std::vector<uint64_t> params;  // the bytes of the kernel's struct, aligned
   std::vector<View> outputs, inputs;
-  std::shared_ptr<void> kept;  // what a call of the host language needs
+  std::shared_ptr<void> kept;                 // what a call of the host language needs
   std::shared_ptr<const FusedProgram> fused;  // what the parameters of a fused kernel point to
-  // Of one that draws random numbers: which generator's they are. Its position, in the parameters, counts from
-  // where that one stands when the program starts. -1: seed and position are what they say.
+  // Of one that draws random numbers: which generator's they are. Its position, in the parameters, counts
+  // from where that one stands when the program starts. -1: seed and position are what they say.
   int generator = -1;
 
   template <class K>

@@ -55,7 +55,8 @@ void Program::prepare() {
 }
 
 void Program::bind(std::span<const Ref<Storage>> inputs, std::span<const DrawStart> starts) {
-  for (size_t i = 0; i < inputs_.size(); ++i) windows_[inputs_[i]]->rebind(inputs[i] ? inputs[i]->data() : nullptr);
+  for (size_t i = 0; i < inputs_.size(); ++i)
+    windows_[inputs_[i]]->rebind(inputs[i] ? inputs[i]->data() : nullptr);
   for (const Draw& d : draws_) {
     d.stream[0] = starts[d.generator].seed;
     d.stream[1] = starts[d.generator].position + d.position;

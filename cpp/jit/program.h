@@ -61,8 +61,8 @@ class Program {
   std::vector<Tensor> operands_;
   std::vector<const Tensor*> pointers_;
   std::vector<Step> steps_;
-  std::vector<BufferId> scratch_;      // buffers in the block, and
-  std::vector<BufferId> fresh_;        // results, which have memory of their own
+  std::vector<BufferId> scratch_;  // buffers in the block, and
+  std::vector<BufferId> fresh_;    // results, which have memory of their own
   std::mutex running_;
 };
 

@@ -109,9 +109,10 @@ void Trace::assign_generator(Operation& op) const {
     position -= g.position;
     return;
   }
-  throw TraceError(op.traits().name,
-                   ": random numbers come from a Generator that the compiled function does not reach by name; "
-                   "pass it as an argument, or use the default one");
+  throw TraceError(
+      op.traits().name,
+      ": random numbers come from a Generator that the compiled function does not reach by name; "
+      "pass it as an argument, or use the default one");
 }
 
 Compiled Trace::compile(size_t begin, size_t end, const std::vector<BufferId>& arguments,
@@ -143,9 +144,9 @@ Compiled Trace::compile(size_t begin, size_t end, const std::vector<BufferId>& a
     out.results.push_back(std::move(v));
   }
   for (const GeneratorState& s : generators_)
-    out.streams.push_back({s.generator, s.reset,
-                           s.reset ? DrawStart{s.end_seed, s.end_position}
-                                   : DrawStart{0, s.end_position - s.position}});
+    out.streams.push_back(
+        {s.generator, s.reset,
+         s.reset ? DrawStart{s.end_seed, s.end_position} : DrawStart{0, s.end_position - s.position}});
   optimise(g);
   out.program = std::make_unique<Program>(std::move(g), std::move(inputs));
   return out;

@@ -14,17 +14,19 @@ struct Compiled {
   // How a generator is left by a call.
   struct Stream {
     Ref<Generator> generator;
-    bool reset = false;  // the function seeds it: `end` is where it then stands. Else `end` counts from its start
+    bool reset =
+        false;  // the function seeds it: `end` is where it then stands. Else `end` counts from its start
     DrawStart end{};
   };
 
   std::unique_ptr<Program> program;
-  std::vector<View> results;              // as tensors; `buffer` is a number into the program's results
+  std::vector<View> results;  // as tensors; `buffer` is a number into the program's results
   std::vector<Stream> streams;
-  std::vector<Ref<Storage>> fixed;        // of each external tensor, for those that no call brings
+  std::vector<Ref<Storage>> fixed;  // of each external tensor, for those that no call brings
 
-  // Runs on the storages of the arguments and then of the external tensors (null: the one that was there while
-  // tracing). With `starts` given, draws what a call that began there drew, and leaves generators alone.
+  // Runs on the storages of the arguments and then of the external tensors (null: the one that was there
+  // while tracing). With `starts` given, draws what a call that began there drew, and leaves generators
+  // alone.
   TensorList run(std::vector<Ref<Storage>> inputs, const std::vector<DrawStart>* starts = nullptr) const;
   std::vector<DrawStart> starts() const;
   // Drops fixed storages of the external tensors that calls bring: those with a number that is not negative.

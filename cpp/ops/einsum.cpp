@@ -237,8 +237,10 @@ Tensor _einsum(const std::string& equation, const TensorList& operands) {
     if (out.size(d) != 1) rest.push_back(d);
   }
   // As sum() does, a lone operand of integers becomes int64; products keep their dtype.
-  if (!rest.empty())
-    out = ts.size() == 1 ? sum(out, rest, true, std::nullopt) : sum(out, rest, true, out.dtype());
+  if (ts.size() == 1 && !gone.empty())
+    out = sum(out, gone, true, std::nullopt);
+  else if (!rest.empty())
+    out = sum(out, rest, true, out.dtype());
   if (!gone.empty()) out = squeeze(out, gone);
   // The ellipsis may stand anywhere in the output.
   Shape order;

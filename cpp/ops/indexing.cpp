@@ -171,11 +171,24 @@ Tensor _index(const Tensor& input, const TensorList& indices) {
 
 namespace {
 
+// Writes one value where a mask over the leading dimensions is true, without asking how often it is.
+void fill_where(const Tensor& self, Tensor mask, const Tensor& value) {
+  if (mask.dim() > self.dim() || !std::equal(mask.shape().begin(), mask.shape().end(), self.shape().begin()))
+    throw IndexError("index_put(): the shape of the mask ", mask.shape(),
+                     " does not match that of the indexed tensor ", self.shape());
+  GradModeGuard off(false);
+  while (mask.dim() < self.dim()) mask = unsqueeze(mask, -1);
+  copy_data(self, where(mask, reshape(value, {}), self));
+}
+
 void index_put_data(const Tensor& self, const TensorList& indices, const Tensor& values, bool accumulate) {
   if (values.dtype() != self.dtype())
     throw RuntimeError("index_put(): Index put requires the source and destination dtypes match, got ",
                        short_name(self.dtype()), " for the destination and ", short_name(values.dtype()),
                        " for the source.");
+  if (indices.size() == 1 && indices[0].defined() && indices[0].dtype() == DType::Bool &&
+      is_traced(indices[0]) && values.numel() == 1 && !accumulate)
+    return fill_where(self, indices[0], values);
   IndexedRows rows = indexed_rows("index_put", self, indices);
   bool fits = values.dim() <= static_cast<int64_t>(rows.shape.size());
   if (fits) {
@@ -368,14 +381,14 @@ OP("Tensor.index_fill_(Tensor input, int dim, Tensor index, Tensor value) -> Ten
 Tensor index_fill_(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& value) {
   check_fill_value(value);
   return update_in_place(
-      input, {&value}, "index_fill_",
-      [&](const Tensor& self) { index_fill_data(self, dim, index, value); },
+      input, {&value}, "index_fill_", [&](const Tensor& self) { index_fill_data(self, dim, index, value); },
       [&](const Tensor& old) { return index_fill(old, dim, index, value); });
 }
 OP("Tensor.index_fill_(Tensor input, int dim, Tensor index, Scalar value) -> Tensor");
 Tensor index_fill_(const Tensor& input, int64_t dim, const Tensor& index, const Scalar& value) {
   return update_in_place(
-      input, {}, "index_fill_", [&](const Tensor& self) { index_fill_data(self, dim, index, wrapped_number(value)); },
+      input, {}, "index_fill_",
+      [&](const Tensor& self) { index_fill_data(self, dim, index, wrapped_number(value)); },
       [&](const Tensor& old) { return index_fill(old, dim, index, value); });
 }
 

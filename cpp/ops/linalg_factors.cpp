@@ -19,12 +19,12 @@ Tensor cholesky_gradient(const Tensor& g, const Tensor& l) {
 }
 
 // L of a = L L^H, of which one triangle is read.
-Cholesky lower_cholesky(const Tensor& a, bool read_upper) {
+Cholesky lower_cholesky(const Tensor& a, bool read_upper, const Verdict& verdict) {
   Tensor buffer = allocate(a.shape(), a.dtype(), a.device()),
          info = zeros(leading(a), DType::Int32, a.device());
   // By columns the matrix is transposed, and U^H U of that is the wanted L, transposed.
   Tensor given = read_upper ? adjoint_of(detach(a)) : detach(a);
-  if (buffer.numel()) launch(CholeskyFactor{true}, {&buffer, &info}, {&given});
+  if (buffer.numel()) launch(CholeskyFactor{true, verdict}, {&buffer, &info}, {&given});
   Tensor l = tril(buffer);
   record("LinalgCholeskyEx", l, {&a}, [result = save_output(l)](Backward& b) -> Grads {
     return {cholesky_gradient(b.grad(), b.get(result))};
@@ -32,19 +32,17 @@ Cholesky lower_cholesky(const Tensor& a, bool read_upper) {
   return {l, info};
 }
 
-Cholesky cholesky_of(const char* op, const Tensor& a, bool upper) {
+Cholesky cholesky_of(const char* op, const Tensor& a, bool upper, bool check_errors) {
   check_square(op, a);
-  Cholesky c = lower_cholesky(a, upper);
+  Verdict verdict;
+  if (check_errors)
+    verdict = {
+        op,
+        "The factorization could not be completed because the input is not positive-definite (the leading "
+        "minor of order ",
+        " is not positive-definite)."};
+  Cholesky c = lower_cholesky(a, upper, verdict);
   return {upper ? adjoint_of(c.factor) : c.factor, c.info};
-}
-
-void check_positive(const char* op, const Tensor& info) {
-  if (Failure f = first_failure(info); f.any())
-    throw LinAlgError(
-        failure_prefix(op, info, f),
-        "The factorization could not be completed because the input is not positive-definite (the "
-        "leading minor of order ",
-        f.info, " is not positive-definite).");
 }
 
 // ---- Householder reflections
@@ -131,8 +129,7 @@ namespace linalg {
 // order of the leading minor that is not positive-definite.
 OP("linalg.cholesky_ex(Tensor A, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info)");
 std::tuple<Tensor, Tensor> cholesky_ex(const Tensor& A, bool upper, bool check_errors) {
-  Cholesky c = cholesky_of("linalg.cholesky_ex", A, upper);
-  if (check_errors) check_positive("linalg.cholesky_ex", c.info);
+  Cholesky c = cholesky_of("linalg.cholesky_ex", A, upper, check_errors);
   return {c.factor, c.info};
 }
 
@@ -142,19 +139,13 @@ std::tuple<Tensor, Tensor> cholesky_ex(const Tensor& A, bool upper, bool check_e
 // tensor([[2., 0.],
 //         [1., 1.]])
 OP("linalg.cholesky(Tensor A, *, bool upper=False) -> Tensor");
-Tensor cholesky(const Tensor& A, bool upper) {
-  Cholesky c = cholesky_of("linalg.cholesky", A, upper);
-  check_positive("linalg.cholesky", c.info);
-  return c.factor;
-}
+Tensor cholesky(const Tensor& A, bool upper) { return cholesky_of("linalg.cholesky", A, upper, true).factor; }
 
 }  // namespace linalg
 
 OP("cholesky(Tensor input, bool upper=False) -> Tensor");
 Tensor cholesky(const Tensor& input, bool upper) {
-  Cholesky c = cholesky_of("cholesky", input, upper);
-  check_positive("cholesky", c.info);
-  return c.factor;
+  return cholesky_of("cholesky", input, upper, true).factor;
 }
 
 // The solution of A X = B by the Cholesky factor L of A.

@@ -15,14 +15,14 @@ struct Factors {
 };
 
 // Either the matrix or its transpose is factored: whichever lies by columns in memory.
-Factors factored(const Tensor& a) {
+Factors factored(const Tensor& a, const Verdict& verdict = {}) {
   Tensor lu = allocate(a.shape(), a.dtype(), a.device()),
          pivots = allocate(joined(leading(a), a.size(-1)), DType::Int32, a.device()),
          info = allocate(leading(a), DType::Int32, a.device());
   const bool by_rows = a.stride(-1) == 1;
   Tensor given = by_rows ? detach(a) : turned(detach(a));
   if (lu.numel())
-    launch(LuFactor{}, {&lu, &pivots, &info}, {&given});
+    launch(LuFactor{verdict}, {&lu, &pivots, &info}, {&given});
   else
     zero_(info);
   return {lu, pivots, info, by_rows, false};
@@ -46,22 +46,20 @@ Tensor solved(const Tensor& a, const Tensor& b, const Factors& f) {
                 });
 }
 
-void check_solved(const char* op, const Tensor& info) {
-  if (first_failure(info).any())
-    throw LinAlgError(op, ": The solver failed because the input matrix is singular.");
+Verdict unsolvable(const char* op) {
+  return {op, "The solver failed because the input matrix is singular.", nullptr};
 }
 
-void check_inverted(const char* op, const Tensor& info) {
-  if (Failure f = first_failure(info); f.any())
-    throw LinAlgError(failure_prefix(op, info, f), "The diagonal element ", f.info,
-                      " is zero, the inversion could not be completed because the input matrix is singular.");
+Verdict not_invertible(const char* op) {
+  return {op, "The diagonal element ",
+          " is zero, the inversion could not be completed because the input matrix is singular."};
 }
 
 struct Solution {
   Tensor result, info;
 };
 
-Solution solution(const char* op, const Tensor& A, const Tensor& B, bool left) {
+Solution solution(const char* op, const Tensor& A, const Tensor& B, bool left, const Verdict& verdict) {
   check_square(op, A);
   check_same_dtype(op, A, B);
   // B is a vector, or a stack of them, when it looks like A without its last dimension.
@@ -75,16 +73,15 @@ Solution solution(const char* op, const Tensor& A, const Tensor& B, bool left) {
     throw RuntimeError(op, ": Incompatible shapes of A and B for the equation ", left ? "AX = B" : "XA = B",
                        " (", A.size(-2), "x", A.size(-1), " and ", left ? b.size(-2) : b.size(-1), "x",
                        left ? b.size(-1) : b.size(-2), ")");
-  const Shape stack = leading(A);
   broadcast_stacks(op, a, b);
-  Factors f = factored(a);
+  Factors f = factored(a, verdict);
   Tensor x = solved(a, b, f);
   return {vectors ? squeeze(x, -1) : left ? x : turned(x), f.info};
 }
 
-Solution inverse_of(const char* op, const Tensor& A) {
+Solution inverse_of(const char* op, const Tensor& A, const Verdict& verdict) {
   check_square(op, A);
-  Factors f = factored(A);
+  Factors f = factored(A, verdict);
   const int64_t n = A.size(-1);
   return {solved(A, expand(eye(n, {}, A.dtype(), A.device()), A.shape()), f), f.info};
 }
@@ -110,8 +107,7 @@ OP("linalg.solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=Fal
    "Tensor "
    "info)");
 std::tuple<Tensor, Tensor> solve_ex(const Tensor& A, const Tensor& B, bool left, bool check_errors) {
-  Solution s = solution("linalg.solve", A, B, left);
-  if (check_errors) check_solved("linalg.solve_ex", s.info);
+  Solution s = solution("linalg.solve", A, B, left, check_errors ? unsolvable("linalg.solve_ex") : Verdict{});
   return {s.result, s.info};
 }
 
@@ -122,16 +118,13 @@ std::tuple<Tensor, Tensor> solve_ex(const Tensor& A, const Tensor& B, bool left,
 // tensor([1.0000, 0.5000])
 OP("linalg.solve(Tensor A, Tensor B, *, bool left=True) -> Tensor");
 Tensor solve(const Tensor& A, const Tensor& B, bool left) {
-  Solution s = solution("linalg.solve", A, B, left);
-  check_solved("linalg.solve", s.info);
-  return s.result;
+  return solution("linalg.solve", A, B, left, unsolvable("linalg.solve")).result;
 }
 
 // The inverse of each square matrix, and LAPACK's verdict as in solve_ex.
 OP("linalg.inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor inverse, Tensor info)");
 std::tuple<Tensor, Tensor> inv_ex(const Tensor& A, bool check_errors) {
-  Solution s = inverse_of("linalg.inv_ex", A);
-  if (check_errors) check_inverted("linalg.inv_ex", s.info);
+  Solution s = inverse_of("linalg.inv_ex", A, check_errors ? not_invertible("linalg.inv_ex") : Verdict{});
   return {s.result, s.info};
 }
 
@@ -141,11 +134,7 @@ std::tuple<Tensor, Tensor> inv_ex(const Tensor& A, bool check_errors) {
 // tensor([[0.5000, 0.0000],
 //         [0.0000, 0.2500]])
 OP("linalg.inv(Tensor A) -> Tensor").alias(".inverse");
-Tensor inv(const Tensor& A) {
-  Solution s = inverse_of("linalg.inv", A);
-  check_inverted("linalg.inv", s.info);
-  return s.result;
-}
+Tensor inv(const Tensor& A) { return inverse_of("linalg.inv", A, not_invertible("linalg.inv")).result; }
 
 // The determinant of each square matrix.
 //
@@ -260,18 +249,17 @@ std::tuple<Tensor, Tensor, Tensor> lu_factor_ex(const Tensor& A, bool pivot, boo
          pivots = allocate(joined(leading(A), std::min(m, n)), DType::Int32, A.device()),
          info = allocate(leading(A), DType::Int32, A.device());
   Tensor given = turned(detach(A));
+  Verdict verdict;
+  if (check_errors)
+    verdict = {
+        "linalg.lu_factor", "The diagonal element ",
+        " of U is zero and using it on lu_solve would result in a division by zero. If you still want to "
+        "perform the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"};
   if (buffer.numel())
-    launch(LuFactor{}, {&buffer, &pivots, &info}, {&given});
+    launch(LuFactor{verdict}, {&buffer, &pivots, &info}, {&given});
   else
     zero_(info);
   Tensor lu = turned_result(buffer);
-  if (check_errors)
-    if (Failure f = first_failure(info); f.any())
-      throw RuntimeError(
-          failure_prefix("linalg.lu_factor", info, f), "U[", f.info, ",", f.info,
-          "] is zero and using it on lu_solve would result in a division by zero. If you still "
-          "want to perform the factorization, consider calling linalg.lu(A, pivot) or "
-          "linalg.lu_factor_ex(A, pivot)");
   record("LinalgLuFactorEx", lu, {&A}, [pivots, m, result = save_output(lu)](Backward& b) -> Grads {
     Tensor lu = b.get(result);
     return {lu_gradient(b.grad(), lu, permutation_matrix(pivots, m, lu.dtype()))};
@@ -404,11 +392,12 @@ std::tuple<Tensor, Tensor, Tensor> ldl_factor_ex(const Tensor& A, bool hermitian
          pivots = allocate(joined(leading(A), A.size(-1)), DType::Int32, A.device()),
          info = zeros(leading(A), DType::Int32, A.device());
   Tensor given = turned(detach(A));
-  if (buffer.numel()) launch(LdlFactor{hermitian && A.is_complex()}, {&buffer, &pivots, &info}, {&given});
+  Verdict verdict;
   if (check_errors)
-    if (Failure f = first_failure(info); f.any())
-      throw LinAlgError(failure_prefix("linalg.ldl_factor_ex", info, f), "D[", f.info, ",", f.info,
-                        "] is zero, so that the matrix is singular.");
+    verdict = {"linalg.ldl_factor_ex", "The diagonal element ",
+               " of D is zero, so that the matrix is singular."};
+  if (buffer.numel())
+    launch(LdlFactor{hermitian && A.is_complex(), verdict}, {&buffer, &pivots, &info}, {&given});
   return {tril(turned_result(buffer)), pivots, info};
 }
 

@@ -21,10 +21,11 @@ struct SingularValues {
   Tensor u, s, vh;  // u and vh are empty when only values were asked for
 };
 
-void check_converged(const char* op, const Tensor& info, const char* why) {
-  if (Failure f = first_failure(info); f.any())
-    throw LinAlgError(failure_prefix(op, info, f), "The algorithm failed to converge because ", why,
-                      " (error code: ", f.info, ").");
+Verdict not_converged(const char* op) {
+  return {op,
+          "The algorithm failed to converge because the input matrix contained non-finite values, is "
+          "ill-conditioned or has too many repeated singular values or eigenvalues (error code: ",
+          ")."};
 }
 
 // (Wan and Zhang, "Automatic differentiation for complex valued SVD", 2019.)
@@ -62,13 +63,11 @@ SingularValues singular_values(const char* op, const Tensor& a, bool full, bool 
          info = zeros(leading(a), DType::Int32, a.device());
   Tensor given = turned(detach(a));
   if (a.numel()) {
-    launch(Svd{vectors}, {&u, &s, &vh, &info}, {&given});
+    launch(Svd{vectors, not_converged(op)}, {&u, &s, &vh, &info}, {&given});
   } else if (vectors) {
     copy_(u, expand(eye(rows, m, a.dtype(), a.device()), u.shape()), false);
     copy_(vh, expand(eye(n, columns, a.dtype(), a.device()), vh.shape()), false);
   }
-  check_converged(op, info,
-                  "the input matrix contained non-finite values or has too many repeated singular values");
   if (!vectors) return {u, s, vh};
   u = turned_result(u);
   vh = turned_result(vh);
@@ -112,8 +111,8 @@ Eigenvalues hermitian_eigenvalues(const char* op, const Tensor& a, bool upper, b
          buffer = allocate(a.shape(), a.dtype(), a.device()),
          info = zeros(leading(a), DType::Int32, a.device());
   Tensor given = turned(detach(a));
-  if (a.numel()) launch(EigenHermitian{upper, vectors}, {&values, &buffer, &info}, {&given});
-  check_converged(op, info, "the input matrix is ill-conditioned or has too many repeated eigenvalues");
+  if (a.numel())
+    launch(EigenHermitian{upper, vectors, not_converged(op)}, {&values, &buffer, &info}, {&given});
   if (!vectors) return {values, {}};
   Tensor v = turned_result(buffer);
   if (!wanted) {
@@ -146,16 +145,13 @@ Tensor eigen_gradient(const Tensor& gl, const Tensor& gv, const Tensor& l, const
 
 Eigenvalues eigenvalues(const char* op, const Tensor& a, bool wanted) {
   check_square(op, a);
-  if (a.numel() && !item(all(isfinite(detach(a)))).to_bool())
-    throw RuntimeError("torch.", op, ": input tensor should not contain infs or NaNs.");
   const bool vectors = wanted || recording({&a});
   const DType type = to_complex(a.dtype());
   Tensor values = allocate(joined(leading(a), a.size(-1)), type, a.device()),
          buffer = vectors ? allocate(a.shape(), type, a.device()) : allocate({0}, type, a.device()),
          info = zeros(leading(a), DType::Int32, a.device());
   Tensor given = turned(detach(a));
-  if (a.numel()) launch(Eigen{vectors}, {&values, &buffer, &info}, {&given});
-  check_converged(op, info, "the input matrix is ill-conditioned or has too many repeated eigenvalues");
+  if (a.numel()) launch(Eigen{vectors, not_converged(op)}, {&values, &buffer, &info}, {&given});
   if (!vectors) return {values, {}};
   Tensor v = turned_result(buffer);
   if (!wanted) {

@@ -1,7 +1,5 @@
 #include "ops/matrices.h"
 
-#include "ops/check.h"
-
 namespace mlx {
 
 Tensor turned_result(const Tensor& t) {
@@ -35,23 +33,6 @@ void check_same_dtype(const char* op, const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype())
     throw RuntimeError(op, ": Expected A and B to have the same dtype, but found A of type ",
                        short_name(a.dtype()), " and B of type ", short_name(b.dtype()), " instead");
-}
-
-Failure first_failure(const Tensor& info) {
-  if (info.numel() && is_traced(info)) {
-    raise_if_any(ne(info, 0), Check::LinAlg,
-                 "linalg: a matrix is singular or not positive-definite, or an algorithm did not converge");
-    return {};
-  }
-  if (info.numel() == 0 || !item(any(info)).to_bool()) return {};
-  Tensor flat = reshape(info, {-1});
-  Tensor at = argmax(to(ne(flat, 0), DType::UInt8, false, false), std::nullopt, false);
-  const int64_t matrix = item(at).to_int();
-  return {matrix, static_cast<int>(item(select(flat, 0, matrix)).to_int())};
-}
-
-std::string failure_prefix(const char* op, const Tensor& info, const Failure& failure) {
-  return info.dim() ? str(op, ": (Batch element ", failure.matrix, "): ") : str(op, ": ");
 }
 
 void broadcast_stacks(const char* op, Tensor& a, Tensor& b) {

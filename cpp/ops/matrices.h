@@ -35,16 +35,6 @@ void check_matrix(const char* op, const Tensor& t, const char* name = "A");
 void check_square(const char* op, const Tensor& t, const char* name = "A");
 void check_same_dtype(const char* op, const Tensor& a, const Tensor& b);
 
-// The number of the first matrix of which info is not 0, or -1; and the value there.
-struct Failure {
-  int64_t matrix = -1;
-  int info = 0;
-  bool any() const { return info != 0; }
-};
-Failure first_failure(const Tensor& info);
-// "linalg.inv: " or "linalg.inv: (Batch element 3): ".
-std::string failure_prefix(const char* op, const Tensor& info, const Failure& failure);
-
 // Both with the stack shape that theirs broadcast to.
 void broadcast_stacks(const char* op, Tensor& a, Tensor& b);
 

@@ -197,7 +197,8 @@ Tensor embedding(const Tensor& input, const Tensor& weight, std::optional<int64_
                        " is not below ", count);
   Tensor index = reshape(input, {-1});
   if (is_traced(index)) raise_if_any(lt(index, 0), Check::Index, "embedding(): an index is negative");
-  const int64_t* values = !is_traced(index) && input.device() == Device{} && index.dtype() == DType::Int64 && index.is_contiguous()
+  const int64_t* values = !is_traced(index) && input.device() == Device{} && index.dtype() == DType::Int64 &&
+                                  index.is_contiguous()
                               ? index.data<int64_t>()
                               : nullptr;
   for (int64_t i = 0; values && i < index.numel(); ++i)

@@ -44,7 +44,8 @@ Grads prod_gradient(const Tensor& g, const Tensor& input, const Tensor& out, int
   Tensor whole = keepdim ? g : unsqueeze(g, dim);
   if (input.numel() == 0) return {zeros_like(input)};
   // Second derivatives at zeros need the exact form as well, so the quotient is for zero-free inputs only.
-  if (is_traced(input) || item(any(eq(input, 0))).to_bool()) return {whole * conj(product_of_others(input, dim))};
+  if (is_traced(input) || item(any(eq(input, 0))).to_bool())
+    return {whole * conj(product_of_others(input, dim))};
   return {whole * conj((keepdim ? out : unsqueeze(out, dim)) / input)};
 }
 

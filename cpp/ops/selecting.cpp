@@ -1,6 +1,7 @@
 // Elements chosen by a condition.
 
 #include "backends/backend.h"
+#include "ops/check.h"
 #include "ops/update.h"
 
 namespace mlx {
@@ -48,6 +49,19 @@ Tensor places(const char* op, const Tensor& mask, const Shape& shape) {
   return reshape(nonzero(reshape(expand(mask, shape, false), {-1})), {-1});
 }
 
+// masked_scatter without asking for the number of places: each element looks up its own number among them.
+Tensor scattered_in_order(const Tensor& flat, const Tensor& mask, const Tensor& source) {
+  Tensor m = reshape(mask, {-1}), number;
+  {
+    GradModeGuard off(false);
+    number = cumsum(to(m, DType::Int64, false, false), 0) - 1;
+    raise_if_any(ge(number, source.numel()), Check::Runtime,
+                 "masked_scatter(): Number of elements of source < number of ones in mask");
+    number = clamp_max(clamp_min(number, Scalar(0)), Scalar(source.numel() - 1));
+  }
+  return where(m, index_select(reshape(source, {-1}), 0, number), flat);
+}
+
 }  // namespace
 
 // The elements where the mask is true, as a vector; input and mask broadcast.
@@ -64,11 +78,13 @@ Tensor masked_scatter(const Tensor& input, const Tensor& mask, const Tensor& sou
     throw RuntimeError("masked_scatter(): expected self and source to have same dtypes but got ",
                        short_name(input.dtype()), " and ", short_name(source.dtype()));
   Shape shape = broadcast_shapes(input.shape(), mask.shape(), "masked_scatter");
+  Tensor flat = reshape(expand(input, shape, false), {-1});
+  if (is_traced(mask) && source.numel())
+    return reshape(scattered_in_order(flat, expand(mask, shape, false), source), shape);
   Tensor at = places("masked_scatter", mask, shape);
   if (at.numel() > source.numel())
     throw RuntimeError("masked_scatter(): Number of elements of source < number of ones in mask: ",
                        source.numel(), " < ", at.numel());
-  Tensor flat = reshape(expand(input, shape, false), {-1});
   return reshape(index_copy(flat, 0, at, narrow(reshape(source, {-1}), 0, 0, at.numel())), shape);
 }
 OP("Tensor.masked_scatter_(Tensor input, Tensor mask, Tensor source) -> Tensor");

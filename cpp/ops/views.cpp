@@ -526,8 +526,7 @@ TensorList unbind(const Tensor& input, int64_t dim) {
   TensorList out;
   for (int64_t i = 0; i < input.size(d); ++i)
     out.push_back(as_view_of(input, view_of(input, shape, strides, input.offset() + i * input.stride(d))));
-  record_all("Unbind", out, input,
-             [d](Backward& b) -> Grads { return {stack(b.grads(), d)}; });
+  record_all("Unbind", out, input, [d](Backward& b) -> Grads { return {stack(b.grads(), d)}; });
   return together(std::move(out));
 }
 

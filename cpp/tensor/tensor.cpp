@@ -51,10 +51,11 @@ void check_readable(const Tensor& t, const char* op) {
   if (!Tracing::on)
     throw TraceError(op, ": this tensor of shape ", t.shape(),
                      " was made inside a compiled function and has no elements outside; return it instead");
-  throw TraceError(op, ": the elements of a tensor of shape ", t.shape(),
-                   " are asked for while a function is compiled, when they are not known. Choose with "
-                   "mlx.where() or masked_fill() instead of branching or boolean masks, or do this outside of "
-                   "the compiled function");
+  throw TraceError(
+      op, ": the elements of a tensor of shape ", t.shape(),
+      " are asked for while a function is compiled, when they are not known. Choose with "
+      "mlx.where() or masked_fill() instead of branching or boolean masks, or do this outside of "
+      "the compiled function");
 }
 
 namespace {

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlx import _C, Tensor
+    from mlx import Tensor
 
 __all__ = ["set_printoptions"]
 

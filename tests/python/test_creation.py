@@ -293,3 +293,9 @@ def test_float32_to_bfloat16_rounds_to_nearest_even():
 
 def test_nan_survives_every_float_conversion():
     assert all(mlx.tensor(float("nan")).to(dtype).isnan().item() for dtype in FLOATS)
+
+
+def test_arange_counts_in_floats_unless_the_result_is_int64():
+    """PyTorch's rule: 0, -4, -8 end before -8.000001; as int64 the bounds themselves are cut first."""
+    assert mlx.arange(0.0, -8.000001, -4.0, dtype=mlx.int32).tolist() == [0, -4, -8]
+    assert mlx.arange(0.0, -8.000001, -4.0, dtype=mlx.int64).tolist() == [0, -4]

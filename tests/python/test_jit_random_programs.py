@@ -11,6 +11,8 @@ import mlx
 UNARY = ["tanh", "sigmoid", "exp", "sin", "neg", "abs", "relu", "square"]
 BINARY = ["add", "sub", "mul", "maximum", "atan2"]
 REDUCTIONS = ["sum", "mean", "amax"]
+KINDS = ["unary", "unary", "binary", "binary", "number", "reduce", "view", "in_place", "softmax", "product"]
+KINDS += ["write", "cast", "where", "cat"]
 
 
 class Machine:
@@ -27,10 +29,7 @@ class Machine:
         return self.rng.choice([i for i, s in enumerate(self.shapes) if condition(s)])
 
     def add_step(self):
-        kind = self.rng.choice(
-            ["unary", "unary", "binary", "binary", "number", "reduce", "view", "in_place", "softmax", "product"]
-            + ["write", "cast", "where", "cat"]
-        )
+        kind = self.rng.choice(KINDS)
         getattr(self, f"make_{kind}")()
 
     def make(self, shape, *step):

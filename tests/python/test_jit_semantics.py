@@ -368,3 +368,31 @@ def test_errors_of_kernels_are_raised_in_each_call():
     assert one_hot(mlx.tensor([0, 2])).tolist() == [[1, 0, 0], [0, 0, 1]]
     with pytest.raises(RuntimeError):
         one_hot(mlx.tensor([3]))
+
+
+def test_masks_that_write():
+    def f(x, v):
+        y = x.clone()
+        y[y > 0.5] = 0
+        z = x.clone()
+        z[x[:, 0] > 0.5] = -1.0
+        return y, z, x.masked_fill(x > 0.2, 3.0), x.masked_scatter(x > 0.5, v)
+
+    g = mlx.jit(f)
+    for _ in range(2):
+        x, v = mlx.rand(4, 3), mlx.rand(12)
+        for got, want in zip(g(x, v), f(x, v), strict=True):
+            assert mlx.equal(got, want)
+
+
+def test_transforms_and_linear_algebra():
+    def f(a):
+        spectrum = mlx.fft.fft(a).abs().sum()
+        return spectrum + mlx.linalg.inv(a @ a.mT + mlx.eye(4)).sum()
+
+    g = mlx.jit(f)
+    for _ in range(2):
+        a = mlx.rand(4, 4)
+        assert_close(g(a), f(a), 1e-4)
+    with pytest.raises(mlx.linalg.LinAlgError):
+        mlx.jit(mlx.linalg.inv)(mlx.zeros(2, 2))

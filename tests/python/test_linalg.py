@@ -381,6 +381,19 @@ def test_failed_computations_raise_linalg_errors(call, message):
         call()
 
 
+def test_compiled_programs_raise_linalg_errors_too():
+    inverse = mlx.jit(linalg.inv)
+    assert_close(inverse(mlx.eye(3) * 2), np.eye(3) / 2)
+    with pytest.raises(linalg.LinAlgError, match="diagonal element 1 is zero"):
+        inverse(mlx.zeros(3, 3))
+
+
+@pytest.mark.parametrize("function", [linalg.eig, linalg.eigvals])
+def test_eigenvalues_of_what_is_not_finite(function):
+    with pytest.raises(RuntimeError, match="infs or NaNs"):
+        function(mlx.full((2, 2), float("inf")))
+
+
 def test_linalg_errors_are_runtime_errors():
     assert issubclass(linalg.LinAlgError, RuntimeError)
 

@@ -233,3 +233,23 @@ def test_transpose_of_a_product(n, k, m):
 def test_product_with_the_identity(n, k, m):
     x = from_numpy(sample(n, k, m))
     assert_equal(x @ mlx.eye(m, dtype=mlx.float64), to_numpy(x))
+
+
+def test_einsum_of_a_lone_integer_operand_sums_like_sum():
+    x = mlx.ones(2, 3, dtype=mlx.int32)
+    assert mlx.einsum("ij->i", x).dtype == mlx.int64
+    assert mlx.einsum("ij->ji", x).dtype == mlx.int32
+    assert mlx.einsum("ij,kj->ik", x, x).dtype == mlx.int32
+
+
+@pytest.mark.parametrize("dtype", [mlx.float16, mlx.bfloat16], ids=name)
+def test_addmm_of_half_types_is_rounded_once(dtype):
+    a, b, c = (from_numpy(sample(4, 4, seed=i)).to(dtype) for i in range(3))
+    exact = (c.float() * 0.6 + (a.float() @ b.float()) * 0.2).to(dtype)
+    assert_equal(mlx.addmm(c, a, b, beta=0.6, alpha=0.2), to_numpy(exact))
+
+
+def test_addbmm_in_place_gives_a_broadcast_input_the_shape_of_the_result():
+    x = mlx.ones(1)
+    x.addbmm_(mlx.ones(2, 3, 4), mlx.ones(2, 4, 5))
+    assert_equal(x, np.full((3, 5), 9.0))

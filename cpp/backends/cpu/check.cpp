@@ -1,4 +1,5 @@
-// What is not arithmetic: conditions that ops put on the elements of their arguments, calls of the host language.
+// What is not arithmetic: conditions that ops put on the elements of their arguments, calls of the host
+// language.
 
 #include "backends/cpu/cpu_backend.h"
 
@@ -14,8 +15,6 @@ void check(const Check& k, const Launch& launch) {
       throw RuntimeError(k.message);
     case Check::Value:
       throw ValueError(k.message);
-    case Check::LinAlg:
-      throw LinAlgError(k.message);
   }
 }
 

@@ -1,6 +1,7 @@
 // Factorisations and solutions of stacks of matrices, by LAPACK.
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "backends/cpu/blas.h"
@@ -64,7 +65,16 @@ void for_matrices(int64_t count, int64_t n, F body) {
   });
 }
 
-void lu_factor(const LuFactor&, const Launch& launch) {
+void judge(const Verdict& v, const Tensor& info) {
+  if (!v.op) return;
+  const int* values = info.data<int>();
+  const int* failed = std::find_if(values, values + info.numel(), [](int value) { return value != 0; });
+  if (failed == values + info.numel()) return;
+  const std::string where = info.dim() ? str("(Batch element ", failed - values, "): ") : "";
+  throw LinAlgError(v.op, ": ", where, v.before, v.after ? str(*failed, v.after) : "");
+}
+
+void lu_factor(const LuFactor& k, const Launch& launch) {
   check_sizes(launch);
   const Tensor &lu = launch.out(0), &pivots = launch.out(1), &info = launch.out(2);
   copy(lu, launch.in(0));
@@ -76,6 +86,7 @@ void lu_factor(const LuFactor&, const Launch& launch) {
           lapack::getrf(m, n, lu.data<T>() + i * area(lu), pivots.data<int>() + i * std::min(m, n));
     });
   });
+  judge(k.verdict, info);
 }
 
 template <class T>
@@ -115,6 +126,7 @@ void cholesky_factor(const CholeskyFactor& k, const Launch& launch) {
           lapack::potrf(k.upper ? 'U' : 'L', rows(factor), factor.data<T>() + i * area(factor));
     });
   });
+  judge(k.verdict, info);
 }
 
 void triangular_solve(const TriangularSolve& k, const Launch& launch) {
@@ -187,6 +199,7 @@ void svd(const Svd& k, const Launch& launch) {
           k.vectors ? u.data<T>() + i * area(u) : nullptr, k.vectors ? vh.data<T>() + i * area(vh) : nullptr);
     });
   });
+  judge(k.verdict, info);
 }
 
 void eigen_hermitian(const EigenHermitian& k, const Launch& launch) {
@@ -203,6 +216,15 @@ void eigen_hermitian(const EigenHermitian& k, const Launch& launch) {
                         values.data<lapack::Real<T>>() + i * n);
     });
   });
+  judge(k.verdict, info);
+}
+
+// LAPACK's iteration for general matrices may not end on numbers that are not finite.
+template <class T>
+void check_finite(const char* op, const T* x, int64_t n) {
+  const bool finite = std::all_of(
+      x, x + n, [](const T& v) { return std::isfinite(std::real(v)) && std::isfinite(std::imag(v)); });
+  if (!finite) throw RuntimeError(op, ": input tensor should not contain infs or NaNs.");
 }
 
 void eigen(const Eigen& k, const Launch& launch) {
@@ -213,11 +235,13 @@ void eigen(const Eigen& k, const Launch& launch) {
   visit_matrix_type(a.dtype(), [&](auto zero) {
     using T = decltype(zero);
     using Complex = std::complex<lapack::Real<T>>;
+    check_finite(k.verdict.op, a.data<T>(), a.numel());
     for_matrices(stack_size(a), n, [&](int64_t i) {
       info.data<int>()[i] = lapack::geev(n, a.data<T>() + i * area(a), values.data<Complex>() + i * n,
                                          k.vectors ? vectors.data<Complex>() + i * area(vectors) : nullptr);
     });
   });
+  judge(k.verdict, info);
 }
 
 void ldl_factor(const LdlFactor& k, const Launch& launch) {
@@ -232,6 +256,7 @@ void ldl_factor(const LdlFactor& k, const Launch& launch) {
           lapack::sytrf(k.hermitian, n, ld.data<T>() + i * area(ld), pivots.data<int>() + i * n);
     });
   });
+  judge(k.verdict, info);
 }
 
 void ldl_solve(const LdlSolve& k, const Launch& launch) {

@@ -34,26 +34,34 @@ FusedTiles::FusedTiles(const FusedOperands& operands)
   for (size_t r = inputs; r < count; ++r) registers_[r] = temporaries_[r] = memory_[r - inputs].data;
   for (size_t c = 0; c < program_.constants.size(); ++c)
     fill(temporaries_[inputs + c], program_.constants[c].value, program_.constants[c].type);
+  if (program_.steps.empty()) return;
+  for (const FusedProgram::Store& s : program_.stores)
+    if (s.from == program_.steps.back().result) last_ = &s;
+}
+
+char* FusedTiles::address(const FusedProgram::Store& s, int64_t start) const {
+  return operands_.outputs[s.output].data + start * static_cast<int64_t>(item_size(s.type));
 }
 
 void FusedTiles::run(int64_t start, int64_t n) {
   for (size_t i = 0; i < readers_.size(); ++i) registers_[i] = readers_[i].read(start, n);
   const VectorKernels& kernels = vector_kernels();
   for (const FusedProgram::Step& s : program_.steps) {
-    void* result = temporaries_[s.result];
+    const bool direct = last_ && &s == &program_.steps.back();
+    void* result = direct ? address(*last_, start) : temporaries_[s.result];
     if (s.kind == FusedProgram::Step::Convert) {
       convert(s.from, s.to, registers_[s.arguments[0]], result, n);
-      continue;
+    } else {
+      const void* arguments[std::size(s.arguments)];
+      for (int a = 0; a < s.argument_count; ++a) arguments[a] = registers_[s.arguments[a]];
+      kernels.pointwise(s.formula, compute_index(s.from)).kernel(arguments, result, n);
     }
-    const void* arguments[std::size(s.arguments)];
-    for (int a = 0; a < s.argument_count; ++a) arguments[a] = registers_[s.arguments[a]];
-    kernels.pointwise(s.formula, compute_index(s.from)).kernel(arguments, result, n);
+    registers_[s.result] = result;
   }
   // At the end only: an output may lie where an input was.
-  for (const FusedProgram::Store& s : program_.stores) {
-    const int64_t item = static_cast<int64_t>(item_size(s.type));
-    std::memcpy(operands_.outputs[s.output].data + start * item, registers_[s.from], static_cast<size_t>(n * item));
-  }
+  for (const FusedProgram::Store& s : program_.stores)
+    if (&s != last_)
+      std::memcpy(address(s, start), registers_[s.from], static_cast<size_t>(n) * item_size(s.type));
 }
 
 namespace {

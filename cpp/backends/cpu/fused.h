@@ -32,6 +32,8 @@ class FusedTiles {
   }
 
  private:
+  char* address(const FusedProgram::Store& store, int64_t start) const;
+
   const FusedOperands& operands_;
   const FusedProgram& program_;
   std::deque<TileReader> readers_;
@@ -39,6 +41,7 @@ class FusedTiles {
     char data[kTile * kMaxItem];
   };
   std::unique_ptr<Tile[]> memory_;
+  const FusedProgram::Store* last_ = nullptr;  // the output that the last step writes without a copy
   std::vector<const void*> registers_;
   std::vector<void*> temporaries_;  // where a register's own tile is
 };

@@ -10,7 +10,8 @@ namespace {
 using Key = std::vector<int64_t>;
 
 void append(Key& key, const View& v) {
-  key.insert(key.end(), {v.buffer, static_cast<int64_t>(v.dtype), v.offset, static_cast<int64_t>(v.shape.size())});
+  key.insert(key.end(),
+             {v.buffer, static_cast<int64_t>(v.dtype), v.offset, static_cast<int64_t>(v.shape.size())});
   key.insert(key.end(), v.shape.begin(), v.shape.end());
   key.insert(key.end(), v.strides.begin(), v.strides.end());
 }

@@ -13,7 +13,8 @@ bool depends_on_constants(const Graph& g, const Facts& facts, const Operation& o
   bool constant = true;
   for_reads(op, [&](const View& v) {
     const int writer = facts.writer(v.buffer);
-    const bool filled = writer >= 0 && g.operations[writer].as<Fill>() && !facts.is_result(v.buffer) && g.buffers[v.buffer].bytes <= kLargest;
+    const bool filled = writer >= 0 && g.operations[writer].as<Fill>() && !facts.is_result(v.buffer) &&
+                        g.buffers[v.buffer].bytes <= kLargest;
     constant &= filled || g.buffers[v.buffer].kind == Buffer::Constant;
   });
   for_writes(op, [&](const View& v) {
@@ -27,8 +28,9 @@ void run_now(Graph& g, const Operation& op) {
   std::vector<const Tensor*> pointers;
   tensors.reserve(op.outputs.size() + op.inputs.size());
   auto add = [&](const View& v) {
-    tensors.push_back(v.defined() ? tensor_over(g.buffers[v.buffer].storage, v.shape, v.strides, v.offset, v.dtype)
-                                  : Tensor());
+    tensors.push_back(v.defined()
+                          ? tensor_over(g.buffers[v.buffer].storage, v.shape, v.strides, v.offset, v.dtype)
+                          : Tensor());
     pointers.push_back(&tensors.back());
   };
   for (const View& v : op.outputs) {
@@ -39,8 +41,8 @@ void run_now(Graph& g, const Operation& op) {
   }
   for (const View& v : op.inputs) add(v);
   const std::span<const Tensor* const> all(pointers);
-  launch(Launch{op.kernel, op.params.data(), op.params.size() * sizeof(uint64_t), all.first(op.outputs.size()),
-                all.subspan(op.outputs.size())});
+  launch(Launch{op.kernel, op.params.data(), op.params.size() * sizeof(uint64_t),
+                all.first(op.outputs.size()), all.subspan(op.outputs.size())});
 }
 
 }  // namespace

@@ -16,8 +16,8 @@ constexpr size_t kMostOperations = 48;  // of a group
 
 bool refuses_zero(const Pointwise& k) {
   const Formula f = k.formula;
-  return is_integral(k.compute) && (f == Formula::div_trunc || f == Formula::div_floor || f == Formula::fmod ||
-                                    f == Formula::remainder);
+  return is_integral(k.compute) && (f == Formula::div_trunc || f == Formula::div_floor ||
+                                    f == Formula::fmod || f == Formula::remainder);
 }
 
 class Grouping {
@@ -182,7 +182,7 @@ class Grouping {
   const Dependencies dependencies_;
   std::vector<int> group_of_;
   std::vector<std::vector<int>> readers_;  // of each buffer
-  std::vector<std::vector<int>> groups_;  // operations in order; empty when merged into another
+  std::vector<std::vector<int>> groups_;   // operations in order; empty when merged into another
 };
 
 }  // namespace

@@ -22,7 +22,8 @@ bool reads_in_order(const Shape& in, const Shape& out) {
 
 bool can_absorb(const Graph& g, const Facts& facts, const Operation& op) {
   const auto* k = op.as<Reduce>();
-  if (!k || op.inputs.size() != 1 || !g.is_whole(op.inputs[0]) || numel(op.inputs[0].shape) == 0) return false;
+  if (!k || op.inputs.size() != 1 || !g.is_whole(op.inputs[0]) || numel(op.inputs[0].shape) == 0)
+    return false;
   if (!g.is_whole(op.outputs[0]) || !facts.is_value(op.outputs[0].buffer)) return false;
   return reads_in_order(op.inputs[0].shape, op.outputs[0].shape);
 }

@@ -96,8 +96,8 @@ void FusedBuilder::number_registers(FusedProgram& p) {
     free.pop_back();
     for (size_t a = 0; a < step.arguments.size(); ++a) {
       const Register r = step.arguments[a];
-      const bool again = std::find(step.arguments.begin(), step.arguments.begin() + a, r) !=
-                         step.arguments.begin() + a;
+      const bool again =
+          std::find(step.arguments.begin(), step.arguments.begin() + a, r) != step.arguments.begin() + a;
       if (r.kind == Register::Temporary && last_use[r.number] == s && !again) free.push_back(place[r.number]);
     }
     if (last_use[step.result] < 0) free.push_back(place[step.result]);
@@ -106,7 +106,8 @@ void FusedBuilder::number_registers(FusedProgram& p) {
   }
   p.registers = count;
   for (size_t i = 0; i < stored_.size(); ++i)
-    p.stores.push_back({number(stored_[i].at), stored_[i].type, static_cast<uint8_t>(i + (reduced_ ? 1 : 0))});
+    p.stores.push_back(
+        {number(stored_[i].at), stored_[i].type, static_cast<uint8_t>(i + (reduced_ ? 1 : 0))});
   if (reduced_) p.value = number(reduced_->at);
 }
 

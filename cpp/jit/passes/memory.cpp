@@ -8,7 +8,8 @@ constexpr size_t kAlignment = 64;
 
 size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
-// A piece of the block, from one operation to another: one buffer, or several that follow each other in place.
+// A piece of the block, from one operation to another: one buffer, or several that follow each other in
+// place.
 struct Lease {
   std::vector<BufferId> buffers;
   size_t bytes = 0, offset = 0;
@@ -22,7 +23,8 @@ class Planner {
     for (BufferId b : g.results) result[b] = true;
     for (size_t i = 0; i < g.operations.size(); ++i) {
       auto use = [&](const View& v) {
-        if (g.buffers[v.buffer].kind == Buffer::Local && !result[v.buffer]) extend(v.buffer, static_cast<int>(i));
+        if (g.buffers[v.buffer].kind == Buffer::Local && !result[v.buffer])
+          extend(v.buffer, static_cast<int>(i));
       };
       for_writes(g.operations[i], use);
       for_reads(g.operations[i], use);
@@ -48,8 +50,8 @@ class Planner {
     leases_[lease_of_[b]].last = at;
   }
 
-  // Pointwise kernels may write over an operand that nobody needs afterwards, where every element of the result
-  // takes the place of the element it was made from.
+  // Pointwise kernels may write over an operand that nobody needs afterwards, where every element of the
+  // result takes the place of the element it was made from.
   void reuse_in_place(const Operation& op, int at) {
     if (!op.as<Pointwise>() && !op.as<Fused>()) return;
     for (const View& out : op.outputs) {
@@ -69,10 +71,12 @@ class Planner {
   }
 
   bool replaces(const Operation& op, const View& out, const View& in) const {
-    if (!g_.is_whole(in) || item_size(in.dtype) != item_size(out.dtype) || numel(in.shape) != numel(out.shape))
+    if (!g_.is_whole(in) || item_size(in.dtype) != item_size(out.dtype) ||
+        numel(in.shape) != numel(out.shape))
       return false;
     for (const View& other : op.inputs)  // no other view of the same memory
-      if (other.defined() && lease_of_[other.buffer] == lease_of_[in.buffer] && !g_.is_whole(other)) return false;
+      if (other.defined() && lease_of_[other.buffer] == lease_of_[in.buffer] && !g_.is_whole(other))
+        return false;
     return true;
   }
 

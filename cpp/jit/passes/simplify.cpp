@@ -44,9 +44,7 @@ std::optional<View> unchanged_operand(const Graph& g, const Facts& facts, const 
 }
 
 // Kernels that read any strides at no cost that a copy would spare.
-bool takes_any_strides(const Operation& op) {
-  return op.as<Pointwise>() || op.as<Copy>() || op.as<Reduce>();
-}
+bool takes_any_strides(const Operation& op) { return op.as<Pointwise>() || op.as<Copy>() || op.as<Reduce>(); }
 
 // `use`, a view of the copy, as a view of what was copied.
 std::optional<View> through(const Graph& g, const Operation& user, const View& use, const View& source) {

@@ -1,5 +1,5 @@
-// The gradient of a weight is the transpose of a product. Copied into rows, it is the product of the transposed
-// factors in the other order, which needs no copy.
+// The gradient of a weight is the transpose of a product. Copied into rows, it is the product of the
+// transposed factors in the other order, which needs no copy.
 
 #include "jit/facts.h"
 #include "jit/passes/passes.h"

@@ -98,6 +98,13 @@ def _is_opaque(cls: type) -> bool:
     return not isinstance(module, str) or module.partition(".")[0] in _OPAQUE_ROOTS
 
 
+def _is_filled(cell: types.CellType) -> bool:
+    try:
+        return cell.cell_contents is not MISSING
+    except ValueError:  # the variable is not assigned yet
+        return False
+
+
 class Walk:
     """The slots that are reached from some roots, in a fixed order."""
 
@@ -195,10 +202,8 @@ class Walk:
         if fn.__module__ and fn.__module__.partition(".")[0] == "mlx":
             return
         for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True):
-            try:
+            if _is_filled(cell):
                 yield Slot(CELL, cell, name, cell.cell_contents, True)
-            except ValueError:  # not assigned yet
-                continue
         for name in sorted(names_of(fn.__code__) & fn.__globals__.keys()):
             value = fn.__globals__[name]
             if not isinstance(value, types.ModuleType):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from mlx import _C
 from mlx._C import Tensor
 from mlx.compiler.lowered import Lowered
-from mlx.compiler.program import Program, SharedMemory
+from mlx.compiler.program import Program, SharedMemoryError
 from mlx.compiler.tree import flatten
 
 MOST_PROGRAMS = 64  # that a function keeps
@@ -32,19 +32,19 @@ class CacheInfo(NamedTuple):
 
 
 class CompiledFunction:
-    """A function that is traced for each layout of its arguments, and runs as a compiled program. See `jit`."""
+    """A function that is traced for each layout of its arguments and runs as a program; see `jit`."""
 
     def __init__(self, function: Callable) -> None:
         self._function = function
         self._programs: OrderedDict[Any, list[Program]] = OrderedDict()
+        self._last_key: Any = None
         self.clear_cache()
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not _enabled or _C._is_tracing():
             return self._function(*args, **kwargs)
-        leaves: list[Tensor] = []
-        spec = flatten((args, kwargs), leaves)
+        leaves, spec = _taken_apart(args, kwargs)
         key = (spec, _C._layouts(leaves), _C._modes())
         programs = self._programs.get(key, ())
         try:
@@ -53,7 +53,7 @@ class CompiledFunction:
                     self._hits += 1
                     return program(leaves)
             return self._compile(key, spec, leaves)
-        except SharedMemory:
+        except SharedMemoryError:
             return self._function(*args, **kwargs)
 
     def _compile(self, key: Any, spec: Any, leaves: list[Tensor]) -> Any:
@@ -79,8 +79,8 @@ class CompiledFunction:
             return
         warnings.warn(
             f"{self._name()} was compiled {self._misses} times in {self._hits + self._misses} calls; what "
-            f"changed last: {self._difference(key)}. A number that changes from call to call is better passed "
-            "as a tensor.",
+            f"changed last: {self._difference(key)}. A number that changes from call to call is better "
+            "passed as a tensor.",
             RuntimeWarning,
             stacklevel=4,
         )
@@ -110,12 +110,11 @@ class CompiledFunction:
         """Forget all programs."""
         self._programs.clear()
         self._hits = self._misses = 0
-        self._last_key: Any = None
+        self._last_key = None
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The program for these arguments, without running it: print it, or draw it by `.svg()`."""
-        leaves: list[Tensor] = []
-        spec = flatten((args, kwargs), leaves)
+        leaves, spec = _taken_apart(args, kwargs)
         program = Program(self._function, spec, leaves)
         program.abandon()
         return Lowered(program.forward, program.backward)
@@ -130,6 +129,19 @@ class CompiledFunction:
 
     def __repr__(self) -> str:
         return f"<mlx.jit of {self._name()}>"
+
+
+@functools.cache
+def _spec_of_tensors(count: int) -> Any:
+    return flatten(((_C.zeros(0),) * count, {}), [])
+
+
+def _taken_apart(args: tuple, kwargs: dict[str, Any]) -> tuple[list[Tensor], Any]:
+    """The tensors of a call's arguments, and the description of the rest."""
+    if not kwargs and all(type(a) is Tensor for a in args):
+        return list(args), _spec_of_tensors(len(args))
+    leaves: list[Tensor] = []
+    return leaves, flatten((args, kwargs), leaves)
 
 
 def _first_difference(before: Any, now: Any, name: str) -> str:
@@ -159,7 +171,7 @@ def jit(function: Callable | None = None) -> Any:
         function: what to compile; also a module. Without it, `jit()` is a decorator.
 
     Returns:
-        A callable with the same arguments and results, and with `cache_info()`, `clear_cache()` and `lower()`.
+        A callable with the same arguments and results, with `cache_info()`, `clear_cache()` and `lower()`.
 
     Raises:
         mlx.jit.TraceError: at a call, when the function needs the elements of a tensor: to branch, by

@@ -35,7 +35,7 @@ class Lowered:
     >>> import mlx
     >>> f = mlx.jit(lambda x, y: (x * y).sum())
     >>> print(f.lower(mlx.ones(4), mlx.ones(4)))
-    %3: Float(1,) = fused_reduce(mul)(i0, i1)
+    %3: Float(1,) = fused_reduce(mul)(i1, i2)
     return %3
     <BLANKLINE>
     """

@@ -13,7 +13,7 @@ from mlx.compiler.trace import Trace, is_symbol
 from mlx.compiler.tree import unflatten
 
 
-class SharedMemory(Exception):
+class SharedMemoryError(Exception):
     """A program writes to tensors that share memory, which it did not when it was traced."""
 
 
@@ -122,11 +122,10 @@ class Program:
         return self._call(leaves, self._assign)
 
     def _call(self, leaves: list[Tensor], store: Callable[[list[Tensor]], None]) -> Any:
-        reached, externals = self.guards.take(self._reached), self.guards.take(self._externals)
-        self.guards.release()
+        reached, externals = self.guards.take(self._reached, self._externals)
         inputs = [*[leaves[i] for i in self._arguments], *self.rates.tensors(), *externals]
         if self.forward.may_interfere(inputs):
-            raise SharedMemory
+            raise SharedMemoryError
         if self.backward is not None:
             needed = [leaves[i] for i in self._needed]
             needed += [t if n is None else n for t, n in zip(reached, self._reached_fixed, strict=True)]
@@ -205,7 +204,10 @@ class _Recorded(Function):
         return (None, None, None, *results)
 
 
-_SECOND_DERIVATIVE = "a compiled function has no second derivative; call it within mlx.jit.disabled() to differentiate it twice"
+_SECOND_DERIVATIVE = (
+    "a compiled function has no second derivative; to differentiate it twice, call it within "
+    "mlx.jit.disabled()"
+)
 
 
 def _refusing(message: str, result: Tensor) -> Tensor:
@@ -224,4 +226,4 @@ class _Refusing(Function):
         raise RuntimeError(ctx.message)
 
 
-__all__ = ["Program", "SharedMemory", "TraceError"]
+__all__ = ["Program", "SharedMemoryError", "TraceError"]

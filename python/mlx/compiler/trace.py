@@ -1,4 +1,4 @@
-"""Tracing: a function is called once with tensors that have no elements, and what it would launch is recorded."""
+"""Tracing: a function is called with tensors that have no elements, and what it would launch is recorded."""
 
 from __future__ import annotations
 
@@ -156,13 +156,10 @@ class Trace:
                 continue
             if is_guarded(slot, self._names, lambda t: _C._storage_key(t) in touched):
                 guards.append((slot.kind, slot.container, slot.key, slot.value))
-        for slot in self.changed:
-            if slot.kind != GRADIENT and slot.place not in known:
-                guards.append((slot.kind, slot.container, slot.key, MISSING))
-        for leaf, grad in self.raw.touched_grads():
-            if not is_symbol(leaf):
-                guards.append((GRADIENT, leaf, "grad", grad))
-        return guards
+        new = (s for s in self.changed if s.kind != GRADIENT and s.place not in known)
+        guards += [(slot.kind, slot.container, slot.key, MISSING) for slot in new]
+        grads = self.raw.touched_grads()
+        return guards + [(GRADIENT, leaf, "grad", grad) for leaf, grad in grads if not is_symbol(leaf)]
 
     def _touched_storages(self) -> set[int]:
         return {_C._storage_key(self.raw.external_tensor(e)) for e in self.raw.externals()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable
 from typing import Any
 
 from mlx._C import Tensor
@@ -30,8 +29,8 @@ class Same:
 TENSOR = "tensor"  # the description of a leaf
 
 
-def flatten(value: Any, leaves: list[Tensor]) -> Hashable:
-    """Append the tensors in `value` to `leaves`; return a description from which `unflatten` makes it again."""
+def flatten(value: Any, leaves: list[Tensor]) -> Any:
+    """Append the tensors in `value` to `leaves`; return what `unflatten` makes it again from."""
     if isinstance(value, Tensor):
         leaves.append(value)
         return TENSOR
