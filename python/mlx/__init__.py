@@ -44,18 +44,45 @@ from mlx.nn._resampling import (
 )
 
 from mlx import fft as fft, linalg as linalg, signal as signal, special as special  # isort: skip
-from mlx.compiler import jit as jit  # isort: skip
-from mlx import serialization as serialization, utils as utils  # isort: skip
-from mlx.serialization import load as load, load_safetensors as load_safetensors  # isort: skip
-from mlx.serialization import save as save, save_safetensors as save_safetensors  # isort: skip
 
 if TYPE_CHECKING:
+    from mlx import compiler as compiler
     from mlx import distributions as distributions
+    from mlx import masked as masked
+    from mlx import serialization as serialization
+    from mlx import utils as utils
+    from mlx.compiler import jit as jit
+    from mlx.serialization import load as load
+    from mlx.serialization import load_safetensors as load_safetensors
+    from mlx.serialization import save as save
+    from mlx.serialization import save_safetensors as save_safetensors
 
 __version__ = "0.1.0"
 
 
+# Imported when asked for, to keep `import mlx` quick: modules, and the names that come from each.
+_LAZY: dict[str, tuple[str, ...]] = {
+    "compiler": ("jit",),
+    "distributions": (),
+    "masked": (),
+    "serialization": ("load", "load_safetensors", "save", "save_safetensors"),
+    "utils": (),
+}
+
+
 def __getattr__(name: str) -> Any:
-    if name == "distributions":  # imported when it is asked for, to keep `import mlx` quick
-        return importlib.import_module("mlx.distributions")
+    for module, names in _LAZY.items():
+        if name == module:
+            return importlib.import_module(f"mlx.{module}")
+        if name in names:
+            value = globals()[name] = getattr(importlib.import_module(f"mlx.{module}"), name)
+            return value
     raise AttributeError(f"module 'mlx' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY, *(name for names in _LAZY.values() for name in names)})
+
+
+# `from mlx import *` gives the lazy names too.
+__all__ = [name for name in __dir__() if not name.startswith("_")]

@@ -1,5 +1,6 @@
 """Layers: what they compute, their parameters' first values, their state, their printed form."""
 
+import itertools
 import math
 
 import numpy as np
@@ -235,6 +236,20 @@ def test_embedding_bag_of_a_matrix_with_weights_and_padding():
     assert_equal(got, mlx.stack([table[0] * weights[0, 0], table[1] * weights[1, 1]]))
 
 
+def test_embedding_bag_adds_halves_up_before_it_rounds():
+    table = mlx.ones(1, 1, dtype=mlx.bfloat16)  # where 256 + 1 is 256
+    got = F.embedding_bag(mlx.zeros(1, 1000, dtype=mlx.int64), table, mode="sum")
+    assert got.dtype == mlx.bfloat16
+    assert got.item() == 1000
+
+
+def test_embedding_bag_takes_the_old_order_with_a_warning():
+    table, numbers = of((5, 3)), mlx.tensor([[0, 2]])
+    with pytest.warns(UserWarning, match="deprecated"):
+        got = F.embedding_bag(table, numbers)
+    assert_equal(got, F.embedding_bag(numbers, table))
+
+
 def test_embedding_bag_checks_its_offsets():
     with pytest.raises(RuntimeError, match="offsets must begin with 0"):
         F.embedding_bag(mlx.tensor([0, 1]), mlx.eye(2), mlx.tensor([1]))
@@ -266,6 +281,58 @@ def test_lp_pool_is_the_norm_of_each_window():
     x = of((1, 2, 6))
     want = np.linalg.norm(x.detach().numpy().reshape(1, 2, 3, 2), axis=-1)
     np.testing.assert_allclose(nn.LPPool1d(2, 2)(x).detach().numpy(), want, rtol=1e-12)
+
+
+def graham_starts(shift, size, kernel, out):
+    step = (size - kernel) / max(out - 1, 1)
+    return [int((i + shift) * step) - int(shift * step) for i in range(out - 1)] + [size - kernel]
+
+
+@pytest.mark.parametrize(("dims", "order"), [(2, (1, 0)), (3, (0, 1, 2))])
+def test_fractional_pooling_is_the_maximum_of_each_window(dims, order):
+    sizes, kernel, out = (7, 9, 8)[:dims], (2, 3, 1)[:dims], (4, 1, 5)[:dims]
+    x, shifts = sample(2, 2, *sizes), sample(2, 2, dims, low=0, high=1, seed=1)
+    pool = getattr(F, f"fractional_max_pool{dims}d")
+    values, places = pool(mlx.tensor(x), kernel, out, None, True, mlx.tensor(shifts))
+    for n, c in itertools.product(range(2), range(2)):
+        starts = [graham_starts(shifts[n, c, order[d]], sizes[d], kernel[d], out[d]) for d in range(dims)]
+        for spot in itertools.product(*(range(o) for o in out)):
+            window = tuple(slice(s[i], s[i] + k) for s, i, k in zip(starts, spot, kernel, strict=True))
+            assert values[n, c][spot].item() == x[n, c][window].max()
+    lead = (2, 2, -1)
+    found = np.take_along_axis(x.reshape(lead), places.numpy().reshape(lead), 2)
+    np.testing.assert_array_equal(found.reshape(values.shape), values.numpy())
+
+
+def test_fractional_pooling_has_a_gradient():
+    shifts = mlx.tensor(sample(1, 2, 2, low=0, high=1), dtype=mlx.float64)
+    x = of((2, 5, 6))
+    assert mlx.autograd.gradcheck(lambda t: F.fractional_max_pool2d(t, 2, 3, _random_samples=shifts), (x,))
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_fractional_pooling_layers(dims):
+    layer = getattr(nn, f"FractionalMaxPool{dims}d")
+    x = mlx.rand(3, *[8] * dims)
+    assert layer(3, output_ratio=0.5)(x).shape == (3, *[4] * dims)
+    values, places = layer(2, output_size=5, return_indices=True)(x.unsqueeze(0))
+    assert values.shape == places.shape == (1, 3, *[5] * dims)
+    assert_equal(x.flatten(1).gather(1, places.flatten(2)[0]), values.flatten(2)[0])
+
+
+def test_fractional_pooling_to_nothing_is_empty():
+    assert F.fractional_max_pool2d(mlx.rand(1, 5, 5), 2, output_size=(0, 2)).shape == (1, 0, 2)
+
+
+def test_fractional_pooling_checks_its_sizes():
+    with pytest.raises(RuntimeError, match="do not fit an input of"):
+        F.fractional_max_pool2d(mlx.rand(1, 5, 5), 2, output_size=5)
+    with pytest.raises(ValueError, match="either an output_size or an output_ratio"):
+        F.fractional_max_pool2d(mlx.rand(1, 5, 5), 2)
+    with pytest.raises(ValueError, match="only one of"):
+        nn.FractionalMaxPool2d(2, output_size=2, output_ratio=0.5)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        nn.FractionalMaxPool2d(2, output_ratio=1.5)
 
 
 @pytest.mark.parametrize("kind", ["Reflection", "Replication", "Circular", "Zero"])

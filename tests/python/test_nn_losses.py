@@ -33,6 +33,10 @@ def test_multi_margin_loss(p):
     assert mlx.autograd.gradcheck(loss, (x,))
 
 
+def test_multi_margin_loss_of_one_class_is_zero():
+    assert F.multi_margin_loss(mlx.tensor(3.0), mlx.tensor(0)).item() == 0
+
+
 def test_multilabel_margin_loss():
     x, y = of((3, 4)), mlx.tensor([[3, 0, -1, 1], [-1, 0, 1, 2], [0, 1, 2, 3]])
     want = []

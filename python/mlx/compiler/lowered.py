@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any
 
 
@@ -137,6 +136,8 @@ def _edges(boxes: dict[str, _Box], tops: list[float]) -> Iterator[str]:
 
 
 def _drawn(box: _Box, top: float) -> Iterator[str]:
+    from html import escape  # here, to keep the first `mlx.jit` quick
+
     yield (
         f'<rect x="{box.x:.0f}" y="{top:.0f}" width="{box.width:.0f}" height="{box.height:.0f}" rx="4" '
         f'fill="{box.color}" stroke="#666"/>'

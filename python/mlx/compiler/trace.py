@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import linecache
-import traceback
+import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from mlx import _C, autograd
@@ -15,7 +13,7 @@ from mlx.compiler.closure import GRADIENT, MISSING, NamesUsed, Slot, Walk, is_gu
 from mlx.compiler.learning_rates import LearningRates
 from mlx.compiler.tree import flatten, unflatten
 
-_PACKAGE = str(Path(__file__).parents[1])
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def is_symbol(value: Any) -> bool:
@@ -183,6 +181,9 @@ class Trace:
 
 def _located(error: Exception) -> TraceError:
     """The error with the line of the user's program that it comes from."""
+    import linecache  # here, to keep the first `mlx.jit` quick
+    import traceback
+
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(_PACKAGE):
             line = linecache.getline(frame.filename, frame.lineno or 0).strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import mlx
 from mlx._C import Tensor, _op_namespaces
 
@@ -39,6 +41,12 @@ def embedding_bag(
     >>> mlx.nn.functional.embedding_bag(mlx.tensor([[0, 1]]), mlx.eye(2), mode="sum")
     tensor([[1., 1.]])
     """
+    if weight.dtype == mlx.int64 and input.is_floating_point():  # the order of old PyTorch programs
+        warnings.warn(
+            "embedding_bag(weight, input, ...) is deprecated: the order is embedding_bag(input, weight, ...)",
+            stacklevel=2,
+        )
+        input, weight = weight, input
     if per_sample_weights is not None and per_sample_weights.shape != input.shape:
         raise ValueError(
             f"embedding_bag: If per_sample_weights ({list(per_sample_weights.shape)}) is not None, then it "
@@ -56,6 +64,8 @@ def embedding_bag(
     rows = _op_namespaces["nn.functional"]["embedding"](
         numbers, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse
     )
+    if mode != "max" and rows.dtype in (mlx.float16, mlx.bfloat16):
+        rows = rows.float()  # added up before they are rounded
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.reshape(-1, 1)
     if padding_idx is not None:
@@ -64,9 +74,9 @@ def embedding_bag(
     if mode == "max":
         return _maxima(rows, bag_of, bags)
     sums = rows.new_zeros(bags, rows.size(1)).index_add(0, bag_of, rows)
-    if mode == "sum":
-        return sums
-    return sums / mlx.bincount(bag_of, minlength=bags).clamp_(min=1).to(rows.dtype).unsqueeze(1)
+    if mode == "mean":
+        sums = sums / mlx.bincount(bag_of, minlength=bags).clamp_(min=1).to(rows.dtype).unsqueeze(1)
+    return sums.to(weight.dtype)
 
 
 def _flat_bags(

@@ -49,7 +49,7 @@ def multi_margin_loss(
     """max(0, margin - x[target] + x[i]) ** p, the mean over classes, without the target's own.
 
     Args:
-        input: (batch, classes) or (classes,).
+        input: (batch, classes), (classes,), or a number for one class.
         target: the class of each sample.
         p: 1 or 2.
         weight: a factor for each class, taken for the target's.
@@ -60,7 +60,7 @@ def multi_margin_loss(
     """
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
-    if input.dim() not in (1, 2) or input.size(-1) == 0:
+    if input.dim() > 2 or (input.dim() > 0 and input.size(-1) == 0):
         raise RuntimeError(
             f"multi_margin_loss(): Expected non-empty vector or matrix, got shape {input.shape}"
         )

@@ -16,6 +16,8 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "fractional_max_pool2d",
+    "fractional_max_pool3d",
     "lp_pool1d",
     "lp_pool2d",
     "lp_pool3d",
@@ -271,3 +273,144 @@ def max_unpool3d(
 ) -> Tensor:
     """The maxima that `max_pool3d` found, back at their places, zeros around them."""
     return _max_unpool(3, input, indices, (kernel_size, stride, padding), output_size)
+
+
+# ---- windows at random steps
+
+
+def _window_starts(samples: Tensor, size: int, kernel: int, out: int) -> Tensor:
+    """Where the `out` windows along a dimension begin: one more dimension behind that of the samples.
+
+    Graham's pseudo-random sequence: the whole parts of multiples of a step, less that of the first, and the
+    last window at the end.
+    """
+    last = mlx.full_like(samples, size - kernel, dtype=mlx.int64).unsqueeze(-1)
+    if out <= 1:
+        return last[..., :out]
+    step = (size - kernel) / (out - 1)
+    places = mlx.arange(out - 1, dtype=samples.dtype, device=samples.device)
+    shift = samples.unsqueeze(-1)
+    return mlx.cat([((places + shift) * step).to(mlx.int64) - (shift * step).to(mlx.int64), last], -1)
+
+
+def _window_places(samples: Tensor, sizes: list[int], kernel: list[int], out: list[int]) -> Tensor:
+    """The elements of each window, as numbers into the flattened image: (batch, channels, *out, elements)."""
+    dims = len(sizes)
+    places: Any = 0
+    for d in range(dims):
+        # PyTorch draws in the order width, height for images, and depth, height, width for volumes.
+        starts = _window_starts(samples[..., dims - 1 - d if dims == 2 else d], sizes[d], kernel[d], out[d])
+        inside = starts.unsqueeze(-1) + mlx.arange(kernel[d], device=samples.device)
+        shape = [1] * (2 * dims)
+        shape[d], shape[dims + d] = out[d], kernel[d]
+        places = places * sizes[d] + inside.reshape(*samples.shape[:2], *shape)
+    return places.flatten(2 + dims)
+
+
+def _fractional_sizes(
+    op: str, input: Tensor, kernel: list[int], output_size: Any, output_ratio: Any
+) -> list[int]:
+    dims = len(kernel)
+    sizes = list(input.shape[-dims:])
+    if output_size is not None:
+        out = _per_dim(output_size, dims)
+    elif output_ratio is not None:
+        ratios = _per_dim(output_ratio, dims)
+        if len(ratios) != dims:
+            raise ValueError(
+                f"{op}(): expected output_ratio to be a number or {dims} of them, got {output_ratio}"
+            )
+        out = [int(size * ratio) for size, ratio in zip(sizes, ratios, strict=True)]
+    else:
+        raise ValueError(f"{op} requires specifying either an output_size or an output_ratio")
+    if len(out) != dims or len(kernel) != dims or min(out) < 0 or min(kernel) < 1:
+        raise RuntimeError(
+            f"{op}(): expected {dims} positive sizes for the windows and the output, got {kernel} and {out}"
+        )
+    if any(o + k - 1 > size for o, k, size in zip(out, kernel, sizes, strict=True)):
+        raise RuntimeError(
+            f"{op}(): {out} windows of {kernel}, each at a place of its own, do not fit an input of {sizes}"
+        )
+    return out
+
+
+def _fractional_max_pool(
+    dims: int,
+    input: Tensor,
+    kernel_size: Any,
+    output_size: Any,
+    output_ratio: Any,
+    return_indices: bool,
+    samples: Tensor | None,
+) -> Any:
+    op = f"fractional_max_pool{dims}d"
+    if input.dim() not in (dims + 1, dims + 2):
+        raise RuntimeError(
+            f"{op}(): expected input of {dims + 1} or {dims + 2} dimensions, got {input.dim()}"
+        )
+    kernel = _per_dim(kernel_size, dims)
+    out = _fractional_sizes(op, input, kernel, output_size, output_ratio)
+    batch = input if input.dim() == dims + 2 else input.unsqueeze(0)
+    lead = [*batch.shape[:2]]
+    exact = mlx.float64 if input.dtype == mlx.float64 else mlx.float32
+    if samples is None:
+        samples = mlx.rand(*lead, dims, dtype=exact, device=input.device)
+    elif list(samples.shape) != [*lead, dims]:
+        raise RuntimeError(
+            f"{op}(): expected _random_samples of shape {(*lead, dims)}, got {tuple(samples.shape)}"
+        )
+    places = _window_places(samples.to(exact), list(batch.shape[2:]), kernel, out)
+    windows = batch.flatten(2).gather(2, places.flatten(2)).reshape(places.shape)
+    values, chosen = windows.max(-1)
+    indices = places.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
+    if input.dim() == dims + 1:
+        values, indices = values.squeeze(0), indices.squeeze(0)
+    return (values, indices) if return_indices else values
+
+
+def fractional_max_pool2d(
+    input: Tensor,
+    kernel_size: Any,
+    output_size: Any = None,
+    output_ratio: Any = None,
+    return_indices: bool = False,
+    _random_samples: Tensor | None = None,
+) -> Any:
+    """The maxima of windows at random steps of an image (..., channels, height, width).
+
+    Graham, "Fractional Max-Pooling" (2014). The windows overlap.
+
+    Args:
+        kernel_size: of the windows, one number or (height, width).
+        output_size: how many windows, one number or (height, width).
+        output_ratio: the same as a fraction of the input's size. Give one of the two.
+        return_indices: whether to return also where the maxima lie, as numbers into the flattened image.
+        _random_samples: numbers in [0, 1) instead of random ones: (batch, channels, 2).
+
+    Raises:
+        ValueError: without a size and a ratio. RuntimeError: when the windows do not fit.
+
+    >>> import mlx
+    >>> mlx.nn.functional.fractional_max_pool2d(mlx.rand(3, 9, 9), 2, output_ratio=0.7).shape
+    mlx.Size([3, 6, 6])
+    """
+    return _fractional_max_pool(
+        2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples
+    )
+
+
+def fractional_max_pool3d(
+    input: Tensor,
+    kernel_size: Any,
+    output_size: Any = None,
+    output_ratio: Any = None,
+    return_indices: bool = False,
+    _random_samples: Tensor | None = None,
+) -> Any:
+    """The maxima of windows at random steps of a volume (..., channels, depth, height, width).
+
+    As `fractional_max_pool2d`, with three sizes for two, and `_random_samples` of (batch, channels, 3).
+    """
+    return _fractional_max_pool(
+        3, input, kernel_size, output_size, output_ratio, return_indices, _random_samples
+    )

@@ -19,6 +19,8 @@ __all__ = [
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "LPPool1d",
     "LPPool2d",
     "LPPool3d",
@@ -318,5 +320,64 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
     """The maxima of cells of nearly equal size of volumes; None as a size keeps the input's."""
+
+    _dims = 3
+
+
+class _FractionalMaxPoolNd(Module):
+    _dims: int
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        if output_size is None and output_ratio is None:
+            raise ValueError(f"{name} requires specifying either an output size, or a pooling ratio")
+        if output_size is not None and output_ratio is not None:
+            raise ValueError(f"only one of output_size and output_ratio may be specified for {name}")
+        self.kernel_size = per_dim(kernel_size, self._dims)
+        self.return_indices = return_indices
+        self.register_buffer("_random_samples", _random_samples)
+        self.output_size = None if output_size is None else per_dim(output_size, self._dims)
+        self.output_ratio = None if output_ratio is None else per_dim(output_ratio, self._dims)
+        if self.output_ratio is not None and not all(0 < ratio < 1 for ratio in self.output_ratio):
+            raise ValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
+
+    def forward(self, input: Tensor) -> Any:
+        return function_of("fractional_max_pool", self._dims)(
+            input,
+            self.kernel_size,
+            self.output_size,
+            self.output_ratio,
+            self.return_indices,
+            self._random_samples,
+        )
+
+
+class FractionalMaxPool2d(_FractionalMaxPoolNd):
+    """The maxima of windows at random steps of images (..., channels, height, width).
+
+    Args:
+        kernel_size: of the windows, one number or two.
+        output_size: how many windows, one number or two.
+        output_ratio: the same as a fraction of the input's size, between 0 and 1. Give one of the two.
+        return_indices: whether to return also where the maxima lie, for `MaxUnpool2d`.
+
+    >>> import mlx
+    >>> mlx.nn.FractionalMaxPool2d(2, output_ratio=0.5)(mlx.rand(3, 8, 6)).shape
+    mlx.Size([3, 4, 3])
+    """
+
+    _dims = 2
+
+
+class FractionalMaxPool3d(_FractionalMaxPoolNd):
+    """The maxima of windows at random steps of volumes; arguments as for `FractionalMaxPool2d`."""
 
     _dims = 3

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
-import multiprocessing
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from multiprocessing.context import BaseContext
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mlx._C import Generator
@@ -17,6 +15,8 @@ from mlx.utils.data.messages import Failure, Job
 from mlx.utils.data.sampler import BatchSampler, RandomSampler, SequentialSampler, random_seed
 
 if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
+
     from mlx.utils.data.pool import WorkerPool
 
 __all__ = ["DataLoader"]
@@ -226,6 +226,9 @@ def _counted(batches: Iterator[Any], loader: DataLoader[Any]) -> Iterator[Any]:
 
 
 def _context(context: str | BaseContext | None) -> BaseContext:
+    import multiprocessing
+    from multiprocessing.context import BaseContext
+
     return context if isinstance(context, BaseContext) else multiprocessing.get_context(context)
 
 
@@ -247,8 +250,14 @@ def _check_workers(
         raise ValueError("prefetch_factor option should be non-negative")
     if persistent and num_workers == 0:
         raise ValueError("persistent_workers option needs num_workers > 0")
-    if context is None:
-        return
+    if context is not None:
+        _check_context(num_workers, context)
+
+
+def _check_context(num_workers: int, context: Any) -> None:
+    import multiprocessing
+    from multiprocessing.context import BaseContext
+
     if num_workers == 0:
         raise ValueError(
             "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got "
