@@ -172,6 +172,18 @@ void depthwise_by_rows(const Shapes& s, const float* x, const float* w, float* y
   });
 }
 
+// Uninitialised elements in memory of the cache, which is warm, where a vector's would be new.
+template <class T>
+class Scratch {
+ public:
+  explicit Scratch(int64_t elements)
+      : bytes_(allocate({elements * static_cast<int64_t>(sizeof(T))}, DType::UInt8)) {}
+  T* data() const { return reinterpret_cast<T*>(bytes_.data<uint8_t>()); }
+
+ private:
+  Tensor bytes_;
+};
+
 // Images with few places share a matrix, since a product with few columns is slow: the columns of one image
 // stand beside those of the next, and the whole pool works on one product.
 template <class T>
@@ -183,8 +195,8 @@ class SharedColumns {
   explicit SharedColumns(const Shapes& s)
       : s_(s),
         images_(std::clamp<int64_t>(kColumns / s.places(), 1, s.batch)),
-        columns_(scratch(s.rows() * images_ * s.places())),
-        results_(scratch(s.cout * images_ * s.places())) {}
+        columns_(s.rows() * images_ * s.places()),
+        results_(s.cout * images_ * s.places()) {}
 
   void forward(const T* x, const T* w, T* y) {
     for_blocks([&](int64_t group, int64_t first, int64_t count) {
@@ -226,12 +238,8 @@ class SharedColumns {
  private:
   static constexpr int64_t kFewPlaces = 256, kColumns = 1024;
 
-  // Memory of the cache, which is warm, where a vector's would be new.
-  static Tensor scratch(int64_t elements) {
-    return allocate({elements * static_cast<int64_t>(sizeof(T))}, DType::UInt8);
-  }
-  T* columns() const { return reinterpret_cast<T*>(columns_.template data<uint8_t>()); }
-  T* results() const { return reinterpret_cast<T*>(results_.template data<uint8_t>()); }
+  T* columns() const { return columns_.data(); }
+  T* results() const { return results_.data(); }
 
   template <class F>
   void for_blocks(F&& f) {
@@ -262,7 +270,7 @@ class SharedColumns {
 
   const Shapes& s_;
   const int64_t images_;  // that share a matrix
-  Tensor columns_, results_;
+  const Scratch<T> columns_, results_;
 };
 
 template <class T>
@@ -274,7 +282,7 @@ void forward(const Shapes& s, const T* x, const T* w, T* y) {
   const int64_t block = s.is_pointwise() ? s.places() : s.block<T>(),
                 blocks = (s.places() + block - 1) / block;
   parallel_for(0, s.batch * s.groups * blocks, 1, [&](int64_t begin, int64_t end) {
-    std::vector<T> columns(static_cast<size_t>(s.is_pointwise() ? 0 : s.rows() * block));
+    const Scratch<T> columns(s.is_pointwise() ? 0 : s.rows() * block);
     for (int64_t i = begin; i < end; ++i) {
       int64_t image = i / blocks, from = i % blocks * block, to = std::min(from + block, s.places()),
               group = image % s.groups;
@@ -292,7 +300,7 @@ void input_grad(const Shapes& s, const T* gy, const T* w, T* gx) {
   if (SharedColumns<T>::serves(s)) return SharedColumns<T>(s).input_grad(gy, w, gx);
   parallel_for(0, s.batch * s.groups, 1, [&](int64_t begin, int64_t end) {
     const int64_t block = s.block<T>();
-    std::vector<T> columns(static_cast<size_t>(s.is_pointwise() ? 0 : s.rows() * block));
+    const Scratch<T> columns(s.is_pointwise() ? 0 : s.rows() * block);
     for (int64_t image = begin; image < end; ++image) {
       T* out = gx + image * s.cin * s.in_size();
       const T *grad = gy + image * s.cout * s.places(), *weights = w + image % s.groups * s.cout * s.rows();
@@ -321,7 +329,7 @@ void weight_grad(const Shapes& s, const T* x, const T* gy, T* gw) {
   std::vector<T> partial(static_cast<size_t>(parts * size), T(0));
   parallel_for(0, parts * s.groups, 1, [&](int64_t begin, int64_t end) {
     const int64_t block = s.block<T>();
-    std::vector<T> columns(static_cast<size_t>(s.is_pointwise() ? 0 : s.rows() * block));
+    const Scratch<T> columns(s.is_pointwise() ? 0 : s.rows() * block);
     for (int64_t i = begin; i < end; ++i) {
       int64_t part = i / s.groups, group = i % s.groups;
       T* sum = partial.data() + part * size + group * s.cout * s.rows();
