@@ -156,6 +156,20 @@ def test_save_and_load(model, tmp_path, monkeypatch):
     assert model(x).equal(expected)
 
 
+# ---- compiled functions
+
+
+def test_a_compiled_forward_pass(model):
+    @mlx.jit
+    def model_forward(x):
+        return model(x)
+
+    for _ in range(2):
+        x = mlx.rand(32, 128)
+        assert mlx.allclose(model_forward(x), model(x), atol=1e-6)
+    assert model_forward.cache_info().hits == 1
+
+
 # ---- devices
 
 
