@@ -11,7 +11,7 @@ namespace mlx::cpu {
 
 // An unsigned integer that orders as the element does. All NaN are one largest key, and the zeros are one.
 template <class T>
-auto order_key(T v) {
+std::conditional_t<sizeof(T) <= 4, uint32_t, uint64_t> order_key(T v) {
   if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) {
     return order_key(static_cast<float>(v));
   } else if constexpr (std::is_floating_point_v<T>) {
