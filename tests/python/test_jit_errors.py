@@ -137,3 +137,23 @@ def test_kept_tensors_with_a_history_are_refused():
 def test_what_cannot_be_compiled_at_all():
     with pytest.raises(TypeError):
         mlx.jit(3)
+
+
+def test_a_gradient_from_outside_has_to_be_cloned():
+    p, outside = mlx.zeros(2, requires_grad=True), mlx.ones(2)
+
+    def shared(x):
+        p.grad = outside
+        return x + 1
+
+    def cloned(x):
+        p.grad = outside.clone()
+        return x + 1
+
+    with pytest.raises(mlx.jit.TraceError, match="clone"):
+        mlx.jit(shared)(mlx.ones(1))
+    assert p.grad is None
+    f = mlx.jit(cloned)
+    for _ in range(3):
+        f(mlx.ones(1))
+        assert p.grad.tolist() == [1.0, 1.0]

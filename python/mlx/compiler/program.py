@@ -73,7 +73,7 @@ class Program:
             self._has_gradient = [g is not None for g in trace.gradients]
             self.backward = raw.compile(trace.mark, raw.mark(), [*carried, *inputs, *cotangents], present)
             self.backward.forget_external(self._externals)
-            self._carried, self._cotangents = len(carried), len(cotangents)
+            self._cotangents = len(cotangents)
             self._uses = self.backward.used_inputs()
 
     def _describe_results(self, trace: Trace) -> None:

@@ -124,6 +124,8 @@ class Trace:
             if leaf.grad is not old and not is_symbol(leaf):
                 changed.append(Slot(GRADIENT, leaf, "grad", leaf.grad, True))
         for slot in changed:
+            if isinstance(slot.value, Tensor) and not is_symbol(slot.value):
+                raise TraceError("a gradient is set to a tensor from outside the function; clone() it first")
             if isinstance(slot.value, Tensor) and slot.value.grad_fn is not None:
                 raise TraceError(
                     f"the tensor that is kept as {slot.key!r} requires a gradient through this call; "
