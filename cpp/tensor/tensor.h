@@ -114,8 +114,8 @@ bool is_traced(const Tensor& t);
 
 // ---- making tensors
 
-// Uninitialised memory, row-major. Throws RuntimeError on a negative or overflowing size, TypeError on a dtype
-// that the device has not.
+// Uninitialised memory, row-major. Throws RuntimeError on a negative or overflowing size, TypeError on a
+// dtype that the device has not.
 Tensor allocate(const Shape& shape, DType dtype, Device device = {});
 // The same for a tensor that the caller fills on the spot, through data().
 Tensor allocate_on_host(const Shape& shape, DType dtype);
