@@ -16,7 +16,7 @@ struct Extent {
 // How a parameter of a kernel gets its value.
 enum class Source : unsigned {
   buffer,
-  threadgroup,
+  threadgroup_memory,
   thread_position_in_grid,
   thread_position_in_threadgroup,
   thread_index_in_threadgroup,
