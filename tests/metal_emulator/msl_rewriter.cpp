@@ -61,6 +61,7 @@ class Rewriter {
     find_vector_names();
     for (const Token& token : tokens_) {
       if (token.kind == Token::Kind::identifier && makes_threads_meet(token.text)) fibers_ = true;
+      if (token.text == "thread_elements") prologue_ = "METAL_EMULATOR_ELEMENTS_ARE_USED\n";
       if (token.kind == Token::Kind::number) rewrite_number(token);
     }
     find_macros();
@@ -73,7 +74,8 @@ class Rewriter {
         rewrite_statement(i, "");
       }
     }
-    return {apply(), std::move(errors_), needs_preprocessing_};
+    return {prologue_ + "#line 1 \"program_source\"\n" + apply() + "\n", std::move(errors_),
+            needs_preprocessing_};
   }
 
  private:
@@ -333,6 +335,7 @@ class Rewriter {
   std::vector<Edit> edits_;
   std::string errors_;
   std::string max_threads_ = "1024";  // of the next kernel
+  std::string prologue_;
   bool fibers_ = false;
   bool needs_preprocessing_ = false;
   int next_static_ = 0;

