@@ -77,7 +77,7 @@ Dispatch make_dispatch(const Kernel& kernel, const Bindings& bindings, const Thr
         fatal("kernel %s: there is no [[buffer(%u)]]", kernel.name, parameter.index);
       check_buffer(kernel, parameter, bindings[parameter.index]);
       dispatch.buffers.push_back({&parameter, bindings[parameter.index]});
-    } else if (parameter.source == Source::threadgroup) {
+    } else if (parameter.source == Source::threadgroup_memory) {
       if (parameter.index >= kThreadgroupSlots || lengths[parameter.index] == 0) {
         fatal("kernel %s: argument '%s' [[threadgroup(%u)]] has no length", kernel.name, parameter.name,
               parameter.index);

@@ -78,6 +78,11 @@ struct FaultReport {
   }
 
   void tell_kernel() const {
+    // The processor does not say which: no address with all its bits set like that can be.
+    if (address == nullptr) {
+      fatal("kernel %s %s an address that cannot exist (or null); bound are %s", running.kernel, access,
+            bound().c_str());
+    }
     if (running.threadgroup->contains(address)) {
       fatal("kernel %s %s threadgroup memory out of bounds", running.kernel, access);
     }

@@ -23,7 +23,10 @@ metal_emulator_switch:
         popq    %r12
         popq    %rbx
         popq    %rbp
-        retq
+        // Not `ret`: the processor foretells returns by the calls it has seen, which were those of another fiber. A jump
+        // it foretells by its last target, which is mostly the same barrier.
+        popq    %rcx
+        jmpq    *%rcx
 #elif defined(__aarch64__)
         .type   metal_emulator_switch, %function
 metal_emulator_switch:

@@ -50,8 +50,6 @@ unsigned part(unsigned position, unsigned full, unsigned grid) {
 
 }  // namespace
 
-constinit thread_local GroupRunner* GroupRunner::active_ = nullptr;
-
 std::size_t GroupRunner::stacks_length() { return kMaxThreadsPerGroup * kStackStride + kStackGuard; }
 
 GroupRunner::GroupRunner() : memory_(kThreadgroupSlots + kStaticSlots, kMaxThreadgroupMemory) {
@@ -74,7 +72,6 @@ GroupRunner& GroupRunner::here() {
 
 void GroupRunner::run(const Dispatch& dispatch, void* const* buffers, Extent position, bool reversed) {
   prepare_group(dispatch, buffers, position);
-  active_ = this;
   if (kernel_->needs_fibers) {
     const unsigned count = count_threads(group_.threads);
     start_fibers(count);
@@ -130,6 +127,7 @@ void GroupRunner::start_fibers(unsigned count) {
     fiber.thread.index = i;
     fiber.thread.lane = i % kSimdWidth;
     fiber.thread.matrix_is_exposed = false;
+    fiber.thread.runner = this;
     fiber.state = State::ready;
   }
   for (unsigned first = 0; first < count; first += kSimdWidth) {
@@ -181,6 +179,7 @@ void GroupRunner::release_waiting(unsigned count) {
   for (unsigned i = 0; i < count; ++i) fibers_[i].state = State::ready;
 }
 
+// The last thing that its callers do, so that a fiber goes on in its kernel at once.
 void GroupRunner::suspend(State state) {
   Fiber& fiber = *current_;
   fiber.state = state;
@@ -189,11 +188,12 @@ void GroupRunner::suspend(State state) {
 
 void GroupRunner::barrier() { suspend(State::at_barrier); }
 
-Lanes* GroupRunner::exchange(const void* value, unsigned size, Combine combine, const void* operation) {
-  const Thread& thread = current_->thread;
+void GroupRunner::exchange(const void* value, unsigned size, Combine combine, const void* operation) {
+  Thread& thread = current_->thread;
   const unsigned index = thread.index / kSimdWidth;
   Simdgroup& simdgroup = simdgroups_[index];
   Lanes& lanes = simdgroup.lanes[simdgroup.turn];
+  thread.lanes = &lanes;
   if (simdgroup.waiting == 0) {
     lanes.active = 0;
     simdgroup.operation = operation;
@@ -208,7 +208,6 @@ Lanes* GroupRunner::exchange(const void* value, unsigned size, Combine combine, 
   } else {
     suspend(State::in_exchange);
   }
-  return &lanes;
 }
 
 void GroupRunner::complete(Simdgroup& simdgroup, unsigned index) {
@@ -240,8 +239,10 @@ extern "C" {
 
 void metal_emulator_threadgroup_barrier() { metal_emulator::GroupRunner::active().barrier(); }
 
-metal_emulator::Lanes* metal_emulator_exchange(const void* value, unsigned size,
-                                               metal_emulator::Combine combine, const void* operation) {
-  return metal_emulator::GroupRunner::active().exchange(value, size, combine, operation);
+void metal_emulator_exchange(const void* value, unsigned size, metal_emulator::Combine combine,
+                             const void* operation) {
+  metal_emulator::GroupRunner::active().exchange(value, size, combine, operation);
 }
+
+bool metal_emulator_is_first_lane() { return metal_emulator_thread->lane == 0; }
 }

@@ -22,14 +22,14 @@ class GroupRunner {
 
   // The one of the calling thread, made when first asked for.
   static GroupRunner& here();
-  // The one that runs a group on the calling thread.
-  static GroupRunner& active() { return *active_; }
+  // The one that runs the current fiber.
+  static GroupRunner& active() { return *static_cast<GroupRunner*>(metal_emulator_thread->runner); }
 
   void run(const Dispatch& dispatch, void* const* buffers, Extent position, bool reversed);
 
   // What fibers call, by way of the functions that metal_emulator_abi.h declares.
   void barrier();
-  Lanes* exchange(const void* value, unsigned size, Combine combine, const void* operation);
+  void exchange(const void* value, unsigned size, Combine combine, const void* operation);
   [[noreturn]] void run_fiber();
 
   const GuardedSlots& threadgroup_memory() const { return memory_; }
@@ -63,8 +63,6 @@ class GroupRunner {
   void release_waiting(unsigned count);
   void suspend(State state);
   void complete(Simdgroup& simdgroup, unsigned index);
-
-  static constinit thread_local GroupRunner* active_;
 
   GuardedSlots memory_;
   unsigned char* stacks_;

@@ -162,7 +162,7 @@ Outcome preprocess(const std::string& source, const std::string& scratch) {
 std::string build(const std::string& text, MathMode mode, const std::string& target) {
   const std::string scratch = scratch_name(target);
   const std::string header = precompiled_header(mode);
-  write_file(scratch + ".cpp", "#line 1 \"program_source\"\n" + text + "\n");
+  write_file(scratch + ".cpp", text);
   std::vector<std::string> command = {clang(),          "-c", "-x",          "c++", "-include-pch", header,
                                       scratch + ".cpp", "-o", scratch + ".o"};
   const std::vector<std::string> options = flags(mode);

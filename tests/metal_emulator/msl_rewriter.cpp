@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "msl_tokens.h"
@@ -10,7 +11,7 @@
 namespace metal_emulator {
 namespace {
 
-// The attributes that say where a parameter comes from; they are called as the values of Source.
+// The attributes that say where a parameter comes from; the values of Source are called like them.
 constexpr std::array kSources = {
     "buffer",
     "threadgroup",
@@ -60,17 +61,21 @@ class Rewriter {
     find_vector_names();
     for (const Token& token : tokens_) {
       if (token.kind == Token::Kind::identifier && makes_threads_meet(token.text)) fibers_ = true;
+      if (token.text == "thread_elements") prologue_ = "METAL_EMULATOR_ELEMENTS_ARE_USED\n";
       if (token.kind == Token::Kind::number) rewrite_number(token);
     }
     find_macros();
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
-      if (is(i, "kernel") && !tokens_[i].in_directive) {
+      if (is_thread_limit(i)) {
+        i = take_thread_limit(i) - 1;
+      } else if (is(i, "kernel") && !tokens_[i].in_directive) {
         i = rewrite_kernel(i);
       } else {
         rewrite_statement(i, "");
       }
     }
-    return {apply(), std::move(errors_), needs_preprocessing_};
+    return {prologue_ + "#line 1 \"program_source\"\n" + apply() + "\n", std::move(errors_),
+            needs_preprocessing_};
   }
 
  private:
@@ -215,6 +220,18 @@ class Rewriter {
            ">(metal_emulator::static_memory(" + slot + ")); ";
   }
 
+  // [[max_total_threads_per_threadgroup(n)]], which stands before the kernel or behind the word.
+  bool is_thread_limit(std::size_t i) const {
+    return is_attribute(i) && !tokens_[i].in_directive && is(i + 2, "max_total_threads_per_threadgroup");
+  }
+
+  std::size_t take_thread_limit(std::size_t i) {
+    const std::size_t end = behind(i, "[", "]");
+    max_threads_ = text(i + 4, end - 3);
+    replace(i, end, "");
+    return end;
+  }
+
   // Returns the last token of the kernel that begins at i.
   std::size_t rewrite_kernel(std::size_t i) {
     const std::size_t start = i;
@@ -224,13 +241,7 @@ class Rewriter {
     } else {
       ++i;
     }
-    std::string max_threads = "1024";
-    while (is_attribute(i)) {
-      const std::size_t end = behind(i, "[", "]");
-      if (is(i + 2, "max_total_threads_per_threadgroup")) max_threads = text(i + 4, end - 3);
-      replace(i, end, "");
-      i = end;
-    }
+    while (is_thread_limit(i)) i = take_thread_limit(i);
     if (!is(i, "void") || !is_identifier(i + 1) || !is(i + 2, "(")) {
       error(start, "a kernel reads `kernel void name(...)`");
       return start;
@@ -244,7 +255,8 @@ class Rewriter {
     for (std::size_t j = close + 1; j < end; ++j) rewrite_statement(j, name);
     if (end == 0 || end > tokens_.size()) return tokens_.size();
     const std::size_t behind_body = tokens_[end - 1].end;
-    edits_.push_back({behind_body, behind_body, description(name, max_threads, parameters)});
+    edits_.push_back(
+        {behind_body, behind_body, description(name, std::exchange(max_threads_, "1024"), parameters)});
     return end - 1;
   }
 
@@ -281,7 +293,9 @@ class Rewriter {
       error(attribute, "the emulator does not know the attribute " + std::string(text(attribute, last)));
       return parameter;
     }
-    parameter.slot = "metal_emulator::Slot<metal_emulator::Source::" + source;
+    // The word alone is a keyword, which a macro takes away.
+    parameter.slot = "metal_emulator::Slot<metal_emulator::Source::" +
+                     (source == "threadgroup" ? "threadgroup_memory" : source);
     if (is(attribute + 3, "(")) parameter.slot += ", " + std::string(text(attribute + 3, end - 2));
     parameter.slot += ">";
     replace(attribute, end, "");
@@ -320,6 +334,8 @@ class Rewriter {
   std::set<std::string_view> vector_names_;
   std::vector<Edit> edits_;
   std::string errors_;
+  std::string max_threads_ = "1024";  // of the next kernel
+  std::string prologue_;
   bool fibers_ = false;
   bool needs_preprocessing_ = false;
   int next_static_ = 0;

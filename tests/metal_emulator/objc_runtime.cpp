@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "memory_guard.h"
 #include "metal_emulator.h"
 
 namespace metal_emulator {
@@ -207,6 +208,7 @@ size_t metal_emulator_report_live_objects() {
                  static_cast<long long>(type->live), name.c_str());
     count += type->live;
   }
+  metal_emulator::report_live_buffers();
   return count;
 }
 }

@@ -16,7 +16,7 @@ struct Extent {
 // How a parameter of a kernel gets its value.
 enum class Source : unsigned {
   buffer,
-  threadgroup,
+  threadgroup_memory,
   thread_position_in_grid,
   thread_position_in_threadgroup,
   thread_index_in_threadgroup,
@@ -54,6 +54,12 @@ struct Group {
   Extent grid;
 };
 
+// What the lanes of a simdgroup hand to one another in one operation.
+struct Lanes {
+  unsigned active;  // a bit for each lane that takes part
+  unsigned padding[15];
+  alignas(64) unsigned char values[kSimdWidth][32];
+};
 // One thread of a group that runs as fibers.
 struct Thread {
   Group* group;
@@ -61,6 +67,8 @@ struct Thread {
   unsigned index;          // in the group
   unsigned lane;           // in the simdgroup
   bool matrix_is_exposed;  // somebody holds thread_elements() of a simdgroup_matrix
+  Lanes* lanes;            // of its last exchange
+  void* runner;            // the emulator's
 };
 
 // Left in the section `metal_threadgroup` by each `threadgroup` variable of a kernel.
@@ -83,12 +91,6 @@ struct Kernel {
   void (*run_group)(const Group& group, bool reversed);
 };
 
-// What the lanes of a simdgroup hand to one another in one operation.
-struct Lanes {
-  unsigned active;  // a bit for each lane that takes part
-  unsigned padding[15];
-  alignas(64) unsigned char values[kSimdWidth][32];
-};
 using Combine = void (*)(Lanes&);
 
 }  // namespace metal_emulator
@@ -97,8 +99,20 @@ extern "C" {
 // The thread that runs on this thread of the host.
 extern __thread metal_emulator::Thread* metal_emulator_thread __attribute__((tls_model("initial-exec")));
 void metal_emulator_threadgroup_barrier();
-// Waits until all lanes of the simdgroup have come with their values; `combine` then runs once over them, if
-// given. `operation` is the same for lanes that belong together.
-metal_emulator::Lanes* metal_emulator_exchange(const void* value, unsigned size,
-                                               metal_emulator::Combine combine, const void* operation);
+// Waits until all lanes of the simdgroup have come with their values, which then lie in the thread's `lanes`.
+// `combine` has run once over them, if given. `operation` is the same for lanes that belong together.
+void metal_emulator_exchange(const void* value, unsigned size, metal_emulator::Combine combine,
+                             const void* operation);
+// Whether this thread is the first lane of its simdgroup. It stays so, hence `const`: asked once in a kernel.
+bool metal_emulator_is_first_lane() __attribute__((const));
 }
+
+namespace metal_emulator {
+
+inline __attribute__((always_inline)) Lanes& exchange(const void* value, unsigned size, Combine combine,
+                                                      const void* operation) {
+  metal_emulator_exchange(value, size, combine, operation);
+  return *metal_emulator_thread->lanes;
+}
+
+}  // namespace metal_emulator

@@ -51,7 +51,7 @@ template <class S, class P>
 METAL_FUNCTION P argument(const Group& group, const Thread& thread) {
   using enum Source;
   constexpr Source source = S::source;
-  if constexpr (source == buffer || source == Source::threadgroup) {
+  if constexpr (source == buffer || source == Source::threadgroup_memory) {
     void* const memory = source == buffer ? group.buffers[S::index] : group.threadgroup[S::index];
     if constexpr (__is_reference(P)) {
       return *static_cast<metal::remove_reference_t<P>*>(memory);
@@ -93,7 +93,7 @@ inline constexpr bool is_atomic<metal::atomic<T>> = true;
 
 template <class S, class P>
 constexpr Parameter describe(const char* name) {
-  if constexpr (S::source == Source::buffer || S::source == Source::threadgroup) {
+  if constexpr (S::source == Source::buffer || S::source == Source::threadgroup_memory) {
     using Element = __remove_pointer(__remove_reference_t(P));
     static_assert(__is_reference(P) || !__is_same(Element, P),
                   "a parameter with [[buffer]] or [[threadgroup]] is a pointer or a reference");

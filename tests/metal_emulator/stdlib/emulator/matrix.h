@@ -11,13 +11,20 @@ namespace metal {
 
 namespace matrix {
 
-METAL_FUNCTION bool is_leader() { return metal_emulator_thread->lane == 0; }
+METAL_FUNCTION bool is_leader() { return metal_emulator_is_first_lane(); }
+
+// Made true by the rewriter for a text that calls thread_elements(). In all others nobody ever has to wait,
+// and the compiler may skip whole stretches of matrix functions for the lanes that pass by.
+template <class T>
+inline constexpr bool kElementsAreUsed = false;
 
 // Before anything happens to any matrix: those who hold elements have finished with them.
+template <class T>
 METAL_FUNCTION void settle() {
-  if (__builtin_expect(metal_emulator_thread->matrix_is_exposed, 0)) {
+  if constexpr (kElementsAreUsed<T>) {
+    if (!metal_emulator_thread->matrix_is_exposed) return;
     metal_emulator_thread->matrix_is_exposed = false;
-    metal_emulator_exchange(nullptr, 0, nullptr, &kOperation<11>);
+    metal_emulator::exchange(nullptr, 0, nullptr, &kOperation<11>);
   }
 }
 
@@ -38,6 +45,17 @@ METAL_FUNCTION Row load_row(const bfloat* source) {
                       << 16;
   return __builtin_bit_cast(Row, words);
 }
+// The elements of a row one by one, as float, where a product can fetch them from memory.
+struct Scalars {
+  METAL_FUNCTION explicit Scalars(const float* source) : values(source) {}
+  template <class T>
+  METAL_FUNCTION explicit Scalars(const T* source) : values(widened) {
+    *reinterpret_cast<Row*>(widened) = load_row(source);
+  }
+  alignas(32) float widened[8];
+  const float* values;
+};
+
 METAL_FUNCTION void store_row(float* target, Row row) { *reinterpret_cast<NativeRow<float>*>(target) = row; }
 METAL_FUNCTION void store_row(half* target, Row row) {
   *reinterpret_cast<NativeRow<half>*>(target) = __builtin_convertvector(row, NativeRow<half>);
@@ -56,27 +74,28 @@ struct simdgroup_matrix {
   simdgroup_matrix() = default;
   // The diagonal, as Metal defines it; make_filled_simdgroup_matrix fills all.
   METAL_FUNCTION explicit simdgroup_matrix(T diagonal) {
-    matrix::settle();
+    matrix::settle<T>();
     if (!matrix::is_leader()) return;
     for (int i = 0; i < 64; ++i) elements[i] = i % 9 == 0 ? diagonal : T(0.0f);
   }
   METAL_FUNCTION simdgroup_matrix(const simdgroup_matrix& other) { *this = other; }
   METAL_FUNCTION simdgroup_matrix& operator=(const simdgroup_matrix& other) {
-    matrix::settle();
+    matrix::settle<T>();
     if (matrix::is_leader()) __builtin_memmove(elements, other.elements, sizeof elements);
     return *this;
   }
-  METAL_FUNCTION ~simdgroup_matrix() { matrix::settle(); }
+  METAL_FUNCTION ~simdgroup_matrix() { matrix::settle<T>(); }
 
   // This lane's two elements: neighbours in a row, laid out as on Apple's GPUs.
   METAL_FUNCTION vec<T, 2>& thread_elements() {
+    static_assert(matrix::kElementsAreUsed<T>);
     simdgroup_matrix* self = this;
-    Lanes* lanes = metal_emulator_exchange(&self, sizeof self, nullptr, &kOperation<12>);
+    Lanes& lanes = metal_emulator::exchange(&self, sizeof self, nullptr, &kOperation<12>);
     metal_emulator_thread->matrix_is_exposed = true;
     const uint lane = metal_emulator_thread->lane;
     const uint row = (lane / 4 & 4) + lane / 2 % 4;
     const uint column = (lane / 4 & 2) * 2 + lane % 2 * 2;
-    return *reinterpret_cast<vec<T, 2>*>(lane_value<simdgroup_matrix*>(*lanes, 0)->elements + row * 8 +
+    return *reinterpret_cast<vec<T, 2>*>(lane_value<simdgroup_matrix*>(lanes, 0)->elements + row * 8 +
                                          column);
   }
 
@@ -90,7 +109,7 @@ using simdgroup_bfloat8x8 = simdgroup_matrix<bfloat, 8, 8>;
 template <class T, int columns, int rows>
 METAL_FUNCTION simdgroup_matrix<T, columns, rows> make_filled_simdgroup_matrix(T value) {
   simdgroup_matrix<T, columns, rows> result;
-  matrix::settle();
+  matrix::settle<T>();
   if (matrix::is_leader()) {
     for (T& element : result.elements) element = value;
   }
@@ -101,7 +120,7 @@ template <class T>
 METAL_FUNCTION void simdgroup_load(simdgroup_matrix<T, 8, 8>& target, const T* source,
                                    ulong elements_per_row = 8, ulong2 origin = ulong2{0, 0},
                                    bool transposed = false) {
-  matrix::settle();
+  matrix::settle<T>();
   if (!matrix::is_leader()) return;
   source += origin.y * elements_per_row + origin.x;
   if (transposed) {
@@ -118,7 +137,7 @@ template <class T>
 METAL_FUNCTION void simdgroup_store(const simdgroup_matrix<T, 8, 8>& source, T* target,
                                     ulong elements_per_row = 8, ulong2 origin = ulong2{0, 0},
                                     bool transposed = false) {
-  matrix::settle();
+  matrix::settle<T>();
   if (!matrix::is_leader()) return;
   target += origin.y * elements_per_row + origin.x;
   if (transposed) {
@@ -137,7 +156,7 @@ METAL_FUNCTION void simdgroup_multiply_accumulate(simdgroup_matrix<D, 8, 8>& d,
                                                   const simdgroup_matrix<A, 8, 8>& a,
                                                   const simdgroup_matrix<B, 8, 8>& b,
                                                   const simdgroup_matrix<C, 8, 8>& c) {
-  matrix::settle();
+  matrix::settle<D>();
   if (!matrix::is_leader()) return;
   matrix::Row right[8];
   matrix::Row result[8];
@@ -145,10 +164,10 @@ METAL_FUNCTION void simdgroup_multiply_accumulate(simdgroup_matrix<D, 8, 8>& d,
   for (int k = 0; k < 8; ++k) right[k] = matrix::load_row(b.elements + k * 8);
 #pragma clang loop unroll(full)
   for (int i = 0; i < 8; ++i) {
-    const matrix::Row left = matrix::load_row(a.elements + i * 8);
+    const matrix::Scalars left(a.elements + i * 8);
     matrix::Row sum = matrix::load_row(c.elements + i * 8);
 #pragma clang loop unroll(full)
-    for (int k = 0; k < 8; ++k) sum += left[k] * right[k];
+    for (int k = 0; k < 8; ++k) sum += left.values[k] * right[k];
     result[i] = sum;
   }
 #pragma clang loop unroll(full)
@@ -170,3 +189,11 @@ METAL_FUNCTION simdgroup_matrix<T, 8, 8> operator*(const simdgroup_matrix<T, 8, 
 }
 
 }  // namespace metal
+
+#define METAL_EMULATOR_ELEMENTS_ARE_USED                               \
+  template <>                                                          \
+  inline constexpr bool metal::matrix::kElementsAreUsed<float> = true; \
+  template <>                                                          \
+  inline constexpr bool metal::matrix::kElementsAreUsed<half> = true;  \
+  template <>                                                          \
+  inline constexpr bool metal::matrix::kElementsAreUsed<bfloat> = true;

@@ -34,7 +34,7 @@ template <int n>
 inline constexpr char kOperation = 0;
 
 METAL_FUNCTION void simdgroup_barrier(mem_flags) {
-  metal_emulator_exchange(nullptr, 0, nullptr, &kOperation<0>);
+  metal_emulator::exchange(nullptr, 0, nullptr, &kOperation<0>);
 }
 
 // All lanes get the values of the active ones put together, in a tree as the hardware does.
@@ -55,9 +55,9 @@ METAL_FUNCTION T simd_reduce(T value, Function) {
     }
     for (uint lane = 0; lane < metal_emulator::kSimdWidth; ++lane) lane_value<T>(lanes, lane) = tree[0];
   };
-  Lanes* lanes =
-      metal_emulator_exchange(&value, sizeof value, combine, reinterpret_cast<const void*>(combine));
-  return lane_value<T>(*lanes, 0);
+  Lanes& lanes =
+      metal_emulator::exchange(&value, sizeof value, combine, reinterpret_cast<const void*>(combine));
+  return lane_value<T>(lanes, 0);
 }
 
 template <bool inclusive, class T, class Function>
@@ -78,10 +78,10 @@ METAL_FUNCTION T simd_scan(T value, T identity, Function) {
       first = false;
     }
   };
-  Lanes* lanes =
-      metal_emulator_exchange(&value, sizeof value, combine, reinterpret_cast<const void*>(combine));
-  const uint before = lanes->active & ((1u << this_lane()) - 1);
-  return !inclusive && before == 0 ? identity : lane_value<T>(*lanes, this_lane());
+  Lanes& lanes =
+      metal_emulator::exchange(&value, sizeof value, combine, reinterpret_cast<const void*>(combine));
+  const uint before = lanes.active & ((1u << this_lane()) - 1);
+  return !inclusive && before == 0 ? identity : lane_value<T>(lanes, this_lane());
 }
 
 #define METAL_REDUCTION(name, expression)                                           \
@@ -120,8 +120,8 @@ METAL_FUNCTION T simd_prefix_exclusive_product(T value) {
 template <int operation, class T>
 METAL_FUNCTION T shuffled(T value, uint from) {
   static_assert(sizeof(T) <= 32, "a simdgroup function takes values of up to 32 bytes");
-  Lanes* lanes = metal_emulator_exchange(&value, sizeof value, nullptr, &kOperation<operation>);
-  if (from < metal_emulator::kSimdWidth && is_active(*lanes, from)) return lane_value<T>(*lanes, from);
+  Lanes& lanes = metal_emulator::exchange(&value, sizeof value, nullptr, &kOperation<operation>);
+  if (from < metal_emulator::kSimdWidth && is_active(lanes, from)) return lane_value<T>(lanes, from);
   T undefined;
   __builtin_memset(&undefined, 0xff, sizeof undefined);
   return undefined;
@@ -159,8 +159,8 @@ METAL_FUNCTION T simd_shuffle_rotate_down(T value, ushort delta) {
 }
 template <class T>
 METAL_FUNCTION T simd_broadcast_first(T value) {
-  Lanes* lanes = metal_emulator_exchange(&value, sizeof value, nullptr, &kOperation<8>);
-  return lane_value<T>(*lanes, __builtin_ctz(lanes->active));
+  Lanes& lanes = metal_emulator::exchange(&value, sizeof value, nullptr, &kOperation<8>);
+  return lane_value<T>(lanes, __builtin_ctz(lanes.active));
 }
 
 class simd_vote {
@@ -176,7 +176,7 @@ class simd_vote {
 };
 
 METAL_FUNCTION simd_vote simd_active_threads_mask() {
-  return simd_vote(metal_emulator_exchange(nullptr, 0, nullptr, &kOperation<9>)->active);
+  return simd_vote(metal_emulator::exchange(nullptr, 0, nullptr, &kOperation<9>).active);
 }
 METAL_FUNCTION simd_vote simd_ballot(bool condition) {
   const uint vote = condition ? 1u << this_lane() : 0u;
@@ -185,8 +185,8 @@ METAL_FUNCTION simd_vote simd_ballot(bool condition) {
 METAL_FUNCTION bool simd_any(bool condition) { return simd_or(condition ? 1u : 0u) != 0; }
 METAL_FUNCTION bool simd_all(bool condition) { return simd_and(condition ? 1u : 0u) != 0; }
 METAL_FUNCTION bool simd_is_first() {
-  Lanes* lanes = metal_emulator_exchange(nullptr, 0, nullptr, &kOperation<10>);
-  return static_cast<uint>(__builtin_ctz(lanes->active)) == this_lane();
+  Lanes& lanes = metal_emulator::exchange(nullptr, 0, nullptr, &kOperation<10>);
+  return static_cast<uint>(__builtin_ctz(lanes.active)) == this_lane();
 }
 
 }  // namespace metal

@@ -115,7 +115,7 @@ struct is_unsigned : bool_constant<is_unsigned_v<T>> {};
 
 // The type of bfloat <op> T: float stays float, all else becomes bfloat.
 template <class T>
-using BfloatResult = conditional_t<__is_same(T, float), float, bfloat>;
+using BfloatResult = conditional_t<is_same_v<T, float>, float, bfloat>;
 
 }  // namespace metal
 

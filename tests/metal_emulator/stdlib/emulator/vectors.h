@@ -125,12 +125,21 @@ METAL_OPERATOR(*)
 METAL_OPERATOR(/)
 #undef METAL_OPERATOR
 
+// One side may be what a comparison gave.
 #define METAL_OPERATOR(op)                                                     \
   template <int n>                                                             \
   METAL_FUNCTION BoolVector<n> operator op(BoolVector<n> a, BoolVector<n> b) { \
     BoolVector<n> result;                                                      \
     for (int i = 0; i < n; ++i) result[i] = a[i] op b[i];                      \
     return result;                                                             \
+  }                                                                            \
+  template <class T, int n>                                                    \
+  METAL_FUNCTION BoolVector<n> operator op(BoolVector<n> a, Native<T, n> b) {  \
+    return a op BoolVector<n>(b);                                              \
+  }                                                                            \
+  template <class T, int n>                                                    \
+  METAL_FUNCTION BoolVector<n> operator op(Native<T, n> a, BoolVector<n> b) {  \
+    return BoolVector<n>(a) op b;                                              \
   }
 METAL_OPERATOR(&&)
 METAL_OPERATOR(||)
