@@ -87,24 +87,26 @@ struct Product<complex64> {
   static Product join(Product a, Product b) { return {a.total * b.total}; }
   static complex64 value(Product a) { return a.total; }
 };
-// The product and what rounding took from it, by exact multiplication.
+// The product and what rounding took from it, by exact multiplication, times a power of two: products of parts
+// may lie far outside a float's range where the whole does not.
 template <>
 struct Product<float> {
-  ExactSum total;
-  static Product none() { return {{1, 0}}; }
-  static Product add(Product a, float x) {
-    const float high = a.total.high * x;
-    return {{high, fma(a.total.high, x, -high) + a.total.low * x}};
+  ExactSum part;
+  int exponent;
+  static Product none() { return {{1, 0}, 0}; }
+  static Product scaled(Product a) {
+    if (a.part.high == 0 || !(abs(a.part.high) < INFINITY)) return {{a.part.high, 0}, 0};
+    int exponent;
+    const float high = frexp(a.part.high, exponent);
+    return {{high, ldexp(a.part.low, -exponent)}, a.exponent + exponent};
   }
+  static Product add(Product a, float x) { return join(a, scaled({{x, 0}, 0})); }
   static Product join(Product a, Product b) {
-    const float high = a.total.high * b.total.high;
-    return {{high, fma(a.total.high, b.total.high, -high) +
-                       (a.total.high * b.total.low + a.total.low * b.total.high)}};
+    const float high = a.part.high * b.part.high, low = fma(a.part.high, b.part.high, -high) +
+                                                       (a.part.high * b.part.low + a.part.low * b.part.high);
+    return scaled({{high, low}, a.exponent + b.exponent});
   }
-  static float value(Product a) {
-    const float sum = rounded(a.total);
-    return is_nan(sum) ? a.total.high : sum;
-  }
+  static float value(Product a) { return ldexp(rounded(a.part), clamp(a.exponent, -400, 400)); }
 };
 
 // NaN wins over every number and stays.

@@ -93,7 +93,7 @@ Total total_of(Reduction kind, DType t) {
       return {"Sum" + element, exact ? 2 * item_size(t) : item_size(t)};
     case Reduction::Prod:
     case Reduction::All:  // of truth values
-      return {"Product" + element, t == DType::Float32 ? 8 : item_size(t)};
+      return {"Product" + element, t == DType::Float32 ? 12 : item_size(t)};
     case Reduction::Max:
     case Reduction::Any:
       return {"Maximum" + element, item_size(t)};

@@ -44,7 +44,7 @@ Total total_of(Scanning kind, const char* type) {
     case Scanning::Sum:
       return {"Sum" + element, 16};
     case Scanning::Prod:
-      return {"Product" + element, 8};
+      return {"Product" + element, 12};
     case Scanning::LogSumExp:
       return {"LogSum" + element, 12};
     case Scanning::Max:
