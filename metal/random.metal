@@ -68,6 +68,15 @@ struct Steps<bfloat> {
   static float cut(float x) { return floor(x * 256.0f) / 256.0f; }
 };
 
+// A share x of the interval [a, b), rounded as on the CPU: after the product, and after the sum. The end is
+// excluded even where rounding would reach it.
+inline float within(float x, float a, float b) {
+#pragma clang fp contract(off)
+  if (a == 0 && b == 1) return x;
+  const float part = x * (b - a), last = b > a ? mlx::nextafter(b, a) : a;
+  return min(part + a, last);
+}
+
 enum : uint { kUniform, kNormal, kLogNormal, kExponential, kCauchy, kGeometric, kBernoulli };
 
 inline float4 sample(uint4 words, constant Drawing& d) {
@@ -82,9 +91,7 @@ inline float4 sample(uint4 words, constant Drawing& d) {
   for (uint k = 0; k < 4; ++k) {
     const float u = unit(words[k]);
     if (d.distribution == kUniform) {
-      // The end is excluded even where rounding would reach it.
-      const float last = d.b > d.a ? mlx::nextafter(d.b, d.a) : d.a, x = Steps<OUT>::cut(u);
-      y[k] = d.a == 0 && d.b == 1 ? x : min(x * (d.b - d.a) + d.a, last);
+      y[k] = within(Steps<OUT>::cut(u), d.a, d.b);
     } else if (d.distribution == kExponential) {
       y[k] = max(-mlx::log1p(-u), 0x1p-126f) / d.a;
     } else if (d.distribution == kCauchy) {
