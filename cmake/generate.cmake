@@ -29,3 +29,9 @@ list(TRANSFORM op_bindings PREPEND ${MLX_GENERATED_DIR}/)
 # The type stub of the extension module.
 set(stub_parts ${PROJECT_SOURCE_DIR}/cmake/generate_ops.py ${PROJECT_SOURCE_DIR}/cmake/stub_head.pyi)
 mlx_generate(mlx_stubs generate_stubs.py OUTPUTS _C.pyi SOURCES ${op_sources} DEPENDS ${stub_parts})
+
+# The kernels of GPUs travel as text.
+file(GLOB kernel_texts CONFIGURE_DEPENDS metal/*.metal)
+file(GLOB kernel_headers CONFIGURE_DEPENDS metal/*.h)
+mlx_generate(mlx_kernel_texts generate_kernel_texts.py OUTPUTS kernel_texts.cpp SOURCES ${kernel_texts}
+             DEPENDS ${kernel_headers})

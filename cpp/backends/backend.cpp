@@ -4,6 +4,8 @@
 #include <array>
 #include <vector>
 
+#include "memory/allocator.h"
+
 namespace mlx {
 namespace {
 
@@ -15,16 +17,32 @@ std::vector<KernelTraits>& kernels() {
   return list;
 }
 
+// Operands lie on the device that works, but for numbers, and for what copies from one device to another. The
+// CPU waits for what it reads of a GPU's memory.
+void check_device(const Launch& l, const Tensor& t, Device home) {
+  static const int copy = kernel_number<Copy>(), check = kernel_number<Check>();
+  if (l.kernel == copy || l.kernel == check || l.kernel == kernel_number<HostCall>()) {
+    if (home.type == DeviceType::CPU) make_readable(t, kernel_name(l.kernel));
+  } else if (t.device().type != DeviceType::CPU || t.dim() > 0) {
+    throw RuntimeError(kernel_name(l.kernel), "(): expected all tensors to be on the same device, but found ",
+                       home, " and ", t.device());
+  }
+}
+
 // A tensor of a trace that was kept beyond it has no memory that a kernel could read.
-void check_memory(const Launch& l) {
+void check_operands(const Launch& l, Device home) {
   for (auto tensors : {l.outputs, l.inputs})
-    for (const Tensor* t : tensors)
-      if (t->defined()) check_readable(*t, kernel_name(l.kernel));
+    for (const Tensor* t : tensors) {
+      if (!t->defined()) continue;
+      check_readable(*t, kernel_name(l.kernel));
+      if (!(t->device() == home)) check_device(l, *t, home);
+    }
 }
 
 }  // namespace
 
 Backend& backend(DeviceType type) {
+  if (type != DeviceType::CPU) open_device(type);
   if (Backend* b = g_backends[static_cast<size_t>(type)]) return *b;
   std::string have;
   for (size_t i = 0; i < g_backends.size(); ++i)
@@ -33,7 +51,10 @@ Backend& backend(DeviceType type) {
 }
 
 void register_backend(DeviceType type, Backend* b) { g_backends[static_cast<size_t>(type)] = b; }
-bool has_backend(DeviceType type) { return g_backends[static_cast<size_t>(type)] != nullptr; }
+bool has_backend(DeviceType type) {
+  open_device(type);
+  return g_backends[static_cast<size_t>(type)] != nullptr;
+}
 
 int next_kernel_number(const KernelTraits& traits) {
   kernels().push_back(traits);
@@ -51,8 +72,8 @@ OutsideHost::~OutsideHost() {
 
 void launch(const Launch& l) {
   if (Recorder* recorder = Recorder::current()) return recorder->record(l);
-  check_memory(l);
   const Tensor& home = *(l.outputs.empty() ? l.inputs : l.outputs)[0];
+  check_operands(l, home.device());
   Backend& b = backend(home.device().type);
   int64_t elements = home.numel();
   for (const Tensor* t : l.inputs) elements = std::max(elements, t->defined() ? t->numel() : 0);

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <ostream>
 
+#include "base/fast_thread_local.h"
+
 namespace mlx {
 
 enum class DeviceType : uint8_t { CPU, MPS, CUDA };
@@ -12,6 +14,11 @@ struct Device {
   DeviceType type = DeviceType::CPU;
   int8_t index = -1;
   friend bool operator==(const Device&, const Device&) = default;
+};
+
+// Where this thread makes tensors when it is not told.
+struct DefaultDevice {
+  static inline constinit MLX_FAST_THREAD_LOCAL Device value{};
 };
 
 inline const char* name(DeviceType t) {

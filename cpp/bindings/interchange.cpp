@@ -87,7 +87,7 @@ struct Export {
 
 template <class Managed>
 PyObject* export_capsule(const Tensor& t, bool copied) {
-  check_readable(t, "__dlpack__()");
+  make_readable(t, "__dlpack__()", true);
   auto owned = std::make_unique<Export<Managed>>();
   owned->storage = t.storage();
   owned->shape = t.shape();
@@ -151,7 +151,8 @@ Tensor import_capsule(PyObject* capsule) {
 void check_exportable(const Tensor& t, const char* what) {
   if (t.requires_grad())
     throw_buffer_error(what, ": can't export a tensor that requires grad, use tensor.detach()");
-  if (!(t.device() == Device{}))
+  // Metal's memory is the host's too.
+  if (t.device().type == DeviceType::CUDA)
     throw_buffer_error(what, ": the tensor lies on ", t.device(), "; use tensor.cpu()");
 }
 
@@ -209,7 +210,7 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   try {
     const Tensor& t = tensor_of(self);
     check_exportable(t, "memoryview()");
-    check_readable(t, "memoryview()");
+    make_readable(t, "memoryview()", true);
     const char* format = buffer_format(t.dtype());
     if (!format) throw_buffer_error("memoryview(): Python's buffers have no format for ", t.dtype());
     if (!t.is_contiguous() && (flags & PyBUF_STRIDES) != PyBUF_STRIDES)

@@ -183,7 +183,7 @@ py::object to_numpy(const Tensor& t, bool force) {
   if (t.requires_grad() && !force)
     throw RuntimeError(
         "numpy(): can't call numpy() on a Tensor that requires grad; use tensor.detach().numpy() instead");
-  check_readable(t, "numpy()");
+  make_readable(t, "numpy()", true);
   std::vector<py::ssize_t> shape(t.shape().begin(), t.shape().end()), strides;
   for (int64_t s : t.strides()) strides.push_back(s * static_cast<py::ssize_t>(t.item_size()));
   auto* keep = new Ref<Storage>(t.storage());
@@ -196,8 +196,8 @@ void add_data(py::module_& m) {
     return o.is_none() ? std::optional<DType>() : std::optional<DType>(dtype_of(o.ptr()));
   };
   auto on_device = [](Tensor t, py::object device) {
-    return device.is_none() ? t
-                            : to(t, std::optional<Device>(device_of(device.ptr())), std::optional<DType>());
+    return to(t, std::optional<Device>(device.is_none() ? DefaultDevice::value : device_of(device.ptr())),
+              std::optional<DType>());
   };
   m.def(
       "tensor",

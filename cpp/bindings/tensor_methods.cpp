@@ -91,7 +91,7 @@ PyMethodDef tensor_methods[] = {
     {"is_complex", method([](const Tensor& t, PyObject*) { return wrap(t.is_complex()); }), METH_NOARGS,
      "Whether the elements are complex numbers."},
     {"tolist", method([](const Tensor& t, PyObject*) {
-       check_readable(t, "tolist()");
+       make_readable(t, "tolist()");
        return to_list(t, 0, t.offset());
      }),
      METH_NOARGS, "The elements as nested lists of Python numbers."},

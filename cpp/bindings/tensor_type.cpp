@@ -59,7 +59,7 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject*) {
       Shape shape;
       for (Py_ssize_t i = 0; i < n; ++i)
         shape.push_back(py::cast<int64_t>(py::handle(PyTuple_GET_ITEM(args, i))));
-      t = allocate(n ? shape : Shape{0}, default_dtype());
+      t = allocate(n ? shape : Shape{0}, default_dtype(), DefaultDevice::value);
     }
     return new_object(type, t);
   });

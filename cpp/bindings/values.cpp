@@ -48,8 +48,13 @@ Device parse_device(const std::string& text) {
   return d;
 }
 
-// "cpu" and "cpu:0" are one device.
-Device normal(Device d) { return d.type == DeviceType::CPU ? Device{} : d; }
+// "cpu" and "cpu:0" are one device, and so are "mps" and "mps:0".
+Device normal(Device d) {
+  if (d.type == DeviceType::CPU) return {};
+  if (d.type == DeviceType::MPS && d.index > 0)
+    throw RuntimeError("device: there is one Metal device, mps:0, not ", d);
+  return {d.type, std::max<int8_t>(d.index, 0)};
+}
 
 PyObject* size_repr(PyObject* self) {
   py::str inner = py::repr(py::reinterpret_steal<py::object>(checked(PySequence_List(self))));
@@ -102,9 +107,20 @@ void add_dtypes(py::module_& m) {
   m.attr("_dtypes") = names;
 }
 
+// The defaults that `with device:` will put back.
+std::vector<Device>& left_devices() {
+  static thread_local std::vector<Device> devices;
+  return devices;
+}
+
+Device available(Device d) {
+  backend(d.type);
+  return normal(d);
+}
+
 void add_devices(py::module_& m) {
-  py::class_<Device>(m, "device")
-      .def(py::init([](const Device& d) { return d; }))
+  py::class_<Device> type(m, "device");
+  type.def(py::init([](const Device& d) { return d; }))
       .def(py::init([](const std::string& text, py::object index) {
              Device d = parse_device(text);
              if (!index.is_none()) d.index = static_cast<int8_t>(py::cast<int>(index));
@@ -125,7 +141,28 @@ void add_devices(py::module_& m) {
                         py::object b) { return py::isinstance<Device>(b) && a == py::cast<Device>(b); })
       .def("__reduce__",
            [](const Device& d) { return py::make_tuple(py::type::of<Device>(), py::make_tuple(str(d))); });
+  type.def("__enter__",
+           [](const Device& d) {
+             left_devices().push_back(DefaultDevice::value);
+             return DefaultDevice::value = available(d);
+           })
+      .def("__exit__", [](const Device&, py::args) {
+        DefaultDevice::value = left_devices().back();
+        left_devices().pop_back();
+      });
   m.def("_has_device", [](const std::string& text) { return has_backend(parse_device(text).type); });
+  m.def(
+      "get_default_device", [] { return DefaultDevice::value; },
+      "Where tensors are made on this thread when no device is named.");
+  m.def(
+      "set_default_device",
+      [](py::object device) {
+        DefaultDevice::value = device.is_none() ? Device{} : available(device_of(device.ptr()));
+      },
+      py::arg("device"),
+      "Make tensors there, on this thread, when no device is named; None means the CPU. RuntimeError names "
+      "the "
+      "devices there are when it is missing.");
 }
 
 void add_generator(py::module_& m) {

@@ -29,6 +29,11 @@ class Allocator {
   // Takes back what allocate(bytes) gave, on any thread; null is allowed.
   virtual void deallocate(void* p, size_t bytes) noexcept = 0;
 
+  // Returns when the device has done what it was told to write into the memory around p.
+  virtual void wait(void*) {}
+  // Tells that the host looks at the memory around p whenever it likes, as through a NumPy array.
+  virtual void share(void*) {}
+
   virtual void empty_cache() noexcept = 0;
   virtual MemoryStats stats() = 0;
   virtual void reset_peak() = 0;
@@ -38,5 +43,10 @@ class Allocator {
 // never destroyed: tensors may be freed while the process exits.
 Allocator& allocator(DeviceType type);
 void register_allocator(DeviceType type, Allocator* allocator);
+
+// A device that takes time to look for is looked for when it is first asked for: `open` then registers it, if
+// it is there.
+void register_opener(DeviceType type, void (*open)());
+void open_device(DeviceType type);
 
 }  // namespace mlx

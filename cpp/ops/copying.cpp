@@ -87,8 +87,7 @@ OP("Tensor.item(Tensor input) -> Scalar");
 Scalar item(const Tensor& input) {
   if (input.numel() != 1)
     throw RuntimeError("item(): a Tensor with ", input.numel(), " elements cannot be converted to Scalar");
-  check_readable(input, "item()");
-  if (!(input.device() == Device{})) backend(input.device().type).synchronize();
+  make_readable(input, "item()");
   return visit(input.dtype(), [&](auto zero) { return Scalar(*input.data<decltype(zero)>()); });
 }
 

@@ -55,7 +55,7 @@ OP("empty(int[] size, *, dtype? dtype=None, layout? layout=None, device? device=
    "requires_grad=False, bool pin_memory=False, memory_format? memory_format=None) -> Tensor");
 Tensor empty(const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
   check_sizes("empty", size);
-  return allocate(size, dtype.value_or(default_dtype()), device.value_or(Device{}));
+  return allocate(size, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value));
 }
 
 OP("empty_like(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
@@ -69,7 +69,7 @@ OP("zeros(int[] size, *, dtype? dtype=None, layout? layout=None, device? device=
    "requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor zeros(const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
   check_sizes("zeros", size);
-  return filled(size, 0, dtype.value_or(default_dtype()), device.value_or(Device{}));
+  return filled(size, 0, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value));
 }
 
 OP("zeros_like(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
@@ -83,7 +83,7 @@ OP("ones(int[] size, *, dtype? dtype=None, layout? layout=None, device? device=N
    "requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor ones(const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
   check_sizes("ones", size);
-  return filled(size, 1, dtype.value_or(default_dtype()), device.value_or(Device{}));
+  return filled(size, 1, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value));
 }
 
 OP("ones_like(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
@@ -98,7 +98,7 @@ OP("full(int[] size, Scalar fill_value, *, dtype? dtype=None, layout? layout=Non
 Tensor full(const Shape& size, const Scalar& fill_value, std::optional<DType> dtype,
             std::optional<Device> device) {
   check_sizes("full", size);
-  return filled(size, fill_value, dtype.value_or(fill_value.dtype()), device.value_or(Device{}));
+  return filled(size, fill_value, dtype.value_or(fill_value.dtype()), device.value_or(DefaultDevice::value));
 }
 
 OP("full_like(Tensor input, Scalar fill_value, *, dtype? dtype=None, layout? layout=None, device? "
@@ -145,7 +145,7 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::o
   } else {
     count = static_cast<int64_t>(std::ceil((to - from) / by));
   }
-  Tensor out = allocate({count}, type, device.value_or(Device{}));
+  Tensor out = allocate({count}, type, device.value_or(DefaultDevice::value));
   const bool cut = !is_inexact(type);  // integer elements start and step by integers, however many there are
   Sequence kernel{cut ? start.to_int() : start, cut ? step.to_int() : step};
   if (count) launch(kernel, {&out}, std::initializer_list<const Tensor*>{});
@@ -167,7 +167,7 @@ Tensor spaced(const char* op, const Scalar& start, const Scalar& end, int64_t st
   if (steps < 0) throw RuntimeError(op, "(): number of steps must be non-negative, got ", steps);
   const bool complex = start.is_complex() || end.is_complex();
   Tensor out = allocate({steps}, dtype.value_or(complex ? to_complex(default_dtype()) : default_dtype()),
-                        device.value_or(Device{}));
+                        device.value_or(DefaultDevice::value));
   if (complex && !out.is_complex())
     throw RuntimeError(op, "(): inferred dtype complex can't be safely cast to passed dtype ", out.dtype());
   // The ends are cast first, as elements: from 0.5 to 3.5 in integers is from 0 to 3.
@@ -206,7 +206,8 @@ OP("eye(int n, int? m=None, *, dtype? dtype=None, layout? layout=None, device? d
 Tensor eye(int64_t n, std::optional<int64_t> m, std::optional<DType> dtype, std::optional<Device> device) {
   if (n < 0 || m.value_or(0) < 0)
     throw RuntimeError("eye(): n and m must be greater or equal to 0, got ", n, " and ", m.value_or(n));
-  Tensor out = filled({n, m.value_or(n)}, 0, dtype.value_or(default_dtype()), device.value_or(Device{}));
+  Tensor out =
+      filled({n, m.value_or(n)}, 0, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value));
   if (out.numel()) fill_data(view_of(out, {std::min(n, m.value_or(n))}, {m.value_or(n) + 1}, 0), 1);
   return out;
 }
@@ -225,8 +226,8 @@ Tensor empty_strided(const Shape& size, const Shape& stride, std::optional<DType
       throw RuntimeError("empty_strided(): negative strides are not supported, got ", stride);
     extent += (size[d] - 1) * stride[d];
   }
-  return view_of(allocate({extent}, dtype.value_or(default_dtype()), device.value_or(Device{})), size, stride,
-                 0);
+  return view_of(allocate({extent}, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value)),
+                 size, stride, 0);
 }
 
 // Uninitialised memory whose dimensions lie in the order `physical_layout`, outermost first.
@@ -251,15 +252,15 @@ Tensor empty_permuted(const Shape& size, const Shape& physical_layout, std::opti
     strides[physical_layout[k]] = step;
     step *= std::max<int64_t>(size[physical_layout[k]], 1);
   }
-  return view_of(allocate(size, dtype.value_or(default_dtype()), device.value_or(Device{})), size, strides,
-                 0);
+  return view_of(allocate(size, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value)), size,
+                 strides, 0);
 }
 
 // A number as a zero-dimensional tensor.
 OP("scalar_tensor(Scalar s, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
    "requires_grad=False) -> Tensor");
 Tensor scalar_tensor(const Scalar& s, std::optional<DType> dtype, std::optional<Device> device) {
-  return filled({}, s, dtype.value_or(default_dtype()), device.value_or(Device{}));
+  return filled({}, s, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value));
 }
 
 // ---- of another tensor's dtype and device

@@ -132,7 +132,7 @@ int64_t checked_classes(const Tensor& classes, int64_t count) {
                  "one_hot(): Class values must be smaller than num_classes");
     return count;
   }
-  check_readable(classes, "one_hot() without num_classes");
+  make_readable(classes, "one_hot() without num_classes");
   int64_t largest = -1;
   for (int64_t i = 0; i < classes.numel(); ++i) {
     const int64_t v = classes.data<int64_t>()[i];

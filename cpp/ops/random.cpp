@@ -49,7 +49,7 @@ void check_floating(const char* op, DType dtype, bool complex_too = false) {
 }
 
 Tensor new_tensor(const Shape& size, std::optional<DType> dtype, std::optional<Device> device) {
-  return allocate(size, dtype.value_or(default_dtype()), device.value_or(Device{}));
+  return allocate(size, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value));
 }
 
 Tensor uniform(const Tensor& out, const Ref<Generator>& generator) {

@@ -153,14 +153,16 @@ OP("tril_indices(int row, int col, int offset=0, *, dtype? dtype=None, layout? l
    "device=None, bool requires_grad=False) -> Tensor");
 Tensor tril_indices(int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype,
                     std::optional<Device> device) {
-  return triangle_indices(row, col, offset, false, dtype.value_or(DType::Int64), device.value_or(Device{}));
+  return triangle_indices(row, col, offset, false, dtype.value_or(DType::Int64),
+                          device.value_or(DefaultDevice::value));
 }
 // The rows and columns of the elements of an upper triangle, as a (2, count) tensor.
 OP("triu_indices(int row, int col, int offset=0, *, dtype? dtype=None, layout? layout=None, device? "
    "device=None, bool requires_grad=False) -> Tensor");
 Tensor triu_indices(int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype,
                     std::optional<Device> device) {
-  return triangle_indices(row, col, offset, true, dtype.value_or(DType::Int64), device.value_or(Device{}));
+  return triangle_indices(row, col, offset, true, dtype.value_or(DType::Int64),
+                          device.value_or(DefaultDevice::value));
 }
 
 // ---- repeated elements
@@ -252,7 +254,7 @@ Tensor repeat_interleave(const Tensor& repeats, std::optional<int64_t>) {
     throw RuntimeError("repeat_interleave(): repeats must be a vector of int32 or int64, not ",
                        repeats.dtype(), " of shape ", repeats.shape());
   Tensor times = contiguous(to(cpu(repeats), DType::Int64, false, false));
-  check_readable(times, "repeat_interleave()");
+  make_readable(times, "repeat_interleave()");
   const int64_t* p = times.data<int64_t>();
   int64_t total = 0;
   for (int64_t i = 0; i < times.numel(); ++i) {

@@ -44,7 +44,7 @@ void scatter_data(const char* op, const Tensor& self, int64_t dim, const Tensor&
 
 // One number for every place of the index.
 Tensor everywhere(const Tensor& self, const Tensor& index, const Scalar& value) {
-  Tensor one = scalar_tensor(value, self.dtype(), self.device());
+  Tensor one = full({}, value, self.dtype(), self.device());
   return view_of(one, index.shape(), Shape(index.shape().size(), 0), 0);
 }
 

@@ -20,7 +20,7 @@ OP("nonzero(Tensor input) -> Tensor");
 Tensor nonzero(const Tensor& input) {
   Tensor counts = allocate({(input.numel() + kPiece - 1) / kPiece}, DType::Int64, input.device());
   if (input.numel()) launch(CountNonzero{kPiece}, {&counts}, {&input});
-  check_readable(counts, "nonzero()");
+  make_readable(counts, "nonzero()");
   backend(input.device().type).synchronize();
   int64_t total = 0;
   for (int64_t c = 0; c < counts.numel(); ++c) total += counts.data<int64_t>()[c];

@@ -1,6 +1,7 @@
 #include "tensor/tensor.h"
 
 #include "base/free_list.h"
+#include "memory/allocator.h"
 
 namespace mlx {
 namespace {
@@ -58,10 +59,26 @@ void check_readable(const Tensor& t, const char* op) {
       "the compiled function");
 }
 
+void make_readable(const Tensor& t, const char* op, bool shared) {
+  check_readable(t, op);
+  const Device device = t.device();
+  if (device.type == DeviceType::CPU || !t.storage()->data()) return;
+  allocator(device.type).wait(t.storage()->data());
+  if (shared) allocator(device.type).share(t.storage()->data());
+}
+
 namespace {
+
+void check_dtype(DType dtype, Device device) {
+  if (device.type != DeviceType::MPS || (dtype != DType::Float64 && dtype != DType::Complex128)) return;
+  throw TypeError("Metal has no ", dtype, ": convert to ",
+                  dtype == DType::Float64 ? DType::Float32 : DType::Complex64, " before moving to '", device,
+                  "'");
+}
 
 Tensor allocate_row_major(const Shape& shape, DType dtype, Device device,
                           Ref<Storage> (*allocate)(size_t, Device)) {
+  check_dtype(dtype, device);
   auto impl = new_impl();
   impl->numel = checked_numel(shape);
   int64_t bytes;
@@ -91,6 +108,7 @@ Tensor allocate_on_host(const Shape& shape, DType dtype) {
 
 Tensor allocate_strided(const Shape& shape, const Shape& strides, DType dtype, Device device) {
   checked_numel(shape);
+  check_dtype(dtype, device);
   auto storage = Storage::allocate(static_cast<size_t>(extent(shape, strides)) * item_size(dtype), device);
   return tensor_over(std::move(storage), shape, strides, 0, dtype);
 }
@@ -102,8 +120,8 @@ Tensor view_of(const Tensor& base, Shape shape, Shape strides, int64_t offset) {
   return view;
 }
 
-Tensor scalar_tensor(const Scalar& value, DType dtype, Device device) {
-  Tensor t = allocate_row_major({}, dtype, device, Storage::allocate_on_host);
+Tensor scalar_tensor(const Scalar& value, DType dtype) {
+  Tensor t = allocate_on_host({}, dtype);
   visit(dtype, [&](auto zero) { *t.data<decltype(zero)>() = value.to<decltype(zero)>(); });
   return t;
 }

@@ -85,7 +85,7 @@ class Tensor {
     if (!impl_->untracked) impl_->storage->bump_version();
   }
 
-  // The first element. On a GPU the caller first sees to it that queued work is done.
+  // The first element; of a GPU's tensor, after make_readable().
   void* raw() const {
     return static_cast<char*>(impl_->storage->data()) + impl_->offset * static_cast<int64_t>(item_size());
   }
@@ -106,12 +106,16 @@ using TensorList = std::vector<Tensor>;
 // Throws TraceError unless `op` may look at the elements: inside a traced function a tensor stands for the
 // values of every call to come.
 void check_readable(const Tensor& t, const char* op);
+// The same, and waits for what a GPU was told to write there. `shared`: the elements will be looked at, or
+// changed, at any later time.
+void make_readable(const Tensor& t, const char* op, bool shared = false);
 // Whether the elements are out of reach for that reason.
 bool is_traced(const Tensor& t);
 
 // ---- making tensors
 
-// Uninitialised memory, row-major. Throws RuntimeError on a negative or overflowing size.
+// Uninitialised memory, row-major. Throws RuntimeError on a negative or overflowing size, TypeError on a
+// dtype that the device has not.
 Tensor allocate(const Shape& shape, DType dtype, Device device = {});
 // The same for a tensor that the caller fills on the spot, through data().
 Tensor allocate_on_host(const Shape& shape, DType dtype);
@@ -121,8 +125,8 @@ Tensor allocate_strided(const Shape& shape, const Shape& strides, DType dtype, D
 Tensor tensor_over(Ref<Storage> storage, Shape shape, Shape strides, int64_t offset, DType dtype);
 // Another view of the same storage; `offset` counts from the start of the storage.
 Tensor view_of(const Tensor& base, Shape shape, Shape strides, int64_t offset);
-// A zero-dimensional tensor that holds a number; `wrapped` numbers give way in dtype promotion.
-Tensor scalar_tensor(const Scalar& value, DType dtype, Device device = {});
+// A zero-dimensional tensor of the CPU that holds a number; `wrapped` numbers give way in dtype promotion.
+Tensor scalar_tensor(const Scalar& value, DType dtype);
 Tensor wrapped_number(const Scalar& value);
 // A tensor over memory that somebody else owns.
 Tensor adopt(void* data, const Shape& shape, const Shape& strides, DType dtype, Device device,

@@ -47,10 +47,11 @@ def to_numpy(t):
 
 
 def from_numpy(array, dtype=None, requires_grad=False):
-    """A tensor holding a copy of `array`."""
-    t = mlx.tensor(np.ascontiguousarray(array))
-    t = t.reshape(np.shape(array))
-    t = t if dtype is None else t.to(dtype)
+    """A tensor holding a copy of `array`; on devices without float64, of an array of that, float32."""
+    array = np.ascontiguousarray(array) if np.ndim(array) else np.asarray(array)
+    if dtype is None and array.dtype == np.float64 and mlx.get_default_device().type == "mps":
+        array = array.astype(np.float32)
+    t = mlx.tensor(array, dtype=dtype)
     return t.requires_grad_() if requires_grad else t
 
 

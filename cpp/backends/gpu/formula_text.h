@@ -1,0 +1,23 @@
+#pragma once
+// The texts of formulas: the arithmetic of formulas/, as functions of the kernels' language.
+
+#include <string>
+
+#include "base/dtype.h"
+#include "formulas/formula.h"
+
+namespace mlx::gpu {
+
+struct FormulaText {
+  std::string text;  // a function `formula_<name>` of operands of the compute type; empty: there is none
+  Result result = Result::Same;
+};
+
+const FormulaText& formula_text(Formula formula, DType compute);
+
+// What element types are called in the kernels' language; in memory a bool is a byte too.
+const char* type_text(DType t);
+// Whether the language has the type at all.
+bool has_type(DType t);
+
+}  // namespace mlx::gpu
