@@ -1,5 +1,8 @@
 // From text to kernels: errors, macros, the rewriter.
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
 
 #include "gpu.h"
 #include "metal_emulator.h"
@@ -104,6 +107,17 @@ TEST(Compiler, TheSameTextIsNotCompiledAgain) {
   const auto after = metal_emulator_statistics();
   EXPECT_EQ(after.libraries_compiled, before.libraries_compiled);
   EXPECT_EQ(after.libraries_from_cache, before.libraries_from_cache);
+}
+
+TEST(Compiler, ClangMayBeStartedAnewEachTime) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto run = [] {
+    setenv("METAL_EMULATOR_SERVER", "0", 1);
+    // A text that no cache knows.
+    const std::string error = error_of("// " + std::to_string(getpid()) + "\nkernel void f() { nonsense; }");
+    std::exit(error.find("program_source:4:19: error:") == std::string::npos);
+  };
+  EXPECT_EXIT(run(), ::testing::ExitedWithCode(0), "");
 }
 
 TEST(Rewriter, KeepsLinesAndLeavesCommentsAndStringsAlone) {
