@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <mutex>
 #include <optional>
+#include <string_view>
 
 #include "objc_runtime.h"
 
@@ -75,7 +76,9 @@ class Server {
                                           "METAL_EMULATOR_SERVER=" + std::to_string(inherited)};
     std::vector<char*> environment;
     for (char** variable = environ; *variable != nullptr; ++variable) {
-      if (std::strncmp(*variable, "LD_PRELOAD=", 11) != 0) environment.push_back(*variable);
+      const std::string_view text = *variable;
+      if (text.starts_with("LD_PRELOAD=") || text.starts_with("METAL_EMULATOR_SERVER=")) continue;
+      environment.push_back(*variable);
     }
     for (std::string& variable : variables) environment.push_back(variable.data());
     environment.push_back(nullptr);

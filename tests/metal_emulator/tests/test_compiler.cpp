@@ -53,6 +53,23 @@ TEST(Compiler, AThreadgroupVariableOutsideOfAKernelIsAnError) {
       std::string::npos);
 }
 
+TEST(Compiler, APointerWithoutAddressSpaceIsAnError) {
+  const std::string kernel = "\nkernel void f(device float* x [[buffer(0)]]) { x[0] = 1; }";
+  for (const char* text :
+       {"float g(const float* p) { return p[0]; }", "template <class T> void g(uint n, T& p) { p = n; }",
+        "void g() { float a = 1; const float& b = a; }", "struct S { int* p; };"}) {
+    EXPECT_NE(error_of(text + kernel).find("program_source:3:1: error:"), std::string::npos) << text;
+  }
+  for (const char* text :
+       {"float g(const device float* p) { return p[0] * p[1]; }",
+        "template <class T> void g(uint n, thread T& p) { if (n & 1) { p = n; } }",
+        "struct S { float x; S(float y) : x(y) {} }; uint g(uint n) { uint b = 2; return n * b & 3; }",
+        "float g(vec<float, 4> v, uint n = 2 * 3) { thread float* p = reinterpret_cast<thread float*>(&v); "
+        "return *p; }"}) {
+    EXPECT_EQ(error_of(text + kernel), "") << text;
+  }
+}
+
 TEST(Compiler, KernelsMayComeOutOfMacros) {
   Gpu gpu;
   auto* pipeline = gpu.pipeline(R"(
