@@ -134,8 +134,7 @@ inline float nextafter(float x, float y) {
 
 // The complementary error function of x >= 0.5, as e^(-x^2) times a polynomial in t = 1 / (1 + x / 2)
 // (the rational Chebyshev fit of Numerical Recipes, section 6.2, has 1.2e-7).
-inline float erfc_above(float x) {
-  const float t = 1.0f / (1.0f + 0.5f * x);
+inline float erfc_polynomial(float t) {
   float p = 0.17087277f;
   p = p * t - 0.82215223f;
   p = p * t + 1.48851587f;
@@ -145,10 +144,19 @@ inline float erfc_above(float x) {
   p = p * t + 0.09678418f;
   p = p * t + 0.37409196f;
   p = p * t + 1.00002368f;
-  p = p * t - 1.26551223f;
+  return p * t - 1.26551223f;
+}
+inline float erfc_above(float x) {
+  if (x > 10.5f) return 0.0f;
+  const float t = 1.0f / (1.0f + 0.5f * x);
   // The square in two parts, so that its rounding error does not reach the exponent.
   const float high = as_type<float>(as_type<uint>(x) & 0xfffff000u), low = x - high;
-  return t * exp(-high * high) * exp(p - low * (x + high));
+  return t * exp(-high * high) * exp(erfc_polynomial(t) - low * (x + high));
+}
+// The same times e^(x^2).
+inline float erfcx_above(float x) {
+  const float t = 1.0f / (1.0f + 0.5f * x);
+  return t * exp(erfc_polynomial(t));
 }
 // The series of Maclaurin, for |x| < 1.
 inline float erf_near_zero(float x) {
