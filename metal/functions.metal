@@ -181,7 +181,13 @@ inline float erfc(float x) {
   if (!(abs(x) >= 0.75f)) return 1.0f - erf_near_zero(x);
   return x > 0 ? erfc_above(x) : 2.0f - erfc_above(-x);
 }
-inline float ndtr(float x) { return 0.5f * erfc(-0.70710678f * x); }
+// erfc(t) / 2 with t = -x / sqrt(2). What t lacks in digits counts t^2 times in the tail, so it is put back.
+inline float ndtr(float x) {
+  const float t = -0.707106769f * x, tail = 0.5f * erfc(t);
+  if (!(t > 1.0f) || tail == 0) return tail;
+  const float rest = fma(-0.707106769f, x, -t) - 1.21016178e-8f * x;
+  return tail * (1.0f - rest * (2.0f * t + 1.0f / t));
+}
 
 // ---- complex numbers
 

@@ -155,9 +155,8 @@ inline float erfinv(float y) {
   return copysign(0.70710678f * lower_quantile(0.5f * (1.0f - size)), y);
 }
 inline float log_ndtr(float x) {
-  const float t = 0.70710678f * x;
-  if (x < -1) return log(0.5f * erfcx(-t)) - 0.5f * x * x;
-  return log1p(-0.5f * erfc(t));
+  if (x < -1) return log(0.5f * erfcx(-0.70710678f * x)) - 0.5f * x * x;
+  return log1p(-ndtr(-x));
 }
 
 // ---- the gamma function's kin
