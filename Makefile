@@ -14,7 +14,7 @@ export CCACHE_NOHASHDIR ?= 1
 # The tools that CMake and Ninja come from.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all build test fuzz demo bench lint format wheel sanitize clean
+.PHONY: all build test fuzz demo bench lint format wheel wheel-macos sanitize clean
 all: build
 
 # A stamp for each group of requirements, so that each is installed once and again when pyproject.toml changes.
@@ -60,6 +60,13 @@ format: $(VENV)/lint.stamp
 
 wheel: $(VENV)/build.stamp $(VENV)/dev.stamp
 	$(PY) -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir dist .
+
+# The wheel for macOS on arm64, built on any system (cmake/macos). What can be said of it without a Mac is tested.
+wheel-macos: $(VENV)/build.stamp $(VENV)/dev.stamp $(VENV)/cross.stamp $(VENV)/test.stamp
+	_PYTHON_HOST_PLATFORM=macosx-14.0-arm64 \
+	    $(PY) -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir dist . \
+	    -C build-dir=build/macos -C cmake.toolchain-file=cmake/macos/toolchain.cmake
+	$(PY) -m pytest tests/macos
 
 sanitize: $(VENV)/build.stamp $(VENV)/dev.stamp
 	cmake -S . -B build/sanitize -G Ninja -DMLX_BUILD_TESTS=ON -DMLX_SANITIZE=ON \

@@ -4,9 +4,8 @@ add_library(mlx_blas INTERFACE)
 set(MLX_BUNDLED_LIBRARIES "")
 
 if(APPLE)
-  find_library(ACCELERATE Accelerate REQUIRED)
-  target_link_libraries(mlx_blas INTERFACE ${ACCELERATE})
-  target_compile_definitions(mlx_blas INTERFACE MLX_USE_ACCELERATE ACCELERATE_NEW_LAPACK)
+  target_link_libraries(mlx_blas INTERFACE $<LINK_LIBRARY:FRAMEWORK,Accelerate>)
+  target_compile_definitions(mlx_blas INTERFACE MLX_USE_ACCELERATE)
   return()
 endif()
 

@@ -32,4 +32,6 @@ mlx_generate(mlx_stubs generate_stubs.py OUTPUTS _C.pyi SOURCES ${op_sources} DE
 
 # The kernels of GPUs travel as text.
 file(GLOB kernel_texts CONFIGURE_DEPENDS metal/*.metal)
-mlx_generate(mlx_kernel_texts generate_kernel_texts.py OUTPUTS kernel_texts.cpp SOURCES ${kernel_texts})
+file(GLOB kernel_headers CONFIGURE_DEPENDS metal/*.h)
+mlx_generate(mlx_kernel_texts generate_kernel_texts.py OUTPUTS kernel_texts.cpp SOURCES ${kernel_texts}
+             DEPENDS ${kernel_headers})

@@ -1,6 +1,6 @@
 """Builds the kernels' texts (metal/*.metal) into the program, as one function that finds them by name.
 
-A line '#include "other.metal"' becomes the text of that file, since a GPU's compiler sees no files.
+What they include by `#include "..."` is put in its place: at run time there are no files.
 """
 
 from __future__ import annotations
@@ -26,13 +26,10 @@ TAIL = """  throw RuntimeError("there is no kernel text '", std::string(name), "
 
 
 def text_of(source: Path) -> str:
-    """The text of a file with its includes in place."""
-    return re.sub(
-        r'^#include "(.+)"$',
-        lambda match: text_of(source.with_name(match[1])).rstrip(),
-        source.read_text(),
-        flags=re.MULTILINE,
-    )
+    def included(line: re.Match[str]) -> str:
+        return text_of(source.parent / line[1])
+
+    return re.sub(r'^#include "(.+)"\n', included, source.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
 def main() -> None:

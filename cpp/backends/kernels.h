@@ -45,6 +45,11 @@ struct Copy {
   static constexpr const char* name = "copy";
 };
 
+// The same where out and in lie on different devices.
+struct Transfer {
+  static constexpr const char* name = "transfer";
+};
+
 // out = value in every element (one element of out's dtype, as bits).
 struct Fill {
   static constexpr const char* name = "fill";

@@ -44,8 +44,8 @@ class Allocator {
 Allocator& allocator(DeviceType type);
 void register_allocator(DeviceType type, Allocator* allocator);
 
-// A device that takes time to look for is looked for when it is first asked for: `open` then registers it, if it
-// is there.
+// A device that takes time to look for is looked for when it is first asked for: `open` then registers it, if
+// it is there.
 void register_opener(DeviceType type, void (*open)());
 void open_device(DeviceType type);
 

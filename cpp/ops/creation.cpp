@@ -206,7 +206,8 @@ OP("eye(int n, int? m=None, *, dtype? dtype=None, layout? layout=None, device? d
 Tensor eye(int64_t n, std::optional<int64_t> m, std::optional<DType> dtype, std::optional<Device> device) {
   if (n < 0 || m.value_or(0) < 0)
     throw RuntimeError("eye(): n and m must be greater or equal to 0, got ", n, " and ", m.value_or(n));
-  Tensor out = filled({n, m.value_or(n)}, 0, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value));
+  Tensor out =
+      filled({n, m.value_or(n)}, 0, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value));
   if (out.numel()) fill_data(view_of(out, {std::min(n, m.value_or(n))}, {m.value_or(n) + 1}, 0), 1);
   return out;
 }
@@ -225,8 +226,8 @@ Tensor empty_strided(const Shape& size, const Shape& stride, std::optional<DType
       throw RuntimeError("empty_strided(): negative strides are not supported, got ", stride);
     extent += (size[d] - 1) * stride[d];
   }
-  return view_of(allocate({extent}, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value)), size, stride,
-                 0);
+  return view_of(allocate({extent}, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value)),
+                 size, stride, 0);
 }
 
 // Uninitialised memory whose dimensions lie in the order `physical_layout`, outermost first.
@@ -251,8 +252,8 @@ Tensor empty_permuted(const Shape& size, const Shape& physical_layout, std::opti
     strides[physical_layout[k]] = step;
     step *= std::max<int64_t>(size[physical_layout[k]], 1);
   }
-  return view_of(allocate(size, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value)), size, strides,
-                 0);
+  return view_of(allocate(size, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value)), size,
+                 strides, 0);
 }
 
 // A number as a zero-dimensional tensor.

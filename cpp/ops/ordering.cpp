@@ -283,7 +283,8 @@ OP("quantile(Tensor input, float q, int? dim=None, bool keepdim=False, *, str in
 Tensor quantile(const Tensor& input, double q, std::optional<int64_t> dim, bool keepdim,
                 const std::string& interpolation) {
   if (!(q >= 0 && q <= 1)) throw RuntimeError("quantile() q must be in the range [0, 1] but got ", q);
-  return quantiles("quantile", input, full({}, q, input.dtype(), input.device()), dim, keepdim, interpolation, false);
+  return quantiles("quantile", input, full({}, q, input.dtype(), input.device()), dim, keepdim, interpolation,
+                   false);
 }
 
 // The q-quantiles of the elements that are not NaN.
@@ -298,7 +299,8 @@ OP("nanquantile(Tensor input, float q, int? dim=None, bool keepdim=False, *, str
 Tensor nanquantile(const Tensor& input, double q, std::optional<int64_t> dim, bool keepdim,
                    const std::string& interpolation) {
   if (!(q >= 0 && q <= 1)) throw RuntimeError("nanquantile() q must be in the range [0, 1] but got ", q);
-  return quantiles("nanquantile", input, full({}, q, input.dtype(), input.device()), dim, keepdim, interpolation, true);
+  return quantiles("nanquantile", input, full({}, q, input.dtype(), input.device()), dim, keepdim,
+                   interpolation, true);
 }
 
 // For each element the place in the sorted sequence before which it would be inserted.
@@ -318,8 +320,8 @@ OP("searchsorted(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, b
    "side=None, Tensor? sorter=None) -> Tensor");
 Tensor searchsorted(const Tensor& sorted_sequence, const Scalar& self, bool out_int32, bool right,
                     const std::optional<std::string>& side, const Tensor& sorter) {
-  return searchsorted(sorted_sequence, full({}, self, sorted_sequence.dtype(), sorted_sequence.device()), out_int32, right, side,
-                      sorter);
+  return searchsorted(sorted_sequence, full({}, self, sorted_sequence.dtype(), sorted_sequence.device()),
+                      out_int32, right, side, sorter);
 }
 
 // For each element the bucket between sorted boundaries that it falls into.

@@ -153,14 +153,16 @@ OP("tril_indices(int row, int col, int offset=0, *, dtype? dtype=None, layout? l
    "device=None, bool requires_grad=False) -> Tensor");
 Tensor tril_indices(int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype,
                     std::optional<Device> device) {
-  return triangle_indices(row, col, offset, false, dtype.value_or(DType::Int64), device.value_or(DefaultDevice::value));
+  return triangle_indices(row, col, offset, false, dtype.value_or(DType::Int64),
+                          device.value_or(DefaultDevice::value));
 }
 // The rows and columns of the elements of an upper triangle, as a (2, count) tensor.
 OP("triu_indices(int row, int col, int offset=0, *, dtype? dtype=None, layout? layout=None, device? "
    "device=None, bool requires_grad=False) -> Tensor");
 Tensor triu_indices(int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype,
                     std::optional<Device> device) {
-  return triangle_indices(row, col, offset, true, dtype.value_or(DType::Int64), device.value_or(DefaultDevice::value));
+  return triangle_indices(row, col, offset, true, dtype.value_or(DType::Int64),
+                          device.value_or(DefaultDevice::value));
 }
 
 // ---- repeated elements

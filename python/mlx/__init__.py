@@ -46,9 +46,12 @@ from mlx.nn._resampling import (
 from mlx import fft as fft, linalg as linalg, signal as signal, special as special  # isort: skip
 
 if TYPE_CHECKING:
+    from mlx import backends as backends
     from mlx import compiler as compiler
+    from mlx import cuda as cuda
     from mlx import distributions as distributions
     from mlx import masked as masked
+    from mlx import mps as mps
     from mlx import serialization as serialization
     from mlx import utils as utils
     from mlx.compiler import jit as jit
@@ -62,9 +65,12 @@ __version__ = "0.1.0"
 
 # Imported when asked for, to keep `import mlx` quick: modules, and the names that come from each.
 _LAZY: dict[str, tuple[str, ...]] = {
+    "backends": (),
     "compiler": ("jit",),
+    "cuda": (),
     "distributions": (),
     "masked": (),
+    "mps": (),
     "serialization": ("load", "load_safetensors", "save", "save_safetensors"),
     "utils": (),
 }

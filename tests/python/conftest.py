@@ -1,4 +1,4 @@
-"""Settings of the whole suite: reproducible samples and the options each test may rely on."""
+"""Settings of the whole suite: reproducible samples, the options each test may rely on, and `--device`."""
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,12 +11,44 @@ settings.register_profile(
 settings.load_profile("mlx")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--device", default="cpu", help="where tensors are made: cpu (the default) or mps")
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "cpu: about the CPU's memory, threads or float64; left out on other devices"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--device") == "cpu":
+        return
+    elsewhere = pytest.mark.skip(reason="about the CPU")
+    for item in items:
+        if item.get_closest_marker("cpu"):
+            item.add_marker(elsewhere)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """A test that needs a type which the device lacks is skipped, once it is told so."""
+    try:
+        return (yield)
+    except TypeError as error:
+        if pyfuncitem.config.getoption("--device") != "cpu" and str(error).startswith("Metal has no"):
+            pytest.skip(str(error))
+        raise
+
+
 @pytest.fixture(autouse=True)
-def _fresh_global_state():
+def _fresh_global_state(pytestconfig):
     """Every test starts from the same seed and leaves the global options as it found them."""
     mlx.manual_seed(0)
     threads = mlx.get_num_threads()
+    mlx.set_default_device(pytestconfig.getoption("--device"))
     yield
+    mlx.set_default_device("cpu")
     mlx.set_default_dtype(mlx.float32)
     mlx.set_printoptions(profile="default")
     mlx.set_grad_enabled(True)

@@ -47,10 +47,11 @@ def to_numpy(t):
 
 
 def from_numpy(array, dtype=None, requires_grad=False):
-    """A tensor holding a copy of `array`."""
-    t = mlx.tensor(np.ascontiguousarray(array))
-    t = t.reshape(np.shape(array))
-    t = t if dtype is None else t.to(dtype)
+    """A tensor holding a copy of `array`; on devices without float64, of an array of that, float32."""
+    array = np.ascontiguousarray(array) if np.ndim(array) else np.asarray(array)
+    if dtype is None and array.dtype == np.float64 and mlx.get_default_device().type == "mps":
+        array = array.astype(np.float32)
+    t = mlx.tensor(array, dtype=dtype)
     return t.requires_grad_() if requires_grad else t
 
 
@@ -61,7 +62,7 @@ def sample(*shape, low=-3.0, high=3.0, seed=0):
 
 def double(*shape, low=-3.0, high=3.0, seed=0):
     """A float64 leaf that requires grad, holding `sample`."""
-    return from_numpy(sample(*shape, low=low, high=high, seed=seed), requires_grad=True)
+    return mlx.tensor(sample(*shape, low=low, high=high, seed=seed), requires_grad=True)
 
 
 def strided(t):

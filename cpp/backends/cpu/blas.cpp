@@ -8,9 +8,10 @@
 #include "backends/cpu/thread_pool.h"
 
 #if defined(MLX_USE_ACCELERATE)
-#include <Accelerate/Accelerate.h>
+#include "backends/cpu/accelerate.h"
 #else
 #include <cblas.h>
+#define MLX_CBLAS(name) scipy_cblas_##name
 #endif
 
 namespace mlx::cpu {
@@ -19,91 +20,55 @@ namespace {
 using Complex64 = std::complex<float>;
 using Complex128 = std::complex<double>;
 
-// One name for both libraries, chosen by type.
+// One name for each routine, chosen by type.
 template <class T>
 struct Blas;
+template <>
+struct Blas<float> {
+  static constexpr auto gemm = MLX_CBLAS(sgemm);
+  static constexpr auto gemv = MLX_CBLAS(sgemv);
+};
+template <>
+struct Blas<double> {
+  static constexpr auto gemm = MLX_CBLAS(dgemm);
+  static constexpr auto gemv = MLX_CBLAS(dgemv);
+};
+template <>
+struct Blas<Complex64> {
+  static constexpr auto gemm = MLX_CBLAS(cgemm);
+  static constexpr auto gemv = MLX_CBLAS(cgemv);
+};
+template <>
+struct Blas<Complex128> {
+  static constexpr auto gemm = MLX_CBLAS(zgemm);
+  static constexpr auto gemv = MLX_CBLAS(zgemv);
+};
+float dot_of(int n, const float* x, int incx, const float* y, int incy) {
+  return MLX_CBLAS(sdot)(n, x, incx, y, incy);
+}
+double dot_of(int n, const double* x, int incx, const double* y, int incy) {
+  return MLX_CBLAS(ddot)(n, x, incx, y, incy);
+}
+Complex64 dot_of(int n, const Complex64* x, int incx, const Complex64* y, int incy) {
+  Complex64 result;
+  MLX_CBLAS(cdotu_sub)(n, x, incx, y, incy, &result);
+  return result;
+}
+Complex128 dot_of(int n, const Complex128* x, int incx, const Complex128* y, int incy) {
+  Complex128 result;
+  MLX_CBLAS(zdotu_sub)(n, x, incx, y, incy, &result);
+  return result;
+}
 
 #if defined(MLX_USE_ACCELERATE)
 
 // Accelerate decides about threads itself (its matrix units are shared by the cores).
 constexpr bool kLibraryUsesThreads = true;
-template <>
-struct Blas<float> {
-  static constexpr auto gemm = cblas_sgemm;
-  static constexpr auto gemv = cblas_sgemv;
-};
-template <>
-struct Blas<double> {
-  static constexpr auto gemm = cblas_dgemm;
-  static constexpr auto gemv = cblas_dgemv;
-};
-template <>
-struct Blas<Complex64> {
-  static constexpr auto gemm = cblas_cgemm;
-  static constexpr auto gemv = cblas_cgemv;
-};
-template <>
-struct Blas<Complex128> {
-  static constexpr auto gemm = cblas_zgemm;
-  static constexpr auto gemv = cblas_zgemv;
-};
-float dot_of(int n, const float* x, int incx, const float* y, int incy) {
-  return cblas_sdot(n, x, incx, y, incy);
-}
-double dot_of(int n, const double* x, int incx, const double* y, int incy) {
-  return cblas_ddot(n, x, incx, y, incy);
-}
-Complex64 dot_of(int n, const Complex64* x, int incx, const Complex64* y, int incy) {
-  Complex64 result;
-  cblas_cdotu_sub(n, x, incx, y, incy, &result);
-  return result;
-}
-Complex128 dot_of(int n, const Complex128* x, int incx, const Complex128* y, int incy) {
-  Complex128 result;
-  cblas_zdotu_sub(n, x, incx, y, incy, &result);
-  return result;
-}
 void set_library_threads(int) {}
 
 #else
 
 constexpr bool kLibraryUsesThreads = false;
-template <>
-struct Blas<float> {
-  static constexpr auto gemm = scipy_cblas_sgemm;
-  static constexpr auto gemv = scipy_cblas_sgemv;
-};
-template <>
-struct Blas<double> {
-  static constexpr auto gemm = scipy_cblas_dgemm;
-  static constexpr auto gemv = scipy_cblas_dgemv;
-};
-template <>
-struct Blas<Complex64> {
-  static constexpr auto gemm = scipy_cblas_cgemm;
-  static constexpr auto gemv = scipy_cblas_cgemv;
-};
-template <>
-struct Blas<Complex128> {
-  static constexpr auto gemm = scipy_cblas_zgemm;
-  static constexpr auto gemv = scipy_cblas_zgemv;
-};
-float dot_of(int n, const float* x, int incx, const float* y, int incy) {
-  return scipy_cblas_sdot(n, x, incx, y, incy);
-}
-double dot_of(int n, const double* x, int incx, const double* y, int incy) {
-  return scipy_cblas_ddot(n, x, incx, y, incy);
-}
-Complex64 dot_of(int n, const Complex64* x, int incx, const Complex64* y, int incy) {
-  Complex64 result;
-  scipy_cblas_cdotu_sub(n, x, incx, y, incy, &result);
-  return result;
-}
-Complex128 dot_of(int n, const Complex128* x, int incx, const Complex128* y, int incy) {
-  Complex128 result;
-  scipy_cblas_zdotu_sub(n, x, incx, y, incy, &result);
-  return result;
-}
 void set_library_threads(int n) { scipy_openblas_set_num_threads(n); }
 
 // OpenBLAS runs on the thread that calls it, and products are split here. Its own threads would compete with

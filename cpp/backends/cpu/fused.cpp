@@ -1,6 +1,7 @@
 #include "backends/cpu/fused.h"
 
 #include <cstring>
+#include <type_traits>
 
 #include "backends/cpu/cpu_backend.h"
 #include "backends/cpu/thread_pool.h"
@@ -52,7 +53,7 @@ void FusedTiles::run(int64_t start, int64_t n) {
     if (s.kind == FusedProgram::Step::Convert) {
       convert(s.from, s.to, registers_[s.arguments[0]], result, n);
     } else {
-      const void* arguments[std::size(s.arguments)];
+      const void* arguments[std::extent_v<decltype(s.arguments)>];
       for (int a = 0; a < s.argument_count; ++a) arguments[a] = registers_[s.arguments[a]];
       kernels.pointwise(s.formula, compute_index(s.from)).kernel(arguments, result, n);
     }

@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <vector>
 
-// The Fortran names; each character argument has a hidden length behind the others.
+// The Fortran names; each character argument has a hidden length behind the others (which Accelerate, a C
+// library, leaves unread).
 #if defined(MLX_USE_ACCELERATE)
-#define MLX_FORTRAN(name) name##_
+#include "backends/cpu/accelerate.h"
+#define MLX_FORTRAN(name) MLX_ACCELERATE(name)
 #else
 #define MLX_FORTRAN(name) scipy_##name##_
 #endif

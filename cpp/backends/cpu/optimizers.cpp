@@ -163,7 +163,7 @@ void rmsprop_step(const RMSpropStep& k, const Launch& launch) {
 void adagrad_step(const AdagradStep& k, const Launch& launch) {
   const Group group(launch);
   const double lr = group.learning_rate(k.lr);
-  std::vector<formulas::AdagradRule> rules;
+  std::vector<formulas::AdagradRule<>> rules;
   for (size_t i = 0; i < group.size(); ++i)
     rules.push_back({lr / (1 + (group.advance(i) - 1) * k.lr_decay), k.eps, k.weight_decay, k.maximize});
   step_group(group, rules, optimizer_kernels().adagrad, 1);

@@ -3,6 +3,11 @@
 #include <cmath>
 #include <limits>
 
+#if defined(__APPLE__)
+// <math.h> shows it under _REENTRANT alone.
+extern "C" double lgamma_r(double, int*);
+#endif
+
 namespace mlx::cpu::special {
 
 namespace {

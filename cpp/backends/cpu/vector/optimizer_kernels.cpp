@@ -39,6 +39,6 @@ extern constexpr OptimizerKernels optimizer_kernels = {
     {kernel<formulas::AdamRule<false>>, kernel<formulas::AdamRule<true>>},
     {{kernel<formulas::RMSpropRule<false, false>>, kernel<formulas::RMSpropRule<false, true>>},
      {kernel<formulas::RMSpropRule<true, false>>, kernel<formulas::RMSpropRule<true, true>>}},
-    kernel<formulas::AdagradRule>};
+    kernel<formulas::AdagradRule<>>};
 
 }  // namespace mlx::cpu::MLX_ISA
