@@ -8,7 +8,7 @@ inline float difference(float a, float b, float c, float d) {
   return fma(a, b, -other) + fma(-c, d, other);
 }
 inline complex64 scaled(complex64 z, float by) { return complex64(z.re * by, z.im * by); }
-inline complex64 turned(complex64 z) { return complex64(-z.im, z.re); }      // i z
+inline complex64 turned(complex64 z) { return complex64(-z.im, z.re); }       // i z
 inline complex64 turned_back(complex64 z) { return complex64(z.im, -z.re); }  // -i z
 inline bool is_finite(complex64 z) { return abs(z.re) < INFINITY && abs(z.im) < INFINITY; }
 
@@ -89,9 +89,9 @@ inline complex64 cosh(complex64 z) {
     const complex64 e = exp(complex64(abs(z.re), z.im));
     return complex64(0.5f * e.re, copysign(0.5f, z.re) * e.im);
   }
-  return complex64(mlx::cosh(z.re) * cos(z.im),
-                   z.im == 0 ? copysign(z.im, copysign(1.0f, z.re) * copysign(1.0f, z.im))
-                             : mlx::sinh(z.re) * sin(z.im));
+  return complex64(
+      mlx::cosh(z.re) * cos(z.im),
+      z.im == 0 ? copysign(z.im, copysign(1.0f, z.re) * copysign(1.0f, z.im)) : mlx::sinh(z.re) * sin(z.im));
 }
 // By the tangent of y, so that nothing cancels (Kahan, "Branch cuts for complex elementary functions", 1987).
 inline complex64 tanh(complex64 z) {
@@ -101,7 +101,8 @@ inline complex64 tanh(complex64 z) {
     const float turn = abs(z.im) < INFINITY ? sin(2.0f * z.im) : 0.0f;
     return complex64(copysign(1.0f, z.re), 2.0f * turn * mlx::exp(-2.0f * abs(z.re)));
   }
-  const float t = mlx::tan(z.im), s = mlx::sinh(z.re), beta = fma(t, t, 1.0f), rho = mlx::sqrt(fma(s, s, 1.0f));
+  const float t = mlx::tan(z.im), s = mlx::sinh(z.re), beta = fma(t, t, 1.0f),
+              rho = mlx::sqrt(fma(s, s, 1.0f));
   if (metal::isinf(t)) return complex64(rho / s, 1.0f / t);
   const float below = fma(beta * s, s, 1.0f);
   return complex64(beta * rho * s / below, t / below);

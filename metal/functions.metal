@@ -53,6 +53,7 @@ inline long pow(long x, long y) { return integer_power(x, y); }
 
 // ---- reals
 
+inline float conj(float x) { return x; }
 inline float abs(float x) { return metal::abs(x); }
 inline bool signbit(float x) { return metal::signbit(x); }
 inline float floor(float x) { return metal::floor(x); }

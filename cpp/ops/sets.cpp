@@ -116,7 +116,7 @@ Tensor bincount(const Tensor& input, const Tensor& weights, int64_t minlength) {
   }
   DType type = !weights.defined()                  ? DType::Int64
                : weights.dtype() == DType::Float32 ? DType::Float32
-                                                   : DType::Float64;
+                                                   : widest_float(input.device());
   Tensor out = allocate({bins}, type, input.device());
   Tensor w = weights.defined() ? contiguous(to(weights, type, false, false)) : weights;
   if (bins) launch(Bincount{}, {&out}, {&x, &w});
@@ -132,7 +132,7 @@ Tensor histc(const Tensor& input, int64_t bins, const Scalar& min, const Scalar&
     throw NotImplementedError("\"histogram_cpu\" not implemented for '", short_name(input.dtype()), "'");
   GradModeGuard off(false);
   // Half types are sorted into bins in their own arithmetic, as in PyTorch.
-  const DType type = is_reduced(input.dtype()) ? input.dtype() : DType::Float64;
+  const DType type = is_reduced(input.dtype()) ? input.dtype() : widest_float(input.device());
   Tensor x = reshape(to(input, type, false, false), {-1});
   double low = min.to_double(), high = max.to_double();
   if (low > high) throw RuntimeError("histc(): max must be larger than min");
