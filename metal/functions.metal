@@ -53,6 +53,7 @@ inline long pow(long x, long y) { return integer_power(x, y); }
 
 // ---- reals
 
+inline float conj(float x) { return x; }
 inline float abs(float x) { return metal::abs(x); }
 inline bool signbit(float x) { return metal::signbit(x); }
 inline float floor(float x) { return metal::floor(x); }
@@ -134,8 +135,7 @@ inline float nextafter(float x, float y) {
 
 // The complementary error function of x >= 0.5, as e^(-x^2) times a polynomial in t = 1 / (1 + x / 2)
 // (the rational Chebyshev fit of Numerical Recipes, section 6.2, has 1.2e-7).
-inline float erfc_above(float x) {
-  const float t = 1.0f / (1.0f + 0.5f * x);
+inline float erfc_polynomial(float t) {
   float p = 0.17087277f;
   p = p * t - 0.82215223f;
   p = p * t + 1.48851587f;
@@ -145,10 +145,19 @@ inline float erfc_above(float x) {
   p = p * t + 0.09678418f;
   p = p * t + 0.37409196f;
   p = p * t + 1.00002368f;
-  p = p * t - 1.26551223f;
+  return p * t - 1.26551223f;
+}
+inline float erfc_above(float x) {
+  if (x > 10.5f) return 0.0f;
+  const float t = 1.0f / (1.0f + 0.5f * x);
   // The square in two parts, so that its rounding error does not reach the exponent.
   const float high = as_type<float>(as_type<uint>(x) & 0xfffff000u), low = x - high;
-  return t * exp(-high * high) * exp(p - low * (x + high));
+  return t * exp(-high * high) * exp(erfc_polynomial(t) - low * (x + high));
+}
+// The same times e^(x^2).
+inline float erfcx_above(float x) {
+  const float t = 1.0f / (1.0f + 0.5f * x);
+  return t * exp(erfc_polynomial(t));
 }
 // The series of Maclaurin, for |x| < 1.
 inline float erf_near_zero(float x) {
@@ -173,7 +182,13 @@ inline float erfc(float x) {
   if (!(abs(x) >= 0.75f)) return 1.0f - erf_near_zero(x);
   return x > 0 ? erfc_above(x) : 2.0f - erfc_above(-x);
 }
-inline float ndtr(float x) { return 0.5f * erfc(-0.70710678f * x); }
+// erfc(t) / 2 with t = -x / sqrt(2). What t lacks in digits counts t^2 times in the tail, so it is put back.
+inline float ndtr(float x) {
+  const float t = -0.707106769f * x, tail = 0.5f * erfc(t);
+  if (!(t > 1.0f) || tail == 0) return tail;
+  const float rest = fma(-0.707106769f, x, -t) - 1.21016178e-8f * x;
+  return tail * (1.0f - rest * (2.0f * t + 1.0f / t));
+}
 
 // ---- complex numbers
 

@@ -81,7 +81,8 @@ kernel void layer_norm_gradient(device const float* grad [[buffer(0)]], device c
 }
 
 // A thread a column and a piece of the rows: its sums of g * (x - mean) * rstd and of g.
-kernel void layer_norm_parameters(device const float* grad [[buffer(0)]], device const float* in [[buffer(1)]],
+kernel void layer_norm_parameters(device const float* grad [[buffer(0)]],
+                                  device const float* in [[buffer(1)]],
                                   device const float* means [[buffer(2)]],
                                   device const float* rstds [[buffer(3)]],
                                   device float* weights [[buffer(4)]], device float* biases [[buffer(5)]],

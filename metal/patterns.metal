@@ -23,7 +23,7 @@ inline float progression(Long start, Long step, ulong i) {
 struct Progression {
   ulong count, turn;  // elements from `turn` on count back from the end
   long stride;
-  long first, by;     // of integers
+  long first, by;  // of integers
   Long start, end, step;
 };
 

@@ -15,6 +15,7 @@ inline complex64 operator*(complex64 a, complex64 b) {
 }
 // By Smith's method: scaled by the divisor's larger part, so that nothing overflows on the way.
 inline complex64 operator/(complex64 a, complex64 b) {
+  if (b.re == 0 && b.im == 0) return complex64(a.re / abs(b.re), a.im / abs(b.im));
   if (abs(b.re) >= abs(b.im)) {
     const float ratio = b.im / b.re, scale = 1.0f / (b.re + b.im * ratio);
     return complex64((a.re + a.im * ratio) * scale, (a.im - a.re * ratio) * scale);

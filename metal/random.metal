@@ -1,5 +1,5 @@
-// Random numbers: Philox 4x32-10 (Salmon et al., 2011), a thread a block. The numbers are those of the CPU: of
-// each group of 16 blocks, the 64 words are first the blocks' words 0, then their words 1, 2 and 3.
+// Random numbers: Philox 4x32-10 (Salmon et al., 2011), a thread a block. The numbers are those of the CPU:
+// of each group of 16 blocks, the 64 words are first the blocks' words 0, then their words 1, 2 and 3.
 //
 // OUT: the elements' type; WIDE, if defined: integers of more than 32 bits, of two words each.
 #include "functions.metal"
@@ -155,7 +155,6 @@ kernel void dropout(device Memory<OUT>* out [[buffer(0)]], constant Drawing& d [
     const ulong i = first + k * kBlocks;
     if (i >= d.count) continue;
     const COMPUTE x = convert<COMPUTE>(in[offset_of(d.in, i)]);
-    out[offset_of(d.out, i)] =
-        stored<OUT>(words[k] >= d.threshold ? scaled(x, d.a) : convert<COMPUTE>(0.0f));
+    out[offset_of(d.out, i)] = stored<OUT>(words[k] >= d.threshold ? scaled(x, d.a) : convert<COMPUTE>(0.0f));
   }
 }

@@ -2,8 +2,8 @@
 // are few results, of `pieces` such teams, whose totals a second kernel joins. The teams of a result take
 // turns at its elements, so that neighbouring threads read neighbouring memory.
 //
-// IN: what memory holds; READ: the type that is computed in; TOTAL: how elements join; OUT: the result's type;
-// INDEX: what counts elements; PLACES, if defined: TOTAL is told each element's number and gives it.
+// IN: what memory holds; READ: the type that is computed in; TOTAL: how elements join; OUT: the result's
+// type; INDEX: what counts elements; PLACES, if defined: TOTAL is told each element's number and gives it.
 #include "totals.metal"
 
 struct Reduction {
@@ -97,7 +97,8 @@ inline TOTAL joined(TOTAL total, threadgroup TOTAL* room, uint self, uint lanes)
 #endif
 
 #if defined(PLACES)
-inline void finish(TOTAL total, device Memory<OUT>* out, device long* places, ulong result, constant Reduction&) {
+inline void finish(TOTAL total, device Memory<OUT>* out, device long* places, ulong result,
+                   constant Reduction&) {
   out[result] = stored<OUT>(total.best);
   places[result] = total.at;
 }
@@ -125,8 +126,7 @@ inline void finish(TOTAL total, device Memory<OUT>* out, device long*, ulong res
 kernel void reduce(device const IN* in [[buffer(0)]], device const float* mean [[buffer(1)]],
                    device Memory<OUT>* out [[buffer(2)]], device long* places [[buffer(3)]],
                    device TOTAL* parts [[buffer(4)]], constant Reduction& r [[buffer(5)]],
-                   uint group [[threadgroup_position_in_grid]],
-                   uint self [[thread_index_in_threadgroup]]) {
+                   uint group [[threadgroup_position_in_grid]], uint self [[thread_index_in_threadgroup]]) {
   threadgroup TOTAL room[kThreads];
   const INDEX item = INDEX(group) * (kThreads / r.lanes) + self / r.lanes;
   const INDEX piece = item / INDEX(r.results), result = item - piece * INDEX(r.results);

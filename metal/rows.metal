@@ -29,7 +29,8 @@ struct Largest {
 // A value of all lanes of each row, for all of them. `room` has a place for each simdgroup.
 template <typename Join>
 inline float across(float x, uint lanes, uint self, threadgroup float* room) {
-  for (uint step = 1; step < min(lanes, kSimd); step *= 2) x = Join::join(x, simd_shuffle_xor(x, ushort(step)));
+  for (uint step = 1; step < min(lanes, kSimd); step *= 2)
+    x = Join::join(x, simd_shuffle_xor(x, ushort(step)));
   if (lanes <= kSimd) return x;
   threadgroup_barrier(mem_flags::mem_threadgroup);
   if (self % kSimd == 0) room[self / kSimd] = x;

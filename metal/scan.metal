@@ -1,9 +1,9 @@
 // Running totals over the middle dimension of (outer, n, inner). A line is the work of `lanes` threads of a
-// group, four elements a thread at a time, and, where there are few lines, of `pieces` such teams: these first
-// find their piece's total, which are scanned, and then go on from the total of the pieces before.
+// group, four elements a thread at a time, and, where there are few lines, of `pieces` such teams: these
+// first find their piece's total, which are scanned, and then go on from the total of the pieces before.
 //
-// ELEMENT: the elements' type; TOTAL: how they join; PLACES, if defined: TOTAL is told each element's place and
-// gives it.
+// ELEMENT: the elements' type; TOTAL: how they join; PLACES, if defined: TOTAL is told each element's place
+// and gives it.
 #include "totals.metal"
 
 struct Lines {
@@ -26,7 +26,8 @@ struct LogSum {
     const float largest = max(a.largest, b.largest);
     if (largest == INFINITY) return {largest, {1, 0}};
     const float p = exp(a.largest - largest), q = exp(b.largest - largest);
-    return {largest, exact_add(ExactSum{a.sum.high * p, a.sum.low * p}, ExactSum{b.sum.high * q, b.sum.low * q})};
+    return {largest,
+            exact_add(ExactSum{a.sum.high * p, a.sum.low * p}, ExactSum{b.sum.high * q, b.sum.low * q})};
   }
   static float value(LogSum a) { return isinf(a.largest) ? a.largest : a.largest + log(rounded(a.sum)); }
 };

@@ -2,15 +2,15 @@
 
 struct Search {
   ulong count;
-  uint n, m;     // of a row of boundaries and of values
-  uint stride;   // between rows of boundaries
+  uint n, m;    // of a row of boundaries and of values
+  uint stride;  // between rows of boundaries
   uint right;
 };
 
 // ELEMENT: the type of both.
-kernel void searchsorted(device const ELEMENT* boundaries [[buffer(0)]], device const ELEMENT* values [[buffer(1)]],
-                         device long* out [[buffer(2)]], constant Search& s [[buffer(3)]],
-                         uint i [[thread_position_in_grid]]) {
+kernel void searchsorted(device const ELEMENT* boundaries [[buffer(0)]],
+                         device const ELEMENT* values [[buffer(1)]], device long* out [[buffer(2)]],
+                         constant Search& s [[buffer(3)]], uint i [[thread_position_in_grid]]) {
   if (i >= s.count) return;
   device const ELEMENT* row = boundaries + ulong(i / s.m) * s.stride;
   const ELEMENT value = values[i];
@@ -28,5 +28,5 @@ kernel void searchsorted(device const ELEMENT* boundaries [[buffer(0)]], device 
 
 kernel void count_integers(device const long* in [[buffer(0)]], device atomic_uint* counts [[buffer(1)]],
                            constant uint& n [[buffer(2)]], uint i [[thread_position_in_grid]]) {
-  if (i < n) atomic_fetch_add_explicit(&counts[in[i]], 1, memory_order_relaxed);
+  if (i < n) atomic_fetch_add_explicit(&counts[in[i]], 1u, memory_order_relaxed);
 }

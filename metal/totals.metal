@@ -87,8 +87,8 @@ struct Product<complex64> {
   static Product join(Product a, Product b) { return {a.total * b.total}; }
   static complex64 value(Product a) { return a.total; }
 };
-// The product and what rounding took from it, by exact multiplication, times a power of two: products of parts
-// may lie far outside a float's range where the whole does not.
+// The product and what rounding took from it, by exact multiplication, times a power of two: products of
+// parts may lie far outside a float's range where the whole does not.
 template <>
 struct Product<float> {
   ExactSum part;
@@ -103,7 +103,7 @@ struct Product<float> {
   static Product add(Product a, float x) { return join(a, scaled({{x, 0}, 0})); }
   static Product join(Product a, Product b) {
     const float high = a.part.high * b.part.high, low = fma(a.part.high, b.part.high, -high) +
-                                                       (a.part.high * b.part.low + a.part.low * b.part.high);
+                                                        (a.part.high * b.part.low + a.part.low * b.part.high);
     return scaled({{high, low}, a.exponent + b.exponent});
   }
   static float value(Product a) { return ldexp(rounded(a.part), clamp(a.exponent, -400, 400)); }

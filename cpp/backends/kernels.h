@@ -446,8 +446,8 @@ struct RandomPermutation {
   uint64_t seed, position;
 };
 
-// out[r] = numbers of columns drawn with probabilities in proportion to in[r]: in is (rows, columns),
-// float64, out (rows, draws), int64; both contiguous.
+// out[r] = numbers of columns drawn with probabilities in proportion to in[r]: in is (rows, columns), of the
+// device's widest float, out (rows, draws), int64; both contiguous.
 struct RandomChoice {
   static constexpr const char* name = "random_choice";
   uint64_t seed, position;

@@ -271,7 +271,7 @@ Tensor multinomial(const Tensor& input, int64_t num_samples, bool replacement,
         "multinomial(): cannot sample n_sample > prob_dist.size(-1) samples without replacement: ",
         num_samples, " > ", categories);
   GradModeGuard off(false);
-  Tensor p = contiguous(to(input, DType::Float64, false, false));
+  Tensor p = contiguous(to(input, widest_float(input.device()), false, false));
   const int64_t rows = input.dim() == 2 ? input.size(0) : 1;
   p = view_of(p, {rows, categories}, {categories, 1}, p.offset());
   Tensor out = allocate({rows, num_samples}, DType::Int64, input.device());

@@ -18,8 +18,8 @@ struct Runs {
   Tensor number;  // the run that each item belongs to
 };
 
-Runs runs_of(const Tensor& differs) {
-  Tensor first = ones({1}, DType::Bool);
+Runs runs_of(const Tensor& differs, Device device) {
+  Tensor first = ones({1}, DType::Bool, device);
   Tensor starts = differs.defined() ? cat({first, differs}, 0) : first;
   return {starts, cumsum(starts, 0) - Scalar(1)};
 }
@@ -29,14 +29,14 @@ Tensor counted(const Tensor& number, int64_t bins) { return bincount(number, {},
 // The elements of a sorted (or any) vector, one for each run of equals.
 Distinct distinct_runs(const Tensor& x) {
   const int64_t n = x.size(0);
-  if (n == 0) return {x, zeros({0}, DType::Int64), zeros({0}, DType::Int64)};
-  Runs runs = runs_of(n > 1 ? ne(narrow(x, 0, 1, n - 1), narrow(x, 0, 0, n - 1)) : Tensor());
+  if (n == 0) return {x, zeros({0}, DType::Int64, x.device()), zeros({0}, DType::Int64, x.device())};
+  Runs runs = runs_of(n > 1 ? ne(narrow(x, 0, 1, n - 1), narrow(x, 0, 0, n - 1)) : Tensor(), x.device());
   Tensor values = masked_select(x, runs.starts);
   return {values, runs.number, counted(runs.number, values.size(0))};
 }
 
 Tensor scattered(const Tensor& numbers, const Tensor& order) {
-  Tensor out = zeros(order.shape(), DType::Int64);
+  Tensor out = zeros(order.shape(), DType::Int64, order.device());
   return scatter(out, 0, order, numbers);
 }
 
@@ -49,12 +49,14 @@ Distinct distinct_slices(const Tensor& input, int64_t dim, bool sorts) {
     if (input.size(i) == 0 && i != d && n > 0)
       throw RuntimeError(
           "unique(): there are 0 sized dimensions, and they aren't selected, so unique cannot be applied");
-  if (n == 0) return {input, zeros({0}, DType::Int64), zeros({0}, DType::Int64)};
-  Tensor flat = reshape(rows, {n, rows.numel() / n}), order = arange(0, n, 1, DType::Int64);
+  const Device device = input.device();
+  if (n == 0) return {input, zeros({0}, DType::Int64, device), zeros({0}, DType::Int64, device)};
+  Tensor flat = reshape(rows, {n, rows.numel() / n}), order = arange(0, n, 1, DType::Int64, device);
   if (sorts) launch(RowOrder{}, {&order}, {&flat});
   Tensor ordered = index_select(flat, 0, order);
   Runs runs = runs_of(n > 1 ? any(ne(narrow(ordered, 0, 1, n - 1), narrow(ordered, 0, 0, n - 1)), Shape{1})
-                            : Tensor());
+                            : Tensor(),
+                      device);
   Tensor chosen = masked_select(order, runs.starts);
   Tensor values = index_select(input, d, chosen);
   return {values, scattered(runs.number, order), counted(runs.number, chosen.size(0))};
@@ -116,7 +118,7 @@ Tensor bincount(const Tensor& input, const Tensor& weights, int64_t minlength) {
   }
   DType type = !weights.defined()                  ? DType::Int64
                : weights.dtype() == DType::Float32 ? DType::Float32
-                                                   : DType::Float64;
+                                                   : widest_float(input.device());
   Tensor out = allocate({bins}, type, input.device());
   Tensor w = weights.defined() ? contiguous(to(weights, type, false, false)) : weights;
   if (bins) launch(Bincount{}, {&out}, {&x, &w});
@@ -132,7 +134,7 @@ Tensor histc(const Tensor& input, int64_t bins, const Scalar& min, const Scalar&
     throw NotImplementedError("\"histogram_cpu\" not implemented for '", short_name(input.dtype()), "'");
   GradModeGuard off(false);
   // Half types are sorted into bins in their own arithmetic, as in PyTorch.
-  const DType type = is_reduced(input.dtype()) ? input.dtype() : DType::Float64;
+  const DType type = is_reduced(input.dtype()) ? input.dtype() : widest_float(input.device());
   Tensor x = reshape(to(input, type, false, false), {-1});
   double low = min.to_double(), high = max.to_double();
   if (low > high) throw RuntimeError("histc(): max must be larger than min");

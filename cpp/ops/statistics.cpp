@@ -29,8 +29,7 @@ Moments moments(const char* op, const Tensor& x, const Shape& dims, bool keepdim
   }
   const double n = static_cast<double>(reduced_count(x, dims)), divisor = std::max(n - correction, 0.0);
   const DType compute = compute_type(x.dtype());
-  Tensor centre = reduce(Reduce{Reduction::Sum, compute, n}, x, dims, keepdim,
-                         widest_float(x.device()));
+  Tensor centre = reduce(Reduce{Reduction::Sum, compute, n}, x, dims, keepdim, widest_float(x.device()));
   Tensor out = reduce(Reduce{Reduction::SquaredDeviation, compute, divisor, root}, x, dims, keepdim,
                       x.dtype(), centre);
   record(root ? "Std" : "Var", out, {&x}, [=, x = save(x), result = save_output(out)](Backward& b) -> Grads {

@@ -67,9 +67,7 @@ void make_readable(const Tensor& t, const char* op, bool shared) {
   if (shared) allocator(device.type).share(t.storage()->data());
 }
 
-DType widest_float(Device device) {
-  return device.type == DeviceType::MPS ? DType::Float32 : DType::Float64;
-}
+DType widest_float(Device device) { return device.type == DeviceType::MPS ? DType::Float32 : DType::Float64; }
 
 namespace {
 

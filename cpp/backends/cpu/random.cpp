@@ -321,10 +321,12 @@ void draw_without_replacement(const double* p, int64_t n, WordReader& words, int
 
 void choice(const RandomChoice& k, const Launch& launch) {
   const Tensor &out = launch.out(), &in = launch.in(0);
-  const int64_t n = in.size(1), draws = out.size(1);
+  const int64_t n = in.size(1), draws = out.size(1), item = static_cast<int64_t>(in.item_size());
   WordReader words({k.seed, k.position});
+  std::vector<double> row(static_cast<size_t>(n));
   for (int64_t r = 0; r < in.size(0); ++r) {
-    const double* p = in.data<double>() + r * n;
+    convert(in.dtype(), DType::Float64, static_cast<const char*>(in.raw()) + r * n * item, row.data(), n);
+    const double* p = row.data();
     const double total = checked_total(p, n);
     int64_t* to = out.data<int64_t>() + r * draws;
     if (k.replacement)

@@ -123,7 +123,7 @@ struct Text {
 }  // namespace
 
 const Kernel* Elementwise::compile(const Arithmetic& arithmetic) const {
-  Text text{std::string(kernel_text("prelude")) + std::string(kernel_text("functions"))};
+  Text text{std::string(kernel_text("prelude")) + functions_for(arithmetic.functions)};
   text.out += arithmetic.functions;
   text.line("typedef ", wide_ ? "ulong" : "uint", " Index;");
   text.line("struct Numbers {");

@@ -45,17 +45,43 @@ std::string literal(DType t, double value) {
   return number + "f";
 }
 
+namespace {
+
+// The files of metal/ with the functions that formulas call, and where in them these are. All texts have the
+// first one; the others are long and rarely wanted.
+struct FunctionFile {
+  const char *name, *scope;
+};
+constexpr FunctionFile kFunctionFiles[] = {{"functions", "mlx::"},
+                                           {"special_functions", "mlx::special::"},
+                                           {"complex_functions", "mlx::complexes::"}};
+
+const FunctionFile* file_with(const std::string& declaration) {
+  for (const FunctionFile& f : kFunctionFiles)
+    if (kernel_text(f.name).find(declaration) != std::string::npos) return &f;
+  return nullptr;
+}
+
+}  // namespace
+
 int Statements::add(const char* type, const std::string& text) {
   text_ += str("  const ", type, " ", named(count_), " = ", text, ";\n");
   return count_++;
 }
 
 int Statements::call(const char* type, const char* function, DType of, std::initializer_list<int> arguments) {
-  complete_ &=
-      kernel_text("functions").find(str(" ", function, "(", type_text(of), " ")) != std::string::npos;
+  const FunctionFile* file = file_with(str(" ", function, "(", type_text(of), " "));
+  complete_ &= file != nullptr;
   std::string list;
   for (int a : arguments) list += str(list.empty() ? "" : ", ", named(a));
-  return add(type, str("mlx::", function, "(", list, ")"));
+  return add(type, str(file ? file->scope : "", function, "(", list, ")"));
+}
+
+std::string functions_for(const std::string& text) {
+  std::string functions;
+  for (const FunctionFile& f : kFunctionFiles)
+    if (&f == kFunctionFiles || text.find(f.scope) != std::string::npos) functions += kernel_text(f.name);
+  return functions;
 }
 
 namespace {

@@ -16,6 +16,9 @@ struct FormulaText {
 
 const FormulaText& formula_text(Formula formula, DType compute);
 
+// The functions that the text of formulas calls.
+std::string functions_for(const std::string& text);
+
 // What element types are called in the kernels' language; in memory a bool is a byte too.
 const char* type_text(DType t);
 // Whether the language has the type at all.

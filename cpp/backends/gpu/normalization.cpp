@@ -48,7 +48,8 @@ void parameter_gradients(const Launch& launch, Runtime& runtime, const Rows& row
   const Tensor &g = launch.in(0), &dw = launch.out(1), &db = launch.out(2);
   const int64_t pieces = std::clamp<int64_t>(rows.rows / kPieceRows, 1, kMaxPieces);
   const Shape shape = {pieces, rows.n};
-  const Tensor weights = allocate(shape, g.dtype(), g.device()), biases = allocate(shape, g.dtype(), g.device());
+  const Tensor weights = allocate(shape, g.dtype(), g.device()),
+               biases = allocate(shape, g.dtype(), g.device());
   const uint32_t threads = power_of_two(rows.n, kRowThreads);
   run(runtime, launch, norm_kernel(runtime, "layer_norm_parameters"),
       {read(g), read(launch.in(1)), read(launch.in(2)), read(launch.in(3)), write(weights), write(biases),
@@ -81,9 +82,7 @@ Tensor as_channels(const Tensor& t, const Tensor& x) {
   return view_of(t, shape, contiguous_strides(shape), t.offset());
 }
 
-void input_channels(Elementwise& kernel, const Tensor& t) {
-  kernel.input(t, Shape{0, 1, 0}, DType::Float32);
-}
+void input_channels(Elementwise& kernel, const Tensor& t) { kernel.input(t, Shape{0, 1, 0}, DType::Float32); }
 
 bool channel_statistics(const ChannelStatistics&, const Launch& launch, Runtime&) {
   const Tensor& x = launch.in(0);

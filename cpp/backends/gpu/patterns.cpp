@@ -61,7 +61,8 @@ bool spaced(const Spaced& k, const Launch& launch, Runtime& runtime) {
   if (k.powers || !out.is_floating()) return false;
   const int64_t steps = out.numel();
   const double start = k.start.to_double(), end = k.end.to_double();
-  Progression p{static_cast<uint64_t>(steps), static_cast<uint64_t>(steps == 1 ? 1 : steps / 2), out.stride(0)};
+  Progression p{static_cast<uint64_t>(steps), static_cast<uint64_t>(steps == 1 ? 1 : steps / 2),
+                out.stride(0)};
   p.start = Long(start);
   p.end = Long(end);
   p.step = Long(steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0);
@@ -71,8 +72,13 @@ bool spaced(const Spaced& k, const Launch& launch, Runtime& runtime) {
 bool triangle(const Triangle& k, const Launch& launch, Runtime& runtime) {
   const Tensor &in = launch.in(0), &out = launch.out();
   if (out.numel() > INT32_MAX || out.item_size() > 8) return false;
-  Triangular t{static_cast<uint64_t>(out.numel()), static_cast<uint32_t>(out.size(-2)),
-               static_cast<uint32_t>(out.size(-1)), k.upper, k.diagonal, {}, {}};
+  Triangular t{static_cast<uint64_t>(out.numel()),
+               static_cast<uint32_t>(out.size(-2)),
+               static_cast<uint32_t>(out.size(-1)),
+               k.upper,
+               k.diagonal,
+               {},
+               {}};
   if (!t.in.assign(out.shape(), in.strides()) || !t.out.assign(out.shape(), out.strides())) return false;
   const char* words[] = {"uchar", "ushort", "uint", "ulong"};
   const char* word = words[std::bit_width(out.item_size()) - 1];

@@ -55,7 +55,8 @@ bool dropout(const RandomDropout& k, const Launch& launch, Runtime& runtime) {
   const Tensor &out = launch.out(), &in = launch.in(0);
   if (!has_type(out.dtype()) || in.dtype() != out.dtype() || out.numel() > UINT32_MAX) return false;
   Drawing d(k, out);
-  if (!d.out.assign(out.shape(), out.strides()) || !d.in.assign(out.shape(), broadcast_strides(in, out.shape())))
+  if (!d.out.assign(out.shape(), out.strides()) ||
+      !d.in.assign(out.shape(), broadcast_strides(in, out.shape())))
     return false;
   // The probability as a share of the 2^32 words; 1 drops all of them through the scale.
   d.threshold = static_cast<uint32_t>(std::min(k.p * 0x1p32, 4294967295.0));

@@ -45,10 +45,11 @@ struct ReductionWork {
   // neighbouring threads take neighbouring results.
   void share_out() {
     const auto n = static_cast<int64_t>(reduced), count = static_cast<int64_t>(results);
-    const bool rows = kept.count == 0 || (folded.count > 0 && folded.steps[folded.count - 1] <
-                                                                  kept.steps[kept.count - 1]);
+    const bool rows =
+        kept.count == 0 || (folded.count > 0 && folded.steps[folded.count - 1] < kept.steps[kept.count - 1]);
     if (rows) lanes = power_of_two((n + 3) / 4, kThreads);
-    const int64_t most = std::min({kBusyThreads / (count * lanes), n / (lanes * kThreadElements), kMaxPieces});
+    const int64_t most =
+        std::min({kBusyThreads / (count * lanes), n / (lanes * kThreadElements), kMaxPieces});
     pieces = static_cast<uint32_t>(std::max<int64_t>(most, 1));
   }
 };
@@ -63,12 +64,13 @@ struct Total {
 void run_reduction(const Launch& launch, Runtime& runtime, const ReductionWork& r, const Total& total,
                    DType read_as) {
   const Tensor &in = launch.in(0), &out = launch.out();
-  const char* index =
-      index_text(std::max(in.numel(), out.numel() * static_cast<int64_t>(r.pieces)));
-  const std::initializer_list<Definition> definitions = {
-      {"IN", memory_text(in.dtype())},   {"READ", type_text(read_as)}, {"TOTAL", total.text},
-      {"OUT", type_text(out.dtype())},   {"INDEX", index},
-      {total.flag ? total.flag : "PLAIN", "1"}};
+  const char* index = index_text(std::max(in.numel(), out.numel() * static_cast<int64_t>(r.pieces)));
+  const std::initializer_list<Definition> definitions = {{"IN", memory_text(in.dtype())},
+                                                         {"READ", type_text(read_as)},
+                                                         {"TOTAL", total.text},
+                                                         {"OUT", type_text(out.dtype())},
+                                                         {"INDEX", index},
+                                                         {total.flag ? total.flag : "PLAIN", "1"}};
   const uint32_t teams = kThreads / r.lanes;
   const Tensor parts = r.pieces == 1 ? out
                                      : allocate({static_cast<int64_t>(r.results * r.pieces * total.bytes)},
@@ -128,7 +130,8 @@ bool arg_reduce(const ArgReduce& k, const Launch& launch, Runtime& runtime) {
   if (!has_type(element) || is_complex(element)) return false;
   ReductionWork r;
   if (!r.set_dims(in, launch.out())) return false;
-  const Total total{str(k.largest ? "LargestPlace<" : "SmallestPlace<", type_text(element), '>'), 16, "PLACES"};
+  const Total total{str(k.largest ? "LargestPlace<" : "SmallestPlace<", type_text(element), '>'), 16,
+                    "PLACES"};
   run_reduction(launch, runtime, r, total, element);
   return true;
 }

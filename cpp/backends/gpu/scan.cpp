@@ -9,8 +9,8 @@ namespace mlx::gpu {
 namespace {
 
 constexpr uint32_t kThreads = 256;
-constexpr int64_t kElementsEach = 4;     // of a thread at a time
-constexpr int64_t kManyLines = 1024;     // enough for a thread each
+constexpr int64_t kElementsEach = 4;  // of a thread at a time
+constexpr int64_t kManyLines = 1024;  // enough for a thread each
 constexpr int64_t kBusyThreads = 1 << 14, kPieceElements = 8192, kMaxPieces = 256;
 
 // As in the kernel's text.
@@ -25,8 +25,8 @@ struct Lines {
         reverse(backwards) {
     const bool beside = inner > 1 && lines >= kManyLines;
     lanes = beside ? 1 : power_of_two((t.size(1) + kElementsEach - 1) / kElementsEach, kThreads);
-    const int64_t most = std::min({t.size(1) / kPieceElements,
-                                   kBusyThreads / static_cast<int64_t>(lines * lanes), kMaxPieces});
+    const int64_t most = std::min(
+        {t.size(1) / kPieceElements, kBusyThreads / static_cast<int64_t>(lines * lanes), kMaxPieces});
     pieces = static_cast<uint32_t>(std::max<int64_t>(most, 1));
     piece_length = (n + pieces - 1) / pieces;
   }
@@ -57,8 +57,8 @@ Total total_of(Scanning kind, const char* type) {
 
 bool possible(const Scan& k, const Tensor& in) {
   const DType t = in.dtype();
-  if (!has_type(t) || in.size(1) > INT32_MAX || (is_complex(t) && k.kind != Scanning::Sum &&
-                                                 k.kind != Scanning::Prod))
+  if (!has_type(t) || in.size(1) > INT32_MAX ||
+      (is_complex(t) && k.kind != Scanning::Sum && k.kind != Scanning::Prod))
     return false;
   return k.kind != Scanning::LogSumExp || t == DType::Float32;
 }

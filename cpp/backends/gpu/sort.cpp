@@ -25,8 +25,9 @@ bool possible(const Tensor& in) {
 }
 
 const Kernel* sort_kernel(Runtime& runtime, const char* function, const Tensor& in) {
-  return kernel(runtime, "sort", function,
-                {{"ELEMENT", memory_text(in.dtype())}, {"KEY", in.dtype() == DType::Int64 ? "ulong" : "uint"}});
+  return kernel(
+      runtime, "sort", function,
+      {{"ELEMENT", memory_text(in.dtype())}, {"KEY", in.dtype() == DType::Int64 ? "ulong" : "uint"}});
 }
 // Merging sees keys only.
 const Kernel* merge_kernel(Runtime& runtime, const Tensor& in) {
