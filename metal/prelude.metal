@@ -85,6 +85,40 @@ inline To convert(From x) {
   return Converter<To>::from(x);
 }
 
+// What memory holds for an element: a truth value is a byte of 0 or 1.
+template <typename T>
+struct MemoryOf {
+  typedef T type;
+};
+template <>
+struct MemoryOf<bool> {
+  typedef uchar type;
+};
+template <typename T>
+using Memory = typename MemoryOf<T>::type;
+template <typename To, typename From>
+inline Memory<To> stored(From x) {
+  return Memory<To>(convert<To>(x));
+}
+
+// Some dimensions of a tensor (cpp/backends/gpu/dims.h), and where their element number i lies.
+struct Dims {
+  uint count;
+  uint sizes[8];
+  long steps[8];
+};
+template <typename Index>
+inline long offset_of(constant Dims& dims, Index i) {
+  if (dims.count <= 1) return dims.count ? long(i) * dims.steps[0] : 0;
+  long offset = 0;
+  for (int d = int(dims.count) - 1; d > 0; --d) {
+    const Index rest = i / dims.sizes[d];
+    offset += long(i - rest * dims.sizes[d]) * dims.steps[d];
+    i = rest;
+  }
+  return offset + long(i) * dims.steps[0];
+}
+
 // Four neighbouring elements, moved by one load or store.
 template <typename T>
 struct VectorOf {
@@ -93,6 +127,7 @@ struct VectorOf {
 struct Complex64x4 {
   complex64 at[4];
   thread complex64& operator[](ushort k) { return at[k]; }
+  complex64 operator[](ushort k) const { return at[k]; }
 };
 template <>
 struct VectorOf<complex64> {

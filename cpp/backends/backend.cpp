@@ -17,11 +17,10 @@ std::vector<KernelTraits>& kernels() {
   return list;
 }
 
-// Operands lie on the device that works, but for numbers, and for what copies from one device to another. The
-// CPU waits for what it reads of a GPU's memory.
+// Operands lie on the device that works, but for numbers, and for what reaches across devices. The CPU waits
+// for what it reads of a GPU's memory.
 void check_device(const Launch& l, const Tensor& t, Device home) {
-  static const int copy = kernel_number<Copy>(), check = kernel_number<Check>();
-  if (l.kernel == copy || l.kernel == check || l.kernel == kernel_number<HostCall>()) {
+  if (l.kernel == kernel_number<Transfer>() || l.kernel == kernel_number<HostCall>()) {
     if (home.type == DeviceType::CPU) make_readable(t, kernel_name(l.kernel));
   } else if (t.device().type != DeviceType::CPU || t.dim() > 0) {
     throw RuntimeError(kernel_name(l.kernel), "(): expected all tensors to be on the same device, but found ",

@@ -45,6 +45,11 @@ struct Copy {
   static constexpr const char* name = "copy";
 };
 
+// The same where out and in lie on different devices.
+struct Transfer {
+  static constexpr const char* name = "transfer";
+};
+
 // out = value in every element (one element of out's dtype, as bits).
 struct Fill {
   static constexpr const char* name = "fill";
@@ -62,7 +67,8 @@ enum class Reduction : uint8_t { Sum, Prod, Max, Min, SquaredDeviation, Any, All
 // out = in reduced over the dimensions in which out has size 1 (and in has not), then divided by `divisor`,
 // then its square root if asked. Elements are converted to the compute type `compute` (ignored by Any and
 // All, which write 0 and 1); totals of floats are kept in double. Max and Min pass NaN on. SquaredDeviation
-// sums (in - mean) ** 2, where the second input, float64 of out's shape, is the mean (missing: zero).
+// sums (in - mean) ** 2, where the second input, of out's shape and of the device's widest float, is the mean
+// (missing: zero).
 struct Reduce {
   static constexpr const char* name = "reduce";
   Reduction kind;

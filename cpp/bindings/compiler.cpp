@@ -148,7 +148,6 @@ class Guards {
     return -1;
   }
   void release() { std::fill(current_.begin(), current_.end(), Tensor()); }
-  size_t size() const { return values_.size() + tensors_.size(); }
 
  private:
   struct Fixed {
@@ -256,8 +255,7 @@ void add_trace(py::module_& m) {
             return t.compile(begin, end, arguments, views_of(t, results, more));
           },
           py::arg("begin"), py::arg("end"), py::arg("arguments"), py::arg("results"),
-          py::arg("more_results") = std::vector<int>())
-      .def("graph", [](Trace& t) { return jit::to_text(t.recorder().graph()); });
+          py::arg("more_results") = std::vector<int>());
   // A new tensor that function(array of the result, *arrays of the inputs) fills; also in compiled programs.
   m.def("_host_call", [](py::object function, const py::object& inputs, const std::vector<int64_t>& shape,
                          py::object dtype) {
@@ -334,14 +332,12 @@ void add_compiled(py::module_& m) {
       // Lets go of the storages that calls bring.
       .def("forget_external", &Compiled::forget_external)
       .def("used_inputs", [](const Compiled& c) { return c.program->used_inputs(); })
-      .def_property_readonly("written", [](const Compiled& c) { return c.program->written(); })
       .def_property_readonly("draws",
                              [](const Compiled& c) {
                                for (const auto& s : c.streams)
                                  if (s.reset || s.end.position) return true;
                                return false;
                              })
-      .def_property_readonly("scratch_bytes", [](const Compiled& c) { return c.program->scratch_bytes(); })
       .def_property_readonly("operations",
                              [](const Compiled& c) { return c.program->graph().operations.size(); })
       .def("text", [](const Compiled& c) { return jit::to_text(c.program->graph()); })
@@ -389,8 +385,7 @@ void add_compiler(py::module_& m) {
            })
       .def("with_storage_of",
            [](const Guards& g, const Tensor& t) { return g.with_storage(t.storage().get()); })
-      .def_property_readonly("failure", &Guards::failure)
-      .def("__len__", &Guards::size);
+      .def_property_readonly("failure", &Guards::failure);
 }
 
 }  // namespace mlx::bindings

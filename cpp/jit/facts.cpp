@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "memory/allocator.h"
+
 namespace mlx::jit {
 
 bool writes_back(const Graph& g, const Operation& op) {
@@ -59,11 +61,17 @@ Dependencies::Dependencies(const Graph& g)
   }
 }
 
+const char* bytes_of(const Buffer& constant) {
+  void* p = constant.storage->data();
+  if (p && constant.device.type != DeviceType::CPU) allocator(constant.device.type).wait(p);
+  return static_cast<const char*>(p);
+}
+
 std::optional<Scalar> constant_number(const Graph& g, const Facts& facts, const View& v) {
   if (!v.defined()) return {};
   const Buffer& b = g.buffers[v.buffer];
   if (b.kind == Buffer::Constant && numel(v.shape) == 1) {
-    const char* p = static_cast<const char*>(b.storage->data()) + v.offset * item_size(v.dtype);
+    const char* p = bytes_of(b) + v.offset * item_size(v.dtype);
     return visit(v.dtype, [&](auto zero) {
       std::memcpy(&zero, p, sizeof(zero));
       return Scalar(zero);

@@ -43,6 +43,8 @@ class Dependencies {
   size_t words_;
 };
 
+// The elements of a constant.
+const char* bytes_of(const Buffer& constant);
 // The number that a view repeats, if it is one that the program fixes.
 std::optional<Scalar> constant_number(const Graph& g, const Facts& facts, const View& v);
 

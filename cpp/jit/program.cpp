@@ -41,7 +41,10 @@ void Program::prepare() {
                   all.first(op.outputs.size()), all.subspan(op.outputs.size())};
     const View& home = (op.outputs.empty() ? op.inputs : op.outputs)[0];
     if (op.generator >= 0) draws_.push_back({op.params.data(), op.generator, op.params[1]});
-    steps_.push_back({&backend(graph_.buffers[home.buffer].device.type), launch});
+    const Device device = graph_.buffers[home.buffer].device;
+    const bool alone = std::all_of(all.begin(), all.end(),
+                                   [&](const Tensor* t) { return !t->defined() || t->device() == device; });
+    steps_.push_back({alone ? &backend(device.type) : nullptr, launch});
   }
   std::vector<bool> used = result;
   for (const Operation& op : graph_.operations) {
@@ -72,9 +75,13 @@ std::vector<Ref<Storage>> Program::run(std::span<const Ref<Storage>> inputs,
     lock.lock();
   }
   bind(inputs, starts);
-  const Device device = scratch_.empty() ? Device{} : graph_.buffers[scratch_[0]].device;
-  Ref<Storage> block = Storage::allocate(plan_.bytes, device);
-  for (BufferId b : scratch_) windows_[b]->rebind(static_cast<char*>(block->data()) + plan_.offsets[b]);
+  std::array<Ref<Storage>, 3> blocks;
+  for (BufferId b : scratch_) {
+    const Device device = graph_.buffers[b].device;
+    const auto type = static_cast<size_t>(device.type);
+    if (!blocks[type]) blocks[type] = Storage::allocate(plan_.bytes[type], device);
+    windows_[b]->rebind(static_cast<char*>(blocks[type]->data()) + plan_.offsets[b]);
+  }
   std::vector<Ref<Storage>> fresh(graph_.buffers.size());
   for (BufferId b : fresh_) {
     fresh[b] = Storage::allocate(graph_.buffers[b].bytes, graph_.buffers[b].device);
@@ -83,7 +90,7 @@ std::vector<Ref<Storage>> Program::run(std::span<const Ref<Storage>> inputs,
   {
     std::optional<OutsideHost> outside;
     if (long_work_) outside.emplace();
-    for (const Step& s : steps_) s.backend->run(s.launch);
+    for (const Step& s : steps_) s.backend ? s.backend->run(s.launch) : launch(s.launch);
   }
   for (size_t i : written_) inputs[i]->bump_version();
   std::vector<Ref<Storage>> results;

@@ -2,6 +2,7 @@
 // A graph made ready to run: operands are tensors over windows, which each run points at the memory that the
 // buffers have in it.
 
+#include <array>
 #include <mutex>
 #include <optional>
 
@@ -14,10 +15,10 @@ struct DrawStart {
   uint64_t seed, position;
 };
 
-// Where each local buffer lies in the block that a run allocates for all of them (see passes/memory.cpp).
+// Where each local buffer lies in the block that a run allocates for all of a device (see passes/memory.cpp).
 struct MemoryPlan {
-  std::vector<size_t> offsets;  // of each buffer; meaningless for those that are not in the block
-  size_t bytes = 0;
+  std::vector<size_t> offsets;    // of each buffer; meaningless for those that are not in a block
+  std::array<size_t, 3> bytes{};  // of each device type's block
 };
 
 class Program {
@@ -34,11 +35,10 @@ class Program {
   const std::vector<size_t>& written() const { return written_; }
   // For each input, whether an operation or a result uses it.
   const std::vector<bool>& used_inputs() const { return used_; }
-  size_t scratch_bytes() const { return plan_.bytes; }
 
  private:
   struct Step {
-    Backend* backend;
+    Backend* backend;  // null where devices meet: launch() knows what to wait for
     Launch launch;
   };
   void prepare();
@@ -61,7 +61,7 @@ class Program {
   std::vector<Tensor> operands_;
   std::vector<const Tensor*> pointers_;
   std::vector<Step> steps_;
-  std::vector<BufferId> scratch_;  // buffers in the block, and
+  std::vector<BufferId> scratch_;  // buffers in a block, and
   std::vector<BufferId> fresh_;    // results, which have memory of their own
   std::mutex running_;
 };

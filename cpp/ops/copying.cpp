@@ -8,6 +8,7 @@ namespace mlx {
 
 void copy_data(const Tensor& to, const Tensor& from) {
   if (to.numel() == 0 || same_layout(to, from)) return;
+  if (!(to.device() == from.device())) return launch(Transfer{}, {&to}, {&from});
   if (may_share_memory(to, from) && to.storage() == from.storage()) {
     // Overlapping: read everything before anything is written.
     Tensor whole = allocate(from.shape(), from.dtype(), from.device());

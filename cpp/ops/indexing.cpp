@@ -41,6 +41,10 @@ Indices expanded(const char* op, const Tensor& input, const Indices& indices) {
     throw IndexError(op, "(): too many indices for tensor of dimension ", input.dim(), " (got ", out.size(),
                      ")");
   out.resize(static_cast<size_t>(input.dim()));
+  // Indices may come from the CPU, whatever the device of what they index.
+  for (Tensor& index : out)
+    if (index.defined() && index.device() == Device{})
+      index = to(index, std::optional<Device>(input.device()), std::optional<DType>());
   return out;
 }
 

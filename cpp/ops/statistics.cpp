@@ -16,7 +16,7 @@ Tensor variance_gradient(const Tensor& g, const Tensor& x, const Shape& dims, bo
   return with_reduced_dims(g, x.shape(), dims, keepdim) * centred * Scalar(2.0 / divisor);
 }
 
-// var(x) and its mean, in two passes: the mean in float64, then the squared deviations.
+// var(x) and its mean, in two passes: the mean in float64 if the device has it, then the squared deviations.
 Moments moments(const char* op, const Tensor& x, const Shape& dims, bool keepdim, double correction,
                 bool root) {
   if (!x.is_inexact())
@@ -29,7 +29,8 @@ Moments moments(const char* op, const Tensor& x, const Shape& dims, bool keepdim
   }
   const double n = static_cast<double>(reduced_count(x, dims)), divisor = std::max(n - correction, 0.0);
   const DType compute = compute_type(x.dtype());
-  Tensor centre = reduce(Reduce{Reduction::Sum, compute, n}, x, dims, keepdim, DType::Float64);
+  Tensor centre = reduce(Reduce{Reduction::Sum, compute, n}, x, dims, keepdim,
+                         widest_float(x.device()));
   Tensor out = reduce(Reduce{Reduction::SquaredDeviation, compute, divisor, root}, x, dims, keepdim,
                       x.dtype(), centre);
   record(root ? "Std" : "Var", out, {&x}, [=, x = save(x), result = save_output(out)](Backward& b) -> Grads {

@@ -67,13 +67,17 @@ void make_readable(const Tensor& t, const char* op, bool shared) {
   if (shared) allocator(device.type).share(t.storage()->data());
 }
 
+DType widest_float(Device device) {
+  return device.type == DeviceType::MPS ? DType::Float32 : DType::Float64;
+}
+
 namespace {
 
 void check_dtype(DType dtype, Device device) {
-  if (device.type != DeviceType::MPS || (dtype != DType::Float64 && dtype != DType::Complex128)) return;
+  const DType widest = widest_float(device);
+  if (widest == DType::Float64 || (dtype != DType::Float64 && dtype != DType::Complex128)) return;
   throw TypeError("Metal has no ", dtype, ": convert to ",
-                  dtype == DType::Float64 ? DType::Float32 : DType::Complex64, " before moving to '", device,
-                  "'");
+                  mlx::is_complex(dtype) ? to_complex(widest) : widest, " before moving to '", device, "'");
 }
 
 Tensor allocate_row_major(const Shape& shape, DType dtype, Device device,

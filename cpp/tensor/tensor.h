@@ -114,6 +114,8 @@ bool is_traced(const Tensor& t);
 
 // ---- making tensors
 
+// The widest float that a device has: float64, but float32 on Metal.
+DType widest_float(Device device);
 // Uninitialised memory, row-major. Throws RuntimeError on a negative or overflowing size, TypeError on a
 // dtype that the device has not.
 Tensor allocate(const Shape& shape, DType dtype, Device device = {});

@@ -62,7 +62,7 @@ def sample(*shape, low=-3.0, high=3.0, seed=0):
 
 def double(*shape, low=-3.0, high=3.0, seed=0):
     """A float64 leaf that requires grad, holding `sample`."""
-    return from_numpy(sample(*shape, low=low, high=high, seed=seed), requires_grad=True)
+    return mlx.tensor(sample(*shape, low=low, high=high, seed=seed), requires_grad=True)
 
 
 def strided(t):

@@ -26,6 +26,8 @@ from loading import (
 import mlx
 from mlx.utils.data import DataLoader
 
+pytestmark = pytest.mark.cpu  # processes share the CPU's memory
+
 fork_and_spawn = pytest.mark.parametrize("method", START_METHODS)
 
 

@@ -10,6 +10,8 @@ import pytest
 
 import mlx
 
+pytestmark = pytest.mark.cpu  # the texts are those of CPU tensors
+
 MODULES = sorted(m.name for m in pkgutil.walk_packages(mlx.__path__, "mlx.") if not m.name.endswith("._C"))
 OPS = sorted({(path, doc) for path, _, doc in mlx._C._op_schemas() if ">>>" in doc})
 

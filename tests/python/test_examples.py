@@ -9,6 +9,8 @@ import pytest
 
 import mlx
 
+pytestmark = pytest.mark.cpu  # programs of their own, on the CPU
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 

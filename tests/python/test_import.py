@@ -7,6 +7,8 @@ import pytest
 
 import mlx
 
+pytestmark = pytest.mark.cpu  # about the module
+
 LAZY_MODULES = ["compiler", "distributions", "masked", "serialization", "utils"]
 LAZY_NAMES = {
     "jit": "mlx.compiler.function",

@@ -7,6 +7,8 @@ import pytest
 
 import mlx
 
+pytestmark = pytest.mark.cpu  # about the CPU's allocator
+
 HUGE = 2**60
 
 

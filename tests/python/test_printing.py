@@ -7,6 +7,8 @@ import pytest
 
 import mlx
 
+pytestmark = pytest.mark.cpu  # the texts are those of CPU tensors
+
 REPRS = [
     (
         "scalar",

@@ -9,6 +9,8 @@ from support import sample
 import mlx
 import mlx.nn.functional as F
 
+pytestmark = pytest.mark.cpu  # about the CPU's threads
+
 N = 1_000_003
 
 

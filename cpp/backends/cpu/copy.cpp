@@ -184,7 +184,10 @@ void sequence(const Sequence& k, const Launch& launch) {
   });
 }
 
+void transfer(const Transfer&, const Launch& launch) { copy({}, launch); }
+
 CPU_KERNEL(Copy, copy);
+CPU_KERNEL(Transfer, transfer);
 CPU_KERNEL(Fill, fill);
 CPU_KERNEL(Sequence, sequence);
 

@@ -79,7 +79,10 @@ void sample_tile(const Random& k, DType dtype, Stream s, int64_t at, int64_t n, 
       // The end is excluded even where rounding would reach it.
       const Real last = b > a ? std::nextafter(b, a) : a;
       if (a != 0 || b != 1)
-        for (int64_t i = 0; i < n; ++i) out[i] = std::min(out[i] * (b - a) + a, last);
+        for (int64_t i = 0; i < n; ++i) {
+          const Real part = out[i] * (b - a);  // rounded by itself, on every device
+          out[i] = std::min(part + a, last);
+        }
       break;
     }
     case Distribution::Exponential:

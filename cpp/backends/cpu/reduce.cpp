@@ -4,6 +4,7 @@
 // pieces that depends on the shape alone, so the result is the same bits at any number of threads.
 
 #include <memory>
+#include <vector>
 
 #include "backends/cpu/cpu_backend.h"
 #include "backends/cpu/fused.h"
@@ -257,6 +258,14 @@ void reduce_source(const Reduce& k, const Launch& launch, const double* mean, co
   });
 }
 
+// The means as doubles; those of a device without them come as floats.
+const double* mean_of(const Tensor& mean, std::vector<double>& widened) {
+  if (mean.dtype() == DType::Float64) return mean.data<double>();
+  const float* p = mean.data<float>();
+  widened.assign(p, p + mean.numel());
+  return widened.data();
+}
+
 void reduce(const Reduce& k, const Launch& launch) {
   const Tensor &out = launch.out(), &in = launch.in(0);
   if (out.numel() == 0) return;
@@ -265,7 +274,8 @@ void reduce(const Reduce& k, const Launch& launch) {
     throw NotImplementedError("this reduction is not implemented for '", short_name(launch.in(0).dtype()),
                               "'");
   const Order order = order_of(in.shape(), in.strides(), out.shape());
-  const double* mean = launch.inputs.size() > 1 ? launch.in(1).data<double>() : nullptr;
+  std::vector<double> widened;
+  const double* mean = launch.inputs.size() > 1 ? mean_of(launch.in(1), widened) : nullptr;
   reduce_source(k, launch, mean, order, TensorSource{Layout(in, order.shape, order.strides), read});
 }
 

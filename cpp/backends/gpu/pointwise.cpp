@@ -34,12 +34,15 @@ bool pointwise(const Pointwise& k, const Launch& launch, Runtime& runtime) {
 
 bool copy(const Copy&, const Launch& launch, Runtime& runtime) {
   const Tensor &out = launch.out(), &in = launch.in(0);
-  // The host's memory is read by the host.
-  if (in.device().type == DeviceType::CPU && in.dim() > 0) return false;
   Elementwise kernel(runtime, "copy", out.shape());
   kernel.input(in, in.dtype());
   kernel.output(out, out.strides(), in.dtype());
   return kernel.run("copy", [] { return Arithmetic{"", "    const auto y0 = x0;\n"}; });
+}
+
+// The host's memory is read by the host, but for a number, which travels with the command.
+bool transfer(const Transfer&, const Launch& launch, Runtime& runtime) {
+  return launch.in(0).numel() == 1 && copy({}, launch, runtime);
 }
 
 bool fill(const Fill& k, const Launch& launch, Runtime& runtime) {
@@ -58,6 +61,7 @@ bool fill(const Fill& k, const Launch& launch, Runtime& runtime) {
 
 GPU_KERNEL(Pointwise, pointwise);
 GPU_KERNEL(Copy, copy);
+GPU_KERNEL(Transfer, transfer);
 GPU_KERNEL(Fill, fill);
 
 }  // namespace

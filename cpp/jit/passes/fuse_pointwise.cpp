@@ -57,6 +57,7 @@ class Grouping {
     const int writer = facts_.writer(v.buffer);
     if (writer < 0 || !can_fuse(g_.operations[writer])) return -1;
     const View& made = g_.operations[writer].outputs[0];
+    if (!(g_.buffers[made.buffer].device == g_.buffers[op.outputs[0].buffer].device)) return -1;
     return made.dtype == v.dtype && numel(v.shape) == numel(op.outputs[0].shape) ? writer : -1;
   }
 

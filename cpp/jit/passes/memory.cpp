@@ -12,6 +12,7 @@ size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kA
 // place.
 struct Lease {
   std::vector<BufferId> buffers;
+  Device device;
   size_t bytes = 0, offset = 0;
   int first = 0, last = 0;
 };
@@ -35,7 +36,7 @@ class Planner {
     for (size_t i = 0; i < g_.operations.size(); ++i) reuse_in_place(g_.operations[i], static_cast<int>(i));
     MemoryPlan plan;
     plan.offsets.resize(g_.buffers.size());
-    plan.bytes = place();
+    place(plan);
     for (const Lease& l : leases_)
       for (BufferId b : l.buffers) plan.offsets[b] = l.offset;
     return plan;
@@ -45,7 +46,7 @@ class Planner {
   void extend(BufferId b, int at) {
     if (lease_of_[b] < 0) {
       lease_of_[b] = static_cast<int>(leases_.size());
-      leases_.push_back({{b}, aligned(g_.buffers[b].bytes), 0, at, at});
+      leases_.push_back({{b}, g_.buffers[b].device, aligned(g_.buffers[b].bytes), 0, at, at});
     }
     leases_[lease_of_[b]].last = at;
   }
@@ -59,7 +60,9 @@ class Planner {
       if (made < 0 || leases_[made].first != at || !g_.is_whole(out)) continue;
       for (const View& in : op.inputs) {
         const int old = in.defined() ? lease_of_[in.buffer] : -1;
-        if (old < 0 || old == made || leases_[old].last != at || !replaces(op, out, in)) continue;
+        if (old < 0 || old == made || leases_[old].last != at || !replaces(op, out, in) ||
+            !(leases_[old].device == leases_[made].device))
+          continue;
         Lease &from = leases_[made], &to = leases_[old];
         to.last = from.last;
         for (BufferId b : from.buffers) lease_of_[b] = old;
@@ -80,28 +83,27 @@ class Planner {
     return true;
   }
 
-  // Largest first, each at the lowest place that is free while it lives.
-  size_t place() {
+  // Largest first, each at the lowest place of its device's block that is free while it lives.
+  void place(MemoryPlan& plan) {
     std::vector<Lease*> order;
     for (Lease& l : leases_)
       if (!l.buffers.empty() && l.bytes) order.push_back(&l);
     std::stable_sort(order.begin(), order.end(), [](Lease* a, Lease* b) { return a->bytes > b->bytes; });
     std::vector<Lease*> placed;  // by offset
-    size_t total = 0;
     for (Lease* l : order) {
       size_t at = 0;
       for (Lease* p : placed) {
-        if (p->last < l->first || l->last < p->first) continue;
+        if (p->last < l->first || l->last < p->first || !(p->device == l->device)) continue;
         if (at + l->bytes <= p->offset) break;
         at = std::max(at, p->offset + p->bytes);
       }
       l->offset = at;
+      size_t& total = plan.bytes[static_cast<size_t>(l->device.type)];
       total = std::max(total, at + l->bytes);
       placed.insert(std::upper_bound(placed.begin(), placed.end(), l,
                                      [](Lease* a, Lease* b) { return a->offset < b->offset; }),
                     l);
     }
-    return total;
   }
 
   const Graph& g_;

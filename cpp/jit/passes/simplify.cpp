@@ -9,7 +9,7 @@ std::optional<bool> constant_truth(const Graph& g, const Facts& facts, const Vie
   if (auto number = constant_number(g, facts, v)) return number->to_bool();
   const Buffer& b = g.buffers[v.buffer];
   if (b.kind != Buffer::Constant || v.dtype != DType::Bool || !g.is_whole(v)) return {};
-  const bool* p = static_cast<const bool*>(b.storage->data());
+  const bool* p = reinterpret_cast<const bool*>(bytes_of(b));
   const bool first = b.bytes && p[0];
   if (std::find(p, p + b.bytes, !first) != p + b.bytes) return {};
   return first;

@@ -1,0 +1,4 @@
+// Stands in for the system header on Linux.
+#pragma once
+
+typedef struct __IOSurface* IOSurfaceRef;
