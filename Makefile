@@ -14,7 +14,7 @@ export CCACHE_NOHASHDIR ?= 1
 # The tools that CMake and Ninja come from.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all build test fuzz demo bench lint format wheel wheel-macos sanitize clean
+.PHONY: all build test test-metal fuzz demo bench lint format wheel wheel-macos sanitize clean
 all: build
 
 # A stamp for each group of requirements, so that each is installed once and again when pyproject.toml changes.
@@ -35,6 +35,16 @@ build: $(VENV)/build.stamp $(VENV)/dev.stamp $(VENV)/runtime.stamp
 test: build $(VENV)/test.stamp $(VENV)/demo.stamp
 	ctest --test-dir $(TREE) --output-on-failure
 	$(PY) -m pytest tests/python
+
+# The Metal backend and its kernels without a Mac: the emulator's own tests, then the suite on the emulated device.
+EMULATOR := build/metal_emulator
+CLANGXX ?= $(firstword $(shell command -v clang++-19 clang++-18 clang++-17 clang++-16 clang++))
+test-metal: build $(VENV)/test.stamp
+	@test -n "$(CLANGXX)" || { echo "make test-metal needs clang 16 or later: set CLANGXX"; exit 1; }
+	cmake -S tests/metal_emulator -B $(EMULATOR) -G Ninja -DCMAKE_CXX_COMPILER=$(CLANGXX)
+	cmake --build $(EMULATOR)
+	ctest --test-dir $(EMULATOR) --output-on-failure
+	MLX_METAL_EMULATOR=$(CURDIR)/$(EMULATOR)/libmlx_metal_emulator.so $(PY) -m pytest tests/python --device mps
 
 # Ten thousand damaged and forged files; `make test` tries a fifth of them.
 fuzz: build $(VENV)/test.stamp
