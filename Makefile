@@ -29,7 +29,7 @@ $(VENV)/%.stamp: pyproject.toml .ci/requirements.py | $(VENV)/pyvenv.cfg
 # One tree holds the module and the C++ tests. It is kept, so this recompiles only what has changed.
 build: $(VENV)/build.stamp $(VENV)/dev.stamp $(VENV)/runtime.stamp
 	$(PY) -m pip install --quiet --no-build-isolation --no-deps --editable . \
-	    -C build-dir=$(TREE) -C cmake.define.MLX_BUILD_TESTS=ON
+	    --config-settings=build-dir=$(TREE) --config-settings=cmake.define.MLX_BUILD_TESTS=ON
 
 # The examples are tested too, so what they need is installed.
 test: build $(VENV)/test.stamp $(VENV)/demo.stamp
@@ -75,7 +75,7 @@ wheel: $(VENV)/build.stamp $(VENV)/dev.stamp
 wheel-macos: $(VENV)/build.stamp $(VENV)/dev.stamp $(VENV)/cross.stamp $(VENV)/test.stamp
 	_PYTHON_HOST_PLATFORM=macosx-14.0-arm64 \
 	    $(PY) -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir dist . \
-	    -C build-dir=build/macos -C cmake.toolchain-file=cmake/macos/toolchain.cmake
+	    --config-settings=build-dir=build/macos --config-settings=cmake.toolchain-file=cmake/macos/toolchain.cmake
 	$(PY) -m pytest tests/macos
 
 sanitize: $(VENV)/build.stamp $(VENV)/dev.stamp
