@@ -141,8 +141,9 @@ Tensor read_rows(const IndexedRows& rows, const Tensor& input) {
 
 void write_rows(const IndexedRows& rows, const Tensor& source, bool accumulate) {
   // A number may come from another device.
-  const Tensor values = source.dim() == 0 ? to(source, std::optional<Device>(rows.base.device()), std::optional<DType>())
-                                          : source;
+  const Tensor values = source.dim() == 0
+                            ? to(source, std::optional<Device>(rows.base.device()), std::optional<DType>())
+                            : source;
   Tensor all = values.shape() == rows.shape
                    ? values
                    : view_of(values, rows.shape, broadcast_strides(values, rows.shape), values.offset());

@@ -17,19 +17,19 @@ namespace {
 
 using MemorySet = std::set<BufferMemory*>;
 
-// The memory that commands use, with the name of what uses it first.
+// The memory that commands use, each use with the name of what uses it and whether it writes.
 template <class Visit>
 void visit_memory(const CommandBuffer& commands, Visit visit) {
   for (const Command& command : commands.commands) {
     if (const auto* dispatch = std::get_if<Dispatch>(&command)) {
       for (const auto& [parameter, binding] : dispatch->buffers) {
-        if (binding.memory != nullptr) visit(*binding.memory, dispatch->kernel->name);
+        if (binding.memory != nullptr) visit(*binding.memory, dispatch->kernel->name, parameter->is_written);
       }
     } else if (const auto* copy = std::get_if<Copy>(&command)) {
-      visit(*copy->source, "a copy");
-      visit(*copy->target, "a copy");
+      visit(*copy->source, "a copy", false);
+      visit(*copy->target, "a copy", true);
     } else {
-      visit(*std::get<Fill>(command).target, "a fill");
+      visit(*std::get<Fill>(command).target, "a fill", true);
     }
   }
 }
@@ -68,10 +68,8 @@ class Submissions {
     std::lock_guard lock(mutex_);
     if (commands.is_encoding) fatal("a command buffer was committed while an encoder is open");
     if (commands.status >= Status::committed) fatal("a command buffer was committed twice");
-    MemorySet seen;
-    visit_memory(commands, [&](BufferMemory& memory, const char* user) {
-      if (seen.insert(&memory).second) memory.add_pending(user);
-    });
+    visit_memory(commands,
+                 [](BufferMemory& memory, const char* user, bool writes) { memory.add_pending(user, writes); });
     commands.status = Status::committed;
     pending_.push_back(Owned<CommandBuffer>(&commands));
   }
@@ -114,13 +112,12 @@ class Submissions {
   }
 
   void open_memory(const CommandBuffer& commands, MemorySet& used) {
-    MemorySet own;
-    visit_memory(commands, [&](BufferMemory& memory, const char* user) {
+    visit_memory(commands, [&](BufferMemory& memory, const char* user, bool writes) {
       if (memory.is_released()) {
         fatal("kernel %s uses buffer '%s' (%zu bytes), which was released before the kernel ran", user,
               memory.label.c_str(), memory.length());
       }
-      if (own.insert(&memory).second) memory.remove_pending();
+      memory.remove_pending(writes);
       if (used.insert(&memory).second) memory.open();
     });
   }

@@ -72,7 +72,8 @@ BufferMemory::BufferMemory(std::size_t length) : length_(length) {
   mapping_length_ = pages_length_ + 2 * kGuard;
   mapping_ = reserve(mapping_length_);
   pages_ = mapping_ + kGuard;
-  set_protection(pages_, pages_length_, PROT_READ | PROT_WRITE);
+  protection_ = PROT_READ | PROT_WRITE;
+  set_protection(pages_, pages_length_, protection_);
   contents_ = pages_ + pages_length_ - padded;
   fill_canary(const_cast<unsigned char*>(watched_begin(pages_, contents_)), contents_);
   fill_canary(contents_ + length_, contents_ + padded);
@@ -92,20 +93,24 @@ SharedMemory allocate_buffer_memory(std::size_t length) {
 }
 
 void BufferMemory::protect(int protection) {
-  const bool open = protection != PROT_NONE;
-  if (open == is_open_) return;
+  if (protection == protection_) return;
   set_protection(pages_, pages_length_, protection);
-  is_open_ = open;
+  protection_ = protection;
+}
+
+int BufferMemory::protection_while_pending() const {
+  if (pending_writes_ > 0) return PROT_NONE;
+  return pending_reads_ > 0 ? PROT_READ : PROT_READ | PROT_WRITE;
 }
 
 void BufferMemory::release() {
   // Under pending work the content may not be looked at, and need not be: it was checked when the work before
   // it ran.
-  if (is_open_) check_surroundings(nullptr);
+  if (protection_ != PROT_NONE) check_surroundings(nullptr);
   void* fresh =
       mmap(pages_, pages_length_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
   if (fresh == MAP_FAILED) fatal("mmap over a released buffer failed");
-  is_open_ = false;
+  protection_ = PROT_NONE;
   is_released_ = true;
   MemoryRegistry& registry = memory_registry();
   std::lock_guard lock(registry.mutex);
@@ -117,19 +122,20 @@ void BufferMemory::release() {
   }
 }
 
-void BufferMemory::add_pending(const char* user) {
-  pending_user_ = user;
-  if (++pending_ == 1 && !is_released_) protect(PROT_NONE);
+void BufferMemory::add_pending(const char* user, bool writes) {
+  if (writes || pending_writes_ == 0) pending_user_ = user;
+  ++(writes ? pending_writes_ : pending_reads_);
+  close_if_pending();
 }
 
-void BufferMemory::remove_pending() { --pending_; }
+void BufferMemory::remove_pending(bool writes) { --(writes ? pending_writes_ : pending_reads_); }
 
 void BufferMemory::open() {
   if (!is_released_) protect(PROT_READ | PROT_WRITE);
 }
 
 void BufferMemory::close_if_pending() {
-  if (!is_released_) protect(pending_ > 0 ? PROT_NONE : PROT_READ | PROT_WRITE);
+  if (!is_released_) protect(protection_while_pending());
 }
 
 void BufferMemory::check_surroundings(const char* user) const {

@@ -25,9 +25,10 @@ class BufferMemory {
   // The buffer object is gone. From now on its pages belong to nobody.
   void release();
 
-  // Pending work, counted: the pages are closed while the count is above zero.
-  void add_pending(const char* user);
-  void remove_pending();
+  // Pending work, each use counted: to the CPU the pages are closed while some writes them, and may only be read
+  // while some reads them.
+  void add_pending(const char* user, bool writes);
+  void remove_pending(bool writes);
   // Work runs: the pages are open although some of it may still be pending.
   void open();
   void close_if_pending();
@@ -45,10 +46,13 @@ class BufferMemory {
   std::size_t pages_length_;
   unsigned char* contents_;
   std::size_t length_;
-  std::size_t pending_ = 0;
+  int protection_while_pending() const;
+
+  std::size_t pending_reads_ = 0;
+  std::size_t pending_writes_ = 0;
   std::string pending_user_;
   bool is_released_ = false;
-  bool is_open_ = true;
+  int protection_;
 };
 
 using SharedMemory = std::shared_ptr<BufferMemory>;

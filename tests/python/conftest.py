@@ -16,9 +16,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line(
-        "markers", "cpu: about the CPU's memory, threads or float64; left out on other devices"
-    )
+    config.addinivalue_line("markers", "cpu: about the CPU; left out on other devices")
+    # Before the tests are collected: some make tensors as they are imported.
+    mlx.set_default_device(config.getoption("--device"))
 
 
 def pytest_collection_modifyitems(config, items):

@@ -60,19 +60,37 @@ std::string name_of(const FusedProgram& p) {
   return name;
 }
 
+// The operand's elements, in the same order, as a tensor of another shape; a copy if no strides do that.
+Tensor reshaped(const Tensor& t, const Shape& shape) {
+  if (t.shape() == shape) return t;
+  Shape strides;
+  if (view_strides(t.shape(), t.strides(), shape, strides)) return view_of(t, shape, strides, t.offset());
+  const Tensor copy = allocate(t.shape(), t.dtype(), t.device());
+  const Tensor *outputs[] = {&copy}, *inputs[] = {&t};
+  constexpr Copy kCopy;
+  backend(t.device().type).run({kernel_number<Copy>(), &kCopy, sizeof kCopy, outputs, inputs});
+  return view_of(copy, shape, contiguous_strides(shape), 0);
+}
+
 // Runs the program over elements of this shape; `value`, if there is one, takes what a reduction will read.
 bool run_program(const FusedProgram& p, const Launch& launch, const Shape& shape, const Tensor* value,
                  DType value_type, Runtime& runtime) {
   if (!has_types(p)) return false;
   Arithmetic arithmetic;
   if (!write_out(p, arithmetic)) return false;
+  // The operations that were fused may have seen the elements in different shapes.
+  std::vector<Tensor> operands;
+  operands.reserve(p.inputs.size() + p.stores.size());
   Elementwise kernel(runtime, "fused", shape);
-  for (size_t i = 0; i < p.inputs.size(); ++i)
-    kernel.input(launch.in(i), launch.in(i).strides(), p.inputs[i]);
+  for (size_t i = 0; i < p.inputs.size(); ++i) {
+    operands.push_back(launch.in(i).device().type == DeviceType::CPU ? launch.in(i)
+                                                                     : reshaped(launch.in(i), shape));
+    kernel.input(operands.back(), operands.back().strides(), p.inputs[i]);
+  }
   for (const auto& c : p.constants) kernel.value(c.value, c.type);
   for (const auto& s : p.stores) {
-    const Tensor& out = launch.out(s.output);
-    kernel.output(out, out.strides(), s.type);
+    operands.push_back(reshaped(launch.out(s.output), shape));
+    kernel.output(operands.back(), operands.back().strides(), s.type);
   }
   if (value) kernel.output(*value, value->strides(), value_type);
   return kernel.run(name_of(p), [&] { return arithmetic; });

@@ -81,7 +81,10 @@ class GpuAllocator : public CachingAllocator {
   explicit GpuAllocator(Runtime& runtime)
       : CachingAllocator(runtime, total_memory() / 4), runtime_(runtime) {}
   void wait(void* p) override { runtime_.wait(p, false); }
-  void share(void* p) override { runtime_.share_with_host(p, true); }
+  void share(void* p) override {
+    runtime_.wait(p, true);
+    runtime_.share_with_host(p, true);
+  }
   void deallocate(void* p, size_t bytes) noexcept override {
     if (p) runtime_.share_with_host(p, false);
     CachingAllocator::deallocate(p, bytes);

@@ -204,6 +204,19 @@ TEST_F(Faults, TheCpuTouchesABufferThatPendingWorkUses) {
                "\\(copy\\)");
 }
 
+TEST_F(Faults, TheCpuMayReadWhatPendingWorkOnlyReads) {
+  const auto run = [] {
+    Gpu gpu;
+    auto* pipeline = gpu.pipeline(kCopy, "copy");
+    auto* x = gpu.buffer<int>({1, 2, 3, 4});
+    x->setLabel(ns("x"));
+    Launch(gpu, pipeline).buffer(x).buffer(gpu.zeros<int>(4)).submit(4, 4);
+    if (static_cast<int*>(x->contents())[0] != 1) std::exit(1);
+    static_cast<int*>(x->contents())[0] = 5;
+  };
+  EXPECT_DEATH(run(), "the CPU touched buffer 'x' .* pending \\(copy\\)");
+}
+
 TEST_F(Faults, TheCpuMayTouchItWhenTheWorkHasRunUntilNewWorkComes) {
   const auto run = [] {
     Gpu gpu;
