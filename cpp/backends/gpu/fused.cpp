@@ -60,26 +60,44 @@ std::string name_of(const FusedProgram& p) {
   return name;
 }
 
-// Runs the program over elements of this shape; `value`, if there is one, takes what a reduction will read.
-bool run_program(const FusedProgram& p, const Launch& launch, const Shape& shape, const Tensor* value,
-                 DType value_type, Runtime& runtime) {
+// Operands have the same elements, but maybe in different shapes: finds the first of these in which all can
+// be seen, and their strides in it.
+bool common_layout(const Launch& launch, const FusedProgram& p, Shape& shape, std::vector<Shape>& strides) {
+  std::vector<const Tensor*> operands(launch.inputs.begin(), launch.inputs.begin() + p.inputs.size());
+  for (const auto& s : p.stores) operands.push_back(&launch.out(s.output));
+  if (operands.empty()) operands.push_back(&launch.out());
+  strides.resize(operands.size());
+  for (const Tensor* candidate : operands) {
+    shape = candidate->shape();
+    size_t seen = 0;
+    while (seen < operands.size() &&
+           view_strides(operands[seen]->shape(), operands[seen]->strides(), shape, strides[seen]))
+      ++seen;
+    if (seen == operands.size()) return true;
+  }
+  return false;
+}
+
+// Runs the program; `value`, if there is one, takes what a reduction will read.
+bool run_program(const FusedProgram& p, const Launch& launch, const Tensor* value, DType value_type,
+                 Runtime& runtime) {
   if (!has_types(p)) return false;
   Arithmetic arithmetic;
   if (!write_out(p, arithmetic)) return false;
+  Shape shape;
+  std::vector<Shape> strides;
+  if (!common_layout(launch, p, shape, strides)) return false;
   Elementwise kernel(runtime, "fused", shape);
-  for (size_t i = 0; i < p.inputs.size(); ++i)
-    kernel.input(launch.in(i), launch.in(i).strides(), p.inputs[i]);
+  size_t at = 0;
+  for (size_t i = 0; i < p.inputs.size(); ++i) kernel.input(launch.in(i), strides[at++], p.inputs[i]);
   for (const auto& c : p.constants) kernel.value(c.value, c.type);
-  for (const auto& s : p.stores) {
-    const Tensor& out = launch.out(s.output);
-    kernel.output(out, out.strides(), s.type);
-  }
-  if (value) kernel.output(*value, value->strides(), value_type);
+  for (const auto& s : p.stores) kernel.output(launch.out(s.output), strides[at++], s.type);
+  if (value) kernel.output(*value, contiguous_strides(shape), value_type);
   return kernel.run(name_of(p), [&] { return arithmetic; });
 }
 
 bool fused(const Fused& k, const Launch& launch, Runtime& runtime) {
-  return run_program(*k.program, launch, launch.out().shape(), nullptr, {}, runtime);
+  return run_program(*k.program, launch, nullptr, {}, runtime);
 }
 
 // The type of the value that a reduction reads: that of the last step that wrote its register.
@@ -99,12 +117,11 @@ DType value_type(const FusedProgram& p) {
 bool fused_reduce(const FusedReduce& k, const Launch& launch, Runtime& runtime) {
   const FusedProgram& p = *k.program;
   const DType type = value_type(p);
-  const Shape& shape = p.inputs.empty() ? p.shape : launch.in(0).shape();
-  if (!has_type(type)) return false;
-  const Tensor value = allocate(shape, type, launch.out().device());
-  if (!run_program(p, launch, shape, &value, type, runtime)) return false;
-  const Tensor seen = view_of(value, p.shape, contiguous_strides(p.shape), 0);
-  const Tensor *outputs[] = {&launch.out()}, *inputs[] = {&seen};
+  // Without operands there is no shape to run the program in.
+  if (!has_type(type) || (p.inputs.empty() && p.stores.empty())) return false;
+  const Tensor value = allocate(p.shape, type, launch.out().device());
+  if (!run_program(p, launch, &value, type, runtime)) return false;
+  const Tensor *outputs[] = {&launch.out()}, *inputs[] = {&value};
   backend(launch.out().device().type)
       .run({kernel_number<Reduce>(), &k.reduce, sizeof k.reduce, outputs, inputs});
   return true;
