@@ -14,7 +14,7 @@ export CCACHE_NOHASHDIR ?= 1
 # The tools that CMake and Ninja come from.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all build test fuzz demo bench lint format wheel wheel-macos sanitize clean
+.PHONY: all build test test-metal fuzz demo bench lint format wheel wheel-macos sanitize clean
 all: build
 
 # A stamp for each group of requirements, so that each is installed once and again when pyproject.toml changes.
@@ -29,12 +29,22 @@ $(VENV)/%.stamp: pyproject.toml .ci/requirements.py | $(VENV)/pyvenv.cfg
 # One tree holds the module and the C++ tests. It is kept, so this recompiles only what has changed.
 build: $(VENV)/build.stamp $(VENV)/dev.stamp $(VENV)/runtime.stamp
 	$(PY) -m pip install --quiet --no-build-isolation --no-deps --editable . \
-	    -C build-dir=$(TREE) -C cmake.define.MLX_BUILD_TESTS=ON
+	    --config-settings=build-dir=$(TREE) --config-settings=cmake.define.MLX_BUILD_TESTS=ON
 
 # The examples are tested too, so what they need is installed.
 test: build $(VENV)/test.stamp $(VENV)/demo.stamp
 	ctest --test-dir $(TREE) --output-on-failure
 	$(PY) -m pytest tests/python
+
+# The Metal backend and its kernels without a Mac: the emulator's own tests, then the suite on the emulated device.
+EMULATOR := build/metal_emulator
+CLANGXX ?= $(firstword $(shell command -v clang++-19 clang++-18 clang++-17 clang++-16 clang++))
+test-metal: build $(VENV)/test.stamp
+	@test -n "$(CLANGXX)" || { echo "make test-metal needs clang 16 or later: set CLANGXX"; exit 1; }
+	cmake -S tests/metal_emulator -B $(EMULATOR) -G Ninja -DCMAKE_CXX_COMPILER=$(CLANGXX)
+	cmake --build $(EMULATOR)
+	ctest --test-dir $(EMULATOR) --output-on-failure
+	MLX_METAL_EMULATOR=$(CURDIR)/$(EMULATOR)/libmlx_metal_emulator.so $(PY) -m pytest tests/python --device mps
 
 # Ten thousand damaged and forged files; `make test` tries a fifth of them.
 fuzz: build $(VENV)/test.stamp
@@ -65,7 +75,7 @@ wheel: $(VENV)/build.stamp $(VENV)/dev.stamp
 wheel-macos: $(VENV)/build.stamp $(VENV)/dev.stamp $(VENV)/cross.stamp $(VENV)/test.stamp
 	_PYTHON_HOST_PLATFORM=macosx-14.0-arm64 \
 	    $(PY) -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir dist . \
-	    -C build-dir=build/macos -C cmake.toolchain-file=cmake/macos/toolchain.cmake
+	    --config-settings=build-dir=build/macos --config-settings=cmake.toolchain-file=cmake/macos/toolchain.cmake
 	$(PY) -m pytest tests/macos
 
 sanitize: $(VENV)/build.stamp $(VENV)/dev.stamp

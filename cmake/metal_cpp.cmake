@@ -2,6 +2,9 @@
 # package mlx-metal, which carries them. The package is not installed: its top-level folder is called mlx too.
 set(METAL_CPP_DIR "" CACHE PATH "Folder of Apple's metal-cpp headers; fetched when empty")
 if(METAL_CPP_DIR)
+  if(NOT EXISTS ${METAL_CPP_DIR}/Metal/Metal.hpp)
+    message(FATAL_ERROR "There is no Metal/Metal.hpp in METAL_CPP_DIR=${METAL_CPP_DIR}")
+  endif()
   return()
 endif()
 
@@ -11,6 +14,7 @@ set(METAL_CPP_DIR ${metal_cpp_download}/mlx/include/metal_cpp)
 if(EXISTS ${METAL_CPP_DIR}/Metal/Metal.hpp)
   return()
 endif()
+find_package(Python 3.10 REQUIRED COMPONENTS Interpreter)
 message(STATUS "Fetching metal-cpp from ${metal_cpp_package}")
 execute_process(
   COMMAND ${Python_EXECUTABLE} -m pip download --quiet --no-deps --only-binary :all: --platform macosx_14_0_arm64

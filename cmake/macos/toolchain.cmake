@@ -18,6 +18,7 @@ set(CMAKE_INSTALL_NAME_TOOL ${CMAKE_CURRENT_LIST_DIR}/none)
 set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
 set(CMAKE_INSTALL_DO_STRIP OFF)
 
-# Zig writes debugging information unless told otherwise.
+# Zig writes debugging information unless told otherwise, and its C++ library comes with some; -s leaves that out, before
+# the linker signs.
 add_compile_options(-g0 "SHELL:-isystem ${CMAKE_CURRENT_LIST_DIR}/include")
-add_link_options(-F${CMAKE_CURRENT_LIST_DIR}/stubs -L${CMAKE_CURRENT_LIST_DIR}/stubs)
+add_link_options(-s -F${CMAKE_CURRENT_LIST_DIR}/stubs -L${CMAKE_CURRENT_LIST_DIR}/stubs)

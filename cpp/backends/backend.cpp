@@ -62,6 +62,8 @@ int next_kernel_number(const KernelTraits& traits) {
 
 const KernelTraits& kernel_traits(int kernel) { return kernels()[static_cast<size_t>(kernel)]; }
 
+int kernel_count() { return static_cast<int>(kernels().size()); }
+
 void set_long_work(LongWork hooks) { g_long_work = hooks; }
 
 OutsideHost::OutsideHost() : state_(g_long_work.leave ? g_long_work.leave() : nullptr) {}

@@ -60,6 +60,7 @@ constexpr KernelTraits traits_of() {
 // Every kernel type gets a number the first time it is named.
 int next_kernel_number(const KernelTraits& traits);
 const KernelTraits& kernel_traits(int kernel);
+int kernel_count();
 inline const char* kernel_name(int kernel) { return kernel_traits(kernel).name; }
 
 template <class K>

@@ -1,5 +1,7 @@
 // The process's resources as Python sees them: threads, memory, devices.
 
+#include <pybind11/stl.h>
+
 #include "backends/backend.h"
 #include "backends/cpu/thread_pool.h"
 #include "backends/gpu/gpu_backend.h"
@@ -70,6 +72,7 @@ void add_runtime(py::module_& m) {
         return out;
       },
       "How often each kernel has been left to the CPU by a GPU.");
+  m.def("_kernels_left_to_cpu", &gpu::kernels_left_to_cpu, "The kernels that GPUs have none of.");
 }
 
 }  // namespace mlx::bindings

@@ -242,16 +242,26 @@ Tensor pow(const Tensor& input, const Tensor& exponent) {
   return _pow(input, exponent);
 }
 
-// input ** exponent in float64, or complex128 where an operand is complex.
+namespace {
+
+// The widest float that the device has, or its complex type where an operand is complex.
+DType power_dtype(const Tensor& input, const Tensor& exponent) {
+  const DType widest = widest_float(input.device());
+  return input.is_complex() || exponent.is_complex() ? to_complex(widest) : widest;
+}
+
+}  // namespace
+
+// input ** exponent in float64 (on Metal, float32), or the complex type of that where an operand is complex.
 OP("float_power(Operand input, Operand exponent) -> Tensor");
 Tensor float_power(const Tensor& input, const Tensor& exponent) {
-  DType dtype = input.is_complex() || exponent.is_complex() ? DType::Complex128 : DType::Float64;
+  const DType dtype = power_dtype(input, exponent);
   if (exponent.impl()->wrapped_number) return power_of_tensor(converted(input, dtype), item(exponent));
   return _pow(converted(input, dtype), converted(exponent, dtype));
 }
 OP("Tensor.float_power_(Tensor input, Operand exponent) -> Tensor");
 Tensor float_power_(const Tensor& input, const Tensor& exponent) {
-  DType dtype = input.is_complex() || exponent.is_complex() ? DType::Complex128 : DType::Float64;
+  const DType dtype = power_dtype(input, exponent);
   if (input.dtype() != dtype)
     throw RuntimeError("float_power_(): the base has dtype ", input.dtype(),
                        " but the operation's result requires dtype ", dtype);

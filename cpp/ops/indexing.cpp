@@ -41,9 +41,9 @@ Indices expanded(const char* op, const Tensor& input, const Indices& indices) {
     throw IndexError(op, "(): too many indices for tensor of dimension ", input.dim(), " (got ", out.size(),
                      ")");
   out.resize(static_cast<size_t>(input.dim()));
-  // Indices may come from the CPU, whatever the device of what they index.
+  // Indices may come from another device.
   for (Tensor& index : out)
-    if (index.defined() && index.device() == Device{})
+    if (index.defined() && !(index.device() == input.device()))
       index = to(index, std::optional<Device>(input.device()), std::optional<DType>());
   return out;
 }
@@ -139,7 +139,10 @@ Tensor read_rows(const IndexedRows& rows, const Tensor& input) {
   return view_of(out, rows.shape, contiguous_strides(rows.shape), 0);
 }
 
-void write_rows(const IndexedRows& rows, const Tensor& values, bool accumulate) {
+void write_rows(const IndexedRows& rows, const Tensor& source, bool accumulate) {
+  // A number may come from another device.
+  const Tensor values = source.dim() == 0 ? to(source, std::optional<Device>(rows.base.device()), std::optional<DType>())
+                                          : source;
   Tensor all = values.shape() == rows.shape
                    ? values
                    : view_of(values, rows.shape, broadcast_strides(values, rows.shape), values.offset());

@@ -146,7 +146,7 @@ Tensor pointwise_in_place(const Row& row, Operands operands, Params params) {
   bool overlaps = false;
   for (const Tensor* t : operands) overlaps |= !same_layout(*t, self) && may_share_memory(*t, self);
   if (overlaps) {
-    Tensor value = allocate(shape, result);
+    Tensor value = allocate(shape, result, self.device());
     compute(row, common, value, operands, params);
     copy_data(self, value);
   } else {

@@ -141,7 +141,8 @@ class _Storage:
         self.data = data
 
     def __reduce__(self) -> tuple:
-        return _storage_of_bytes, (bytes(memoryview(self.data)),)
+        held = bytes(memoryview(self.data.cpu()))
+        return _storage_of_bytes, (held,) if self.data.is_cpu else (held, str(self.data.device))
 
 
 _storages: weakref.WeakValueDictionary[int, _Storage] = weakref.WeakValueDictionary()
@@ -155,10 +156,10 @@ def _storage_of(t: Tensor) -> _Storage:
     return storage
 
 
-def _storage_of_bytes(data: bytes) -> _Storage:
-    return _Storage(
-        _C._from_buffer(bytearray(data), _C.uint8, -1, 0) if data else _C.empty(0, dtype=_C.uint8)
-    )
+def _storage_of_bytes(data: bytes, device: str = "cpu") -> _Storage:
+    if not data:
+        return _Storage(_C.empty(0, dtype=_C.uint8, device=device))
+    return _Storage(_C._from_buffer(bytearray(data), _C.uint8, -1, 0).to(device))
 
 
 def _rebuild(
@@ -178,7 +179,7 @@ def _rebuild(
 
 def __reduce_ex__(self: Tensor, protocol: int) -> tuple:
     layout = tuple(self.shape), tuple(self.stride()), self.storage_offset()
-    arguments = type(self), _storage_of(self.detach().cpu()), self.dtype, *layout, self.requires_grad
+    arguments = type(self), _storage_of(self.detach()), self.dtype, *layout, self.requires_grad
     return _rebuild, arguments, getattr(self, "__dict__", None) or None
 
 

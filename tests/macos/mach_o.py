@@ -20,7 +20,8 @@ LC_LOAD_WEAK_DYLIB = 0x80000018
 # Of a symbol's n_type and n_desc.
 N_STAB, N_TYPE, N_EXT, N_UNDF = 0xE0, 0x0E, 0x01, 0x0
 N_WEAK_REF = 0x40
-DYNAMIC_LOOKUP_ORDINAL = 0xFE
+# Apple's linker writes 0xFE for what is left to be found in the process, Zig's 0.
+DYNAMIC_LOOKUP_ORDINALS = (0xFE, 0)
 
 SIGNATURE_MAGIC, CODE_DIRECTORY_MAGIC = 0xFADE0CC0, 0xFADE0C02
 HASH_SHA256 = 2
@@ -85,7 +86,7 @@ class MachO:
                 self.exports.add(_text(self.data, strings + name_at))
 
     def _library(self, ordinal: int) -> str | None:
-        return None if ordinal == DYNAMIC_LOOKUP_ORDINAL else PurePosixPath(self.libraries[ordinal - 1]).name
+        return None if ordinal in DYNAMIC_LOOKUP_ORDINALS else PurePosixPath(self.libraries[ordinal - 1]).name
 
     def damaged_pages(self) -> list[int]:
         """The pages whose hash is not the one that was signed; ValueError if none is signed by SHA-256."""

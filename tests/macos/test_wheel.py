@@ -8,6 +8,9 @@ import pytest
 from mach_o import CPU_ARM64, FILETYPE_BUNDLE, FILETYPE_DYLIB, PLATFORM_MACOS, MachO
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "cmake"))
+from generate_kernel_texts import text_of  # noqa: E402
+
 PYTHON = f"{sys.version_info.major}{sys.version_info.minor}"
 MODULE = f"mlx/_C.cpython-{PYTHON}-darwin.so"
 # Functions of macOS 10.11 and 10.13. All else that is taken from Metal may be missing on macOS 14.
@@ -75,6 +78,11 @@ def test_metal_is_used_and_needs_nothing_newer_than_macos_14(module):
     assert "_MTLCreateSystemDefaultDevice" in names
     assert names <= METAL_FUNCTIONS
     assert {s.name for s in module.imports if s.library == "Foundation" and not s.weak} == set()
+
+
+@pytest.mark.parametrize("source", sorted(ROOT.glob("metal/*.metal")), ids=lambda path: path.stem)
+def test_the_text_of_each_kernel_travels(module, source):
+    assert text_of(source).encode() in module.data
 
 
 def test_metal_cpp_keeps_to_itself(module):

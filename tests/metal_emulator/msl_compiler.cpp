@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string_view>
 
+#include "clang_process.h"
 #include "msl_rewriter.h"
 #include "objc_runtime.h"
 #include "statistics.h"
@@ -138,7 +139,7 @@ std::string precompiled_header(MathMode mode) {
                                         "-o",    scratch};
     const std::vector<std::string> options = flags(mode);
     command.insert(command.end(), options.begin(), options.end());
-    const Outcome outcome = run_program(command, scratch + ".log");
+    const Outcome outcome = run_clang(command, scratch + ".log");
     if (!outcome.succeeded) fatal("the headers of MSL do not compile:\n%s", outcome.messages.c_str());
     fs::rename(scratch, name);
   }
@@ -167,7 +168,7 @@ std::string build(const std::string& text, MathMode mode, const std::string& tar
                                       scratch + ".cpp", "-o", scratch + ".o"};
   const std::vector<std::string> options = flags(mode);
   command.insert(command.end(), options.begin(), options.end());
-  const Outcome compiled = run_program(command, scratch + ".log");
+  const Outcome compiled = run_clang(command, scratch + ".log");
   if (!std::getenv("METAL_EMULATOR_KEEP")) fs::remove(scratch + ".cpp");
   if (!compiled.succeeded) return compiled.messages.empty() ? "clang failed" : compiled.messages;
   const Outcome linked = run_program(

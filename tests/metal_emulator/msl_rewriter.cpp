@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "msl_address_spaces.h"
 #include "msl_tokens.h"
 
 namespace metal_emulator {
@@ -58,6 +59,7 @@ class Rewriter {
   explicit Rewriter(std::string_view source) : source_(source), tokens_(tokenize(source)) {}
 
   Rewritten run() {
+    errors_ = check_address_spaces(tokens_);
     find_vector_names();
     for (const Token& token : tokens_) {
       if (token.kind == Token::Kind::identifier && makes_threads_meet(token.text)) fibers_ = true;

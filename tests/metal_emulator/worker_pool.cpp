@@ -1,5 +1,7 @@
 #include "worker_pool.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -18,6 +20,7 @@ struct WorkerPool::Shared {
   std::uint64_t generation = 0;
   unsigned busy = 0;
   unsigned workers = 0;
+  const pid_t owner = getpid();
 
   const std::function<void(std::uint64_t, std::uint64_t)>* body = nullptr;
   std::uint64_t count = 0;
@@ -70,7 +73,8 @@ WorkerPool& WorkerPool::instance() {
 
 void WorkerPool::run(std::uint64_t count, const std::function<void(std::uint64_t, std::uint64_t)>& body) {
   Shared& shared = *shared_;
-  if (shared.workers == 0) return body(0, count);
+  // In a process that was forked off, the threads are not there.
+  if (shared.workers == 0 || shared.owner != getpid()) return body(0, count);
   {
     std::lock_guard lock(shared.mutex);
     shared.body = &body;

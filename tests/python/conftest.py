@@ -30,14 +30,27 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(elsewhere)
 
 
+def skip_without_dtype(config, error):
+    """A test that needs a type which the device lacks is skipped, once it is told so."""
+    if config.getoption("--device") != "cpu" and str(error).startswith("Metal has no"):
+        pytest.skip(str(error))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem):
-    """A test that needs a type which the device lacks is skipped, once it is told so."""
     try:
         return (yield)
     except TypeError as error:
-        if pyfuncitem.config.getoption("--device") != "cpu" and str(error).startswith("Metal has no"):
-            pytest.skip(str(error))
+        skip_without_dtype(pyfuncitem.config, error)
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef, request):
+    try:
+        return (yield)
+    except TypeError as error:
+        skip_without_dtype(request.config, error)
         raise
 
 
@@ -46,9 +59,8 @@ def _fresh_global_state(pytestconfig):
     """Every test starts from the same seed and leaves the global options as it found them."""
     mlx.manual_seed(0)
     threads = mlx.get_num_threads()
-    mlx.set_default_device(pytestconfig.getoption("--device"))
     yield
-    mlx.set_default_device("cpu")
+    mlx.set_default_device(pytestconfig.getoption("--device"))
     mlx.set_default_dtype(mlx.float32)
     mlx.set_printoptions(profile="default")
     mlx.set_grad_enabled(True)

@@ -107,14 +107,14 @@ FormulaText text_of(const char* name, F f, std::integer_sequence<int, kArgument.
     Statements::current = &statements;
     const R value = f(E::of(str("x", kArgument))...);
     Statements::current = nullptr;
-    if (!statements.complete()) return {};
+    if (!statements.complete()) return {"", true};
     const Result kind = kind_of<kCompute, R>();
     std::string parameters;
     for (size_t i = 0; i < sizeof...(kArgument); ++i)
       parameters += str(i ? ", " : "", type_text(kCompute), " x", i);
     return {str("inline ", type_text(result_type(kind, kCompute)), " formula_", name, "(", parameters,
                 ") {\n", statements.text(), "  return ", named(value.value), ";\n}\n"),
-            kind};
+            false, kind};
   }
 }
 

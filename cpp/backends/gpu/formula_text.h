@@ -9,7 +9,8 @@
 namespace mlx::gpu {
 
 struct FormulaText {
-  std::string text;  // a function `formula_<name>` of operands of the compute type; empty: there is none
+  std::string text;      // a function `formula_<name>` of operands of the compute type; empty: there is none
+  bool lacking = false;  // for want of a function that metal/functions.metal has not
   Result result = Result::Same;
 };
 

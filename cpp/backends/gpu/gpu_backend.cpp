@@ -115,6 +115,17 @@ std::vector<Fallback> fallbacks() {
   return list;
 }
 
+std::vector<std::string> kernels_left_to_cpu() {
+  std::vector<std::string> names;
+  for (int k = 0; k < kernel_count(); ++k)
+    if (!plan_of(k)) names.push_back(kernel_name(k));
+  for (int f = 0; f < kFormulaCount; ++f)
+    for (DType type : {DType::UInt8, DType::Int32, DType::Int64, DType::Float32, DType::Complex64})
+      if (formula_text(static_cast<Formula>(f), type).lacking)
+        names.push_back(str("pointwise: ", name(static_cast<Formula>(f)), ", ", name(type)));
+  return names;
+}
+
 const Kernel* kernel(Runtime& runtime, const char* file, const char* function,
                      std::initializer_list<Definition> definitions) {
   static std::mutex mutex;

@@ -42,6 +42,8 @@ struct Fallback {
   int64_t count;
 };
 std::vector<Fallback> fallbacks();
+// What always is: kernels without a plan, and formulas that lack a function ("pointwise: zeta, float32").
+std::vector<std::string> kernels_left_to_cpu();
 
 // ---- what plans are written with
 

@@ -1,5 +1,8 @@
 // From text to kernels: errors, macros, the rewriter.
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
 
 #include "gpu.h"
 #include "metal_emulator.h"
@@ -48,6 +51,23 @@ TEST(Compiler, AThreadgroupVariableOutsideOfAKernelIsAnError) {
       error_of("void g() { threadgroup float x[4]; }\nkernel void f(device float* x [[buffer(0)]]) { g(); }")
           .find("threadgroup variables are declared in kernels"),
       std::string::npos);
+}
+
+TEST(Compiler, APointerWithoutAddressSpaceIsAnError) {
+  const std::string kernel = "\nkernel void f(device float* x [[buffer(0)]]) { x[0] = 1; }";
+  for (const char* text :
+       {"float g(const float* p) { return p[0]; }", "template <class T> void g(uint n, T& p) { p = n; }",
+        "void g() { float a = 1; const float& b = a; }", "struct S { int* p; };"}) {
+    EXPECT_NE(error_of(text + kernel).find("program_source:3:1: error:"), std::string::npos) << text;
+  }
+  for (const char* text :
+       {"float g(const device float* p) { return p[0] * p[1]; }",
+        "template <class T> void g(uint n, thread T& p) { if (n & 1) { p = n; } }",
+        "struct S { float x; S(float y) : x(y) {} }; uint g(uint n) { uint b = 2; return n * b & 3; }",
+        "float g(vec<float, 4> v, uint n = 2 * 3) { thread float* p = reinterpret_cast<thread float*>(&v); "
+        "return *p; }"}) {
+    EXPECT_EQ(error_of(text + kernel), "") << text;
+  }
 }
 
 TEST(Compiler, KernelsMayComeOutOfMacros) {
@@ -104,6 +124,17 @@ TEST(Compiler, TheSameTextIsNotCompiledAgain) {
   const auto after = metal_emulator_statistics();
   EXPECT_EQ(after.libraries_compiled, before.libraries_compiled);
   EXPECT_EQ(after.libraries_from_cache, before.libraries_from_cache);
+}
+
+TEST(Compiler, ClangMayBeStartedAnewEachTime) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto run = [] {
+    setenv("METAL_EMULATOR_SERVER", "0", 1);
+    // A text that no cache knows.
+    const std::string error = error_of("// " + std::to_string(getpid()) + "\nkernel void f() { nonsense; }");
+    std::exit(error.find("program_source:4:19: error:") == std::string::npos);
+  };
+  EXPECT_EXIT(run(), ::testing::ExitedWithCode(0), "");
 }
 
 TEST(Rewriter, KeepsLinesAndLeavesCommentsAndStringsAlone) {

@@ -1,5 +1,7 @@
 // Grids, positions, arguments and threadgroup memory.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmath>
 
@@ -44,6 +46,23 @@ TEST(Kernels, ALargeDispatchIsSharedByAllCores) {
   Launch(gpu, pipeline).buffer(x).threads(1 << 20, 256);
   const auto result = Gpu::values<float>(x);
   for (int i = 0; i < 1 << 20; ++i) ASSERT_EQ(result[i], 0.001f * i * (0.001f * i));
+}
+
+TEST(Kernels, AForkedProcessRunsThemToo) {
+  Gpu gpu;
+  auto* pipeline = gpu.pipeline(
+      "kernel void count(device int* x [[buffer(0)]], uint i [[thread_position_in_grid]]) { x[i] = i; }",
+      "count");
+  auto* x = gpu.zeros<int>(1 << 16);
+  Launch(gpu, pipeline).buffer(x).threads(1 << 16, 256);  // the other threads have started
+  const pid_t child = fork();
+  if (child == 0) {
+    Launch(gpu, pipeline).buffer(x).threads(1 << 16, 256);
+    _exit(static_cast<int*>(x->contents())[65535] == 65535 ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 TEST(Kernels, AReductionMeetsAtBarriersAndInSimdgroups) {

@@ -88,7 +88,7 @@ struct Maximum {
   template <class T>
     requires std::is_arithmetic_v<T>
   MLX_INLINE T operator()(T a, T b) const {
-    return (b > a) | (b != b) ? b : a;
+    return ((b > a) | (b != b)) ? b : a;
   }
   template <class E>
   MLX_INLINE Vec<E> operator()(Vec<E> a, Vec<E> b) const {
@@ -104,7 +104,7 @@ struct Minimum {
   template <class T>
     requires std::is_arithmetic_v<T>
   MLX_INLINE T operator()(T a, T b) const {
-    return (b < a) | (b != b) ? b : a;
+    return ((b < a) | (b != b)) ? b : a;
   }
   template <class E>
   MLX_INLINE Vec<E> operator()(Vec<E> a, Vec<E> b) const {

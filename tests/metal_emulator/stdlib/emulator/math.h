@@ -275,22 +275,11 @@ METAL_FUNCTION ElementOf<V> length(V x) {
 #undef METAL_VECTOR_3
 
 // The host computes both with full precision.
-#define METAL_USING(name) using metal::name;
-#define METAL_PRECISION(X)                                                                               \
-  X(exp)                                                                                                 \
-  X(exp2)                                                                                                \
-  X(exp10)                                                                                               \
-  X(log) X(log2) X(log10) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh)  \
-      X(acosh) X(atanh) X(sinpi) X(cospi) X(tanpi) X(sqrt) X(rsqrt) X(fabs) X(floor) X(ceil) X(rint)     \
-          X(round) X(trunc) X(fract) X(sign) X(saturate) X(atan2) X(pow) X(powr) X(fmod) X(fmin) X(fmax) \
-              X(fdim) X(copysign) X(fma) X(ldexp) X(frexp) X(modf) X(sincos) X(min) X(max) X(clamp) X(abs)
 namespace precise {
-METAL_PRECISION(METAL_USING)
+using namespace metal;
 }
 namespace fast {
-METAL_PRECISION(METAL_USING)
+using namespace metal;
 }
-#undef METAL_PRECISION
-#undef METAL_USING
 
 }  // namespace metal
