@@ -129,7 +129,6 @@ struct Complex64x4 {
   complex64 at[4];
   thread complex64& operator[](ushort k) thread { return at[k]; }
   complex64 operator[](ushort k) const thread { return at[k]; }
-  complex64 operator[](ushort k) const { return at[k]; }
 };
 template <>
 struct VectorOf<complex64> {
