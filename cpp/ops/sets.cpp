@@ -54,9 +54,9 @@ Distinct distinct_slices(const Tensor& input, int64_t dim, bool sorts) {
   Tensor flat = reshape(rows, {n, rows.numel() / n}), order = arange(0, n, 1, DType::Int64, device);
   if (sorts) launch(RowOrder{}, {&order}, {&flat});
   Tensor ordered = index_select(flat, 0, order);
-  Runs runs = runs_of(n > 1 ? any(ne(narrow(ordered, 0, 1, n - 1), narrow(ordered, 0, 0, n - 1)), Shape{1})
-                            : Tensor(),
-                      device);
+  Runs runs = runs_of(
+      n > 1 ? any(ne(narrow(ordered, 0, 1, n - 1), narrow(ordered, 0, 0, n - 1)), Shape{1}) : Tensor(),
+      device);
   Tensor chosen = masked_select(order, runs.starts);
   Tensor values = index_select(input, d, chosen);
   return {values, scattered(runs.number, order), counted(runs.number, chosen.size(0))};
