@@ -277,7 +277,7 @@ class RNNBase(Module):
 
 def _turned(steps: int, lengths: Tensor) -> Tensor:
     """For each step and sequence, the step that takes its place when the sequence is read backwards."""
-    forwards = mlx.arange(steps).unsqueeze(1)
+    forwards = mlx.arange(steps, device=lengths.device).unsqueeze(1)
     return mlx.where(forwards < lengths, lengths - 1 - forwards, forwards)
 
 
@@ -285,7 +285,7 @@ def _along_steps(x: Tensor, index: Tensor | None) -> Tensor:
     """x[index[t, b], b] of (steps, batch, features)."""
     if index is None:
         return x
-    return x.gather(0, index.unsqueeze(-1).expand(*index.shape, x.size(-1)))
+    return x.gather(0, index.to(x.device).unsqueeze(-1).expand(*index.shape, x.size(-1)))
 
 
 class RNN(RNNBase):

@@ -69,7 +69,9 @@ def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     """
     if permutation is None:
         return None
-    return mlx.empty_like(permutation).scatter_(0, permutation, mlx.arange(permutation.numel()))
+    return mlx.empty_like(permutation).scatter_(
+        0, permutation, mlx.arange(permutation.numel(), device=permutation.device)
+    )
 
 
 def pad_sequence(
@@ -147,13 +149,13 @@ def pack_padded_sequence(
         raise RuntimeError(
             "Length of all samples has to be greater than 0, but found an element that is <= 0"
         )
-    used = mlx.arange(int(counts[0])).unsqueeze(1) < counts
+    used = mlx.arange(int(counts[0]), device=counts.device).unsqueeze(1) < counts
     return PackedSequence(steps[: used.size(0)][used], used.sum(1), order)
 
 
 def _places(batch_sizes: Tensor) -> tuple[Tensor, Tensor]:
     """The step and the sequence of each packed element."""
-    used = mlx.arange(int(batch_sizes[0])) < batch_sizes.unsqueeze(1)
+    used = mlx.arange(int(batch_sizes[0]), device=batch_sizes.device) < batch_sizes.unsqueeze(1)
     steps, rows = used.nonzero().unbind(1)
     return steps, rows
 
@@ -174,7 +176,7 @@ def pad_packed_sequence(
     data = sequence.data
     shape = [total_length or longest, int(sequence.batch_sizes[0]), *data.shape[1:]]
     padded = data.new_full(shape, padding_value).index_put(_places(sequence.batch_sizes), data)
-    rows = mlx.arange(shape[1])
+    rows = mlx.arange(shape[1], device=sequence.batch_sizes.device)
     lengths = (sequence.batch_sizes.unsqueeze(1) > rows).sum(0)
     if sequence.unsorted_indices is not None:
         padded = padded.index_select(1, sequence.unsorted_indices)
