@@ -191,10 +191,11 @@ METAL_FUNCTION simdgroup_matrix<T, 8, 8> operator*(const simdgroup_matrix<T, 8, 
 
 }  // namespace metal
 
-#define METAL_EMULATOR_ELEMENTS_ARE_USED                               \
-  template <>                                                          \
-  inline constexpr bool metal::matrix::kElementsAreUsed<float> = true; \
-  template <>                                                          \
-  inline constexpr bool metal::matrix::kElementsAreUsed<half> = true;  \
-  template <>                                                          \
-  inline constexpr bool metal::matrix::kElementsAreUsed<bfloat> = true;
+#define METAL_EMULATOR_ELEMENTS_ARE_USED                                                                  \
+  _Pragma("clang diagnostic push") _Pragma("clang diagnostic ignored \"-Wpre-c++17-compat\"") template <> \
+  inline constexpr bool metal::matrix::kElementsAreUsed<float> = true;                                    \
+  template <>                                                                                             \
+  inline constexpr bool metal::matrix::kElementsAreUsed<half> = true;                                     \
+  template <>                                                                                             \
+  inline constexpr bool metal::matrix::kElementsAreUsed<bfloat> = true;                                   \
+  _Pragma("clang diagnostic pop")
