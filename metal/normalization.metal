@@ -1,5 +1,5 @@
 // Normalisation of rows and of channels, float32.
-#include "rows.metal"
+#include "rows.h"
 
 // Optional operands are looked at if they are there.
 struct Norm {

@@ -4,7 +4,7 @@
 //
 // IN: what memory holds; READ: the type that is computed in; TOTAL: how elements join; OUT: the result's
 // type; INDEX: what counts elements; PLACES, if defined: TOTAL is told each element's number and gives it.
-#include "totals.metal"
+#include "totals.h"
 
 struct Reduction {
   ulong results, reduced;

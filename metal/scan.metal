@@ -4,7 +4,7 @@
 //
 // ELEMENT: the elements' type; TOTAL: how they join; PLACES, if defined: TOTAL is told each element's place
 // and gives it.
-#include "totals.metal"
+#include "totals.h"
 
 struct Lines {
   ulong lines, inner;

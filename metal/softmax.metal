@@ -1,5 +1,5 @@
 // Softmax and its relatives over the rows of float32 matrices.
-#include "rows.metal"
+#include "rows.h"
 
 #define ROW_PLACE                                                                    \
   constant Rows &shape [[buffer(4)]], uint group [[threadgroup_position_in_grid]],  \

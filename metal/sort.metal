@@ -2,7 +2,7 @@
 // sorted runs by merging. Items of equal keys go by their places, so the order is stable.
 //
 // ELEMENT: what memory holds; KEY: uint or ulong, as order_key gives.
-#include "order.metal"
+#include "order.h"
 
 struct Item {
   KEY key;

@@ -1,5 +1,5 @@
 #pragma once
-// How rows of a matrix are shared out among threads (metal/rows.metal).
+// How rows of a matrix are shared out among threads (metal/rows.h).
 
 #include "backends/gpu/dims.h"
 

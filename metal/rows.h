@@ -1,6 +1,6 @@
 // What kernels over the rows of a matrix share. A row is the work of `lanes` neighbouring threads, a power of
 // two: some rows a group where they are short, a group a row where they are long.
-#include "totals.metal"
+#include "totals.h"
 
 constant constexpr uint kThreads = 256, kSimd = 32;
 
