@@ -24,6 +24,9 @@ struct Images {
   uint m, n, k;
   bool a_by_terms, b_by_columns;
 
+  Images(device const T* a, device const T* b, device T* c, constant Layout& layout, uint number)
+      : left(a), right(b), result(c), l(layout), group(number), a_by_terms(true), b_by_columns(true) {}
+
   uint taps() const { return volume(l.kernel_size); }
   uint in_at(uint image, uint channel) const {
     return ((image * l.groups + group) * l.in_channels + channel) * volume(l.in);
@@ -60,6 +63,7 @@ struct Images {
 
 // y = w x: rows are output channels, columns the places of all images, terms the taps of all input channels.
 struct Forward : Images {
+  using Images::Images;
   T read_a(uint row, uint term) const { return right[weight_at(row, term / taps(), term % taps())]; }
   T read_b(uint term, uint column) const {
     const uint places = volume(l.out);
@@ -74,6 +78,7 @@ struct Forward : Images {
 
 // dx from (dy, w): rows are input channels, columns the places of all inputs, terms the taps of output channels.
 struct InputGradient : Images {
+  using Images::Images;
   T read_a(uint row, uint term) const { return right[weight_at(term / taps(), row, term % taps())]; }
   T read_b(uint term, uint column) const {
     const uint places = volume(l.in);
@@ -88,6 +93,7 @@ struct InputGradient : Images {
 
 // dw from (x, dy): rows are output channels, columns the taps of input channels, terms the places of all outputs.
 struct WeightGradient : Images {
+  using Images::Images;
   T read_a(uint row, uint term) const {
     const uint places = volume(l.out);
     return right[out_at(term / places, row) + term % places];
@@ -103,7 +109,7 @@ struct WeightGradient : Images {
 };
 
 inline KIND images_of(device const T* left, device const T* right, device T* result, constant Layout& l, uint group) {
-  KIND images{{left, right, result, l, group, 0, 0, 0, true, true}};
+  KIND images(left, right, result, l, group);
   const uint taps = volume(l.kernel_size);
   images.m = M;
   images.n = N;

@@ -41,6 +41,9 @@ void copy_parts(const TensorList& tensors, const Tensor& out, int64_t d) {
   int64_t at = 0;
   for (const Tensor& t : tensors) {
     if (is_skipped(t)) continue;
+    if (!(t.device() == out.device()))
+      throw RuntimeError("cat(): expected all tensors to be on the same device, but found ", out.device(),
+                         " and ", t.device());
     if (t.numel()) copy_data(view_of(out, t.shape(), out.strides(), at * out.stride(d)), t);
     at += t.size(d);
   }

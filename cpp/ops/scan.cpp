@@ -51,7 +51,7 @@ Tensor mirrored(const Tensor& t, int64_t d) {
   if (t.dim() == 0) return t;
   Shape shape(t.shape().size(), 1);
   shape[static_cast<size_t>(d)] = t.size(d);
-  Tensor places = reshape(arange(t.size(d) - 1, -1, -1, DType::Int64), shape);
+  Tensor places = reshape(arange(t.size(d) - 1, -1, -1, DType::Int64, t.device()), shape);
   return take_along(t, d, contiguous(expand(places, t.shape(), false)));
 }
 

@@ -88,12 +88,12 @@ OP("as_strided_backward(Tensor grad, int[] in_size, int[] in_stride, int in_offs
 Tensor as_strided_backward(const Tensor& grad, const Shape& in_size, const Shape& in_stride,
                            int64_t in_offset, const Shape& size, const Shape& stride, int64_t offset) {
   // Work in a flat picture of the storage that both layouts lie in; indices say where each element is.
-  auto places = [](const Shape& s, const Shape& st, int64_t from) {
-    Tensor at = full(Shape(s.size(), 1), from, DType::Int64);
+  auto places = [&](const Shape& s, const Shape& st, int64_t from) {
+    Tensor at = full(Shape(s.size(), 1), from, DType::Int64, grad.device());
     for (size_t d = 0; d < s.size(); ++d) {
       Shape one(s.size(), 1);
       one[d] = s[d];
-      at = at + view(arange(0, s[d], 1, DType::Int64) * Scalar(st[d]), one);
+      at = at + view(arange(0, s[d], 1, DType::Int64, grad.device()) * Scalar(st[d]), one);
     }
     return reshape(expand(at, s), {-1});
   };
@@ -231,7 +231,7 @@ OP("unfold_backward(Tensor grad, int[] input_sizes, int dim, int size, int step)
 Tensor unfold_backward(const Tensor& grad, const Shape& input_sizes, int64_t dim, int64_t size,
                        int64_t step) {
   if (input_sizes.empty()) return sum(grad);
-  Tensor places = unfold(arange(0, input_sizes[dim], 1, DType::Int64), 0, size, step);
+  Tensor places = unfold(arange(0, input_sizes[dim], 1, DType::Int64, grad.device()), 0, size, step);
   Tensor flat = flatten(movedim(grad, {-1}, {dim + 1}), dim, dim + 1);
   return index_add(zeros(input_sizes, grad.dtype(), grad.device()), dim, reshape(places, {-1}), flat);
 }

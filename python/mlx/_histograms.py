@@ -8,6 +8,7 @@ from typing import Any
 
 import mlx
 from mlx._C import Tensor
+from mlx._C import dtype as _dtype
 
 __all__ = ["histogram", "histogramdd"]
 
@@ -44,7 +45,9 @@ def _counted(points: list[Tensor], edges: list[Tensor], weight: Tensor | None, d
     sizes = [bounds.shape[0] - 1 for bounds in edges]
     dtype = points[0].dtype
     values = mlx.ones_like(points[0]) if weight is None else weight.to(dtype).flatten()
-    counts = mlx.bincount(flat[inside], values[inside].double(), math.prod(sizes)).to(dtype).view(sizes)
+    counts = (
+        mlx.bincount(flat[inside], values[inside].to(_widest(values)), math.prod(sizes)).to(dtype).view(sizes)
+    )
     if density:
         counts = counts / counts.sum()
         for d, bounds in enumerate(edges):
@@ -52,6 +55,10 @@ def _counted(points: list[Tensor], edges: list[Tensor], weight: Tensor | None, d
             shape[d] = -1
             counts = counts / (bounds[1:] - bounds[:-1]).view(shape)
     return counts
+
+
+def _widest(t: Tensor) -> _dtype:
+    return mlx.float32 if t.is_mps else mlx.float64
 
 
 def histogram(

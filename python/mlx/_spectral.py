@@ -33,8 +33,8 @@ def _periodic_or_not(
     wanted = dtype or mlx.get_default_dtype()
     if not wanted.is_floating_point:
         raise RuntimeError(f"window functions expect floating point dtypes, got: {wanted}")
-    exact = make(int(length), sym=not periodic, dtype=mlx.float64, device=device)
-    return exact.to(wanted).requires_grad_(requires_grad)
+    exact = make(int(length), sym=not periodic, dtype=mlx.float64, device="cpu")
+    return exact.to(wanted).to(device or mlx.get_default_device()).requires_grad_(requires_grad)
 
 
 def hann_window(

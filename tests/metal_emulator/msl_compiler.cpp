@@ -78,14 +78,16 @@ std::string machine() {
 
 std::vector<std::string> flags(MathMode mode) {
   std::vector<std::string> result = {
-      "-std=c++20", "-O2", "-fPIC", "-fvisibility=hidden", "-fsigned-char", "-w", "-nostdinc", "-nostdinc++",
+      "-std=c++20", "-O2", "-fPIC", "-fvisibility=hidden", "-fsigned-char", "-nostdinc", "-nostdinc++",
       "-fno-exceptions", "-fno-rtti", "-fno-math-errno", "-fno-asynchronous-unwind-tables", "-fno-ident",
       "-fno-stack-protector", "-fno-color-diagnostics", "-fno-threadsafe-statics", "-fno-strict-aliasing",
       // An index outside of an array of known size stops the kernel.
       "-fsanitize=array-bounds", "-fsanitize-trap=array-bounds",
       // 1.0 is a float in MSL, and half is rounded after each operation.
       "-Xclang", "-cl-single-precision-constant", "-Xclang", "-ffloat16-excess-precision=none", "-Xclang",
-      "-fno-pch-timestamp", "-I", stdlib()};
+      "-fno-pch-timestamp",
+      // Metal 3 is C++14: what is newer is an error in kernels, though not in the library.
+      "-Wno-everything", "-Werror=pre-c++17-compat", "-isystem", stdlib()};
   if (const std::string target = machine(); !target.empty()) result.push_back(target);
   if (mode != MathMode::safe) result.push_back("-ffast-math");
   if (mode == MathMode::relaxed) result.push_back("-fno-finite-math-only");

@@ -97,6 +97,7 @@ def test_entropy(name):
     assert_close(has(ours, "entropy"), theirs.entropy(), rtol=1e-6)
 
 
+@pytest.mark.cpu  # float32 rounds a mode to where the density is zero
 @pytest.mark.parametrize("name", CONTINUOUS)
 def test_the_mode_is_where_the_density_is_highest(name):
     ours, theirs, _ = ALL[name]
@@ -390,9 +391,11 @@ def test_divergence_is_the_mean_difference_of_log_prob(name):
     p, q = PAIRS[name]
     samples = p.sample([100_000])
     differences = (p.log_prob(samples) - q.log_prob(samples)).numpy()
+    rounding = max(10 * np.finfo(differences.dtype).eps, 1e-9)
+    differences = differences.astype(np.float64)
     error = differences.std(0) / np.sqrt(len(differences))
     value = kl_divergence(p, q).numpy()
-    assert (abs(differences.mean(0) - value) <= 4.5 * error + 1e-9).all()
+    assert (abs(differences.mean(0) - value) <= 4.5 * error + rounding * (1 + abs(value))).all()
     assert_close(kl_divergence(p, p) if "," not in name else t(np.zeros(3)), np.zeros(3), atol=1e-12)
 
 

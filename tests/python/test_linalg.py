@@ -131,6 +131,7 @@ def test_solve_takes_vectors_and_strided_matrices():
     assert_close(linalg.solve(a.t().contiguous().t(), b), expected, rtol=1e-11)
 
 
+@pytest.mark.cpu  # about its threads
 def test_large_systems_are_solved_by_all_threads():
     a, b = sample(300, 300), sample(300, 2, seed=1)
     assert_close(linalg.solve(from_numpy(a), from_numpy(b)), np.linalg.solve(a, b), rtol=1e-8)
@@ -216,6 +217,7 @@ def test_condition_numbers(order):
 # ---- products
 
 
+@pytest.mark.cpu  # squaring again and again takes more digits than float32 has
 def test_matrix_exp():
     a = sample(4, 4)
     stack = np.stack([a * 0.01, a, a * 3])

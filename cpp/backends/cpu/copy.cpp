@@ -124,8 +124,9 @@ void move_elements(const Tensor& out, const Tensor& in) {
   });
 }
 
-void copy(const Copy&, const Launch& launch) {
-  const Tensor &out = launch.out(), &in = launch.in(0);
+}  // namespace
+
+void copy_elements(const Tensor& out, const Tensor& in) {
   if (out.numel() == 0) return;
   if (out.dtype() == in.dtype()) return move_elements(out, in);
   Layout from(in, out.shape()), to(out, out.shape());
@@ -145,6 +146,11 @@ void copy(const Copy&, const Launch& launch) {
     }
   });
 }
+
+namespace {
+
+void copy(const Copy&, const Launch& launch) { copy_elements(launch.out(), launch.in(0)); }
+void transfer(const Transfer&, const Launch& launch) { copy_elements(launch.out(), launch.in(0)); }
 
 void fill(const Fill& k, const Launch& launch) {
   const Tensor& out = launch.out();
@@ -183,8 +189,6 @@ void sequence(const Sequence& k, const Launch& launch) {
     });
   });
 }
-
-void transfer(const Transfer&, const Launch& launch) { copy({}, launch); }
 
 CPU_KERNEL(Copy, copy);
 CPU_KERNEL(Transfer, transfer);

@@ -13,6 +13,10 @@ using KernelFunction = void (*)(const Launch& launch);
 
 void register_kernel(int kernel, KernelFunction run);
 
+// to = from, converted to its dtype and broadcast to its shape, in whatever memory the two lie: kernels of
+// the CPU work in that of other devices too.
+void copy_elements(const Tensor& to, const Tensor& from);
+
 template <class K, void (*Run)(const K&, const Launch&)>
 struct Registration {
   Registration() {

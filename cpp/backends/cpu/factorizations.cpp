@@ -39,12 +39,10 @@ void visit_matrix_type(DType t, F&& f) {
   throw NotImplementedError("linear algebra is not implemented for '", short_name(t), "'");
 }
 
-void copy(const Tensor& to, const Tensor& from) { mlx::launch(Copy{}, {&to}, {&from}); }
-
 // A copy without gaps: LAPACK works in place.
 Tensor packed(const Tensor& t) {
   Tensor out = allocate(t.shape(), t.dtype());
-  copy(out, t);
+  copy_elements(out, t);
   return out;
 }
 Tensor without_gaps(const Tensor& t) { return t.is_contiguous() ? t : packed(t); }
@@ -77,7 +75,7 @@ void judge(const Verdict& v, const Tensor& info) {
 void lu_factor(const LuFactor& k, const Launch& launch) {
   check_sizes(launch);
   const Tensor &lu = launch.out(0), &pivots = launch.out(1), &info = launch.out(2);
-  copy(lu, launch.in(0));
+  copy_elements(lu, launch.in(0));
   const int m = rows(lu), n = columns(lu);
   visit_matrix_type(lu.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -99,7 +97,7 @@ void lu_solve(const LuSolve& k, const Launch& launch) {
   check_sizes(launch);
   const Tensor& x = launch.out();
   const Tensor lu = without_gaps(launch.in(0)), pivots = without_gaps(launch.in(1));
-  copy(x, launch.in(2));
+  copy_elements(x, launch.in(2));
   const int n = rows(x), count = columns(x);
   visit_matrix_type(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -118,7 +116,7 @@ void lu_solve(const LuSolve& k, const Launch& launch) {
 void cholesky_factor(const CholeskyFactor& k, const Launch& launch) {
   check_sizes(launch);
   const Tensor &factor = launch.out(0), &info = launch.out(1);
-  copy(factor, launch.in(0));
+  copy_elements(factor, launch.in(0));
   visit_matrix_type(factor.dtype(), [&](auto zero) {
     using T = decltype(zero);
     for_matrices(stack_size(factor), rows(factor), [&](int64_t i) {
@@ -133,7 +131,7 @@ void triangular_solve(const TriangularSolve& k, const Launch& launch) {
   check_sizes(launch);
   const Tensor& x = launch.out();
   const Tensor a = without_gaps(launch.in(0));
-  copy(x, launch.in(1));
+  copy_elements(x, launch.in(1));
   visit_matrix_type(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     for_matrices(stack_size(x), rows(a), [&](int64_t i) {
@@ -146,7 +144,7 @@ void triangular_solve(const TriangularSolve& k, const Launch& launch) {
 void qr_factor(const QrFactor&, const Launch& launch) {
   check_sizes(launch);
   const Tensor &qr = launch.out(0), &tau = launch.out(1);
-  copy(qr, launch.in(0));
+  copy_elements(qr, launch.in(0));
   const int m = rows(qr), n = columns(qr);
   visit_matrix_type(qr.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -160,7 +158,7 @@ void householder_product(const HouseholderProduct&, const Launch& launch) {
   check_sizes(launch);
   const Tensor& q = launch.out();
   const Tensor tau = without_gaps(launch.in(1));
-  copy(q, launch.in(0));
+  copy_elements(q, launch.in(0));
   visit_matrix_type(q.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const int k = rows(tau);
@@ -174,7 +172,7 @@ void householder_multiply(const HouseholderMultiply& k, const Launch& launch) {
   check_sizes(launch);
   const Tensor& c = launch.out();
   const Tensor a = without_gaps(launch.in(0)), tau = without_gaps(launch.in(1));
-  copy(c, launch.in(2));
+  copy_elements(c, launch.in(2));
   visit_matrix_type(c.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const int count = rows(tau);
@@ -206,7 +204,7 @@ void eigen_hermitian(const EigenHermitian& k, const Launch& launch) {
   check_sizes(launch);
   const Tensor &values = launch.out(0), &info = launch.out(2);
   const Tensor& vectors = launch.out(1);
-  copy(vectors, launch.in(0));
+  copy_elements(vectors, launch.in(0));
   const int n = rows(vectors);
   visit_matrix_type(vectors.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -247,7 +245,7 @@ void eigen(const Eigen& k, const Launch& launch) {
 void ldl_factor(const LdlFactor& k, const Launch& launch) {
   check_sizes(launch);
   const Tensor &ld = launch.out(0), &pivots = launch.out(1), &info = launch.out(2);
-  copy(ld, launch.in(0));
+  copy_elements(ld, launch.in(0));
   const int n = rows(ld);
   visit_matrix_type(ld.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -263,7 +261,7 @@ void ldl_solve(const LdlSolve& k, const Launch& launch) {
   check_sizes(launch);
   const Tensor& x = launch.out();
   const Tensor ld = without_gaps(launch.in(0)), pivots = without_gaps(launch.in(1));
-  copy(x, launch.in(2));
+  copy_elements(x, launch.in(2));
   const int n = rows(x);
   visit_matrix_type(x.dtype(), [&](auto zero) {
     using T = decltype(zero);

@@ -17,7 +17,7 @@ struct Matrices {
 
 Tensor packed(const Tensor& t, DType dtype) {
   Tensor copy = allocate(t.shape(), dtype);
-  launch(Copy{}, {&copy}, {&t});
+  copy_elements(copy, t);
   return copy;
 }
 
@@ -85,7 +85,7 @@ void matmul(const MatMul& kernel, const Launch& launch) {
   int64_t m = a.size(-2), k = a.size(-1), n = b.size(-1);
   DType compute = compute_type(out.dtype());
   Tensor target = compute == out.dtype() ? out : allocate(out.shape(), compute);
-  if (kernel.accumulate && !target.is(out)) mlx::launch(Copy{}, {&target}, {&out});
+  if (kernel.accumulate && !target.is(out)) copy_elements(target, out);
   visit_compute(compute, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_integral_v<T>)
@@ -94,7 +94,7 @@ void matmul(const MatMul& kernel, const Launch& launch) {
       blas_product<T>(as_matrices(a, compute), as_matrices(b, compute), target, m, n, k,
                       T(kernel.accumulate ? 1 : 0));
   });
-  if (!target.is(out)) mlx::launch(Copy{}, {&out}, {&target});
+  if (!target.is(out)) copy_elements(out, target);
 }
 
 CPU_KERNEL(MatMul, matmul);

@@ -40,13 +40,13 @@ void with_compute_type(const Launch& launch, F&& f) {
   auto widened = [&](const Tensor& t) {
     if (t.dtype() == compute) return t;
     Tensor wide = allocate(t.shape(), compute);
-    mlx::launch(Copy{}, {&wide}, {&t});
+    copy_elements(wide, t);
     return wide;
   };
   Tensor in = widened(launch.in(0));
   Tensor out = launch.out().dtype() == compute ? launch.out() : allocate(launch.out().shape(), compute);
   visit_compute(compute, [&](auto zero) { f(zero, in, out); });
-  if (!out.is(launch.out())) mlx::launch(Copy{}, {&launch.out()}, {&out});
+  if (!out.is(launch.out())) copy_elements(launch.out(), out);
 }
 
 // The largest element among those that `visit` shows, NaN above all, and the first place it lies at.

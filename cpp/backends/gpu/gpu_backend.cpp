@@ -80,6 +80,13 @@ class GpuAllocator : public CachingAllocator {
  public:
   explicit GpuAllocator(Runtime& runtime)
       : CachingAllocator(runtime, total_memory() / 4), runtime_(runtime) {}
+  void* allocate(size_t bytes) override {
+    void* p = CachingAllocator::allocate(bytes);
+    // Queued work may still use what the block held before; the CPU, unlike the queue, would not come after
+    // it.
+    if (g_on_cpu && p) runtime_.wait(p, true);
+    return p;
+  }
   void wait(void* p) override { runtime_.wait(p, false); }
   void share(void* p) override {
     runtime_.wait(p, true);

@@ -183,6 +183,24 @@ bool scatter(const Scatter& k, const Launch& launch, Runtime& runtime) {
   return queue_scatter(launch, runtime, index, source, walk, k.update);
 }
 
+// A row of the matrix is a line along the dimension of the index.
+bool take_along(const TakeAlong&, const Launch& launch, Runtime& runtime) {
+  const Tensor &out = launch.out(), &in = launch.in(0), &index = launch.in(1);
+  Walk walk;
+  return make_walk(walk, index.shape(), 1, in.strides(), out.strides(), index.strides()) &&
+         queue_gather(launch, runtime, in, index, walk);
+}
+
+bool add_along(const AddAlong&, const Launch& launch, Runtime& runtime) {
+  const Tensor &out = launch.out(), &values = launch.in(0), &index = launch.in(1);
+  if (index.numel() == 0) return true;
+  Walk walk;
+  return make_walk(walk, index.shape(), 1, out.strides(), values.strides(), index.strides()) &&
+         queue_scatter(launch, runtime, index, values, walk, Update::Add);
+}
+
+GPU_KERNEL(TakeAlong, take_along);
+GPU_KERNEL(AddAlong, add_along);
 GPU_KERNEL(IndexOffsets, index_offsets);
 GPU_KERNEL(GatherRows, gather_rows);
 GPU_KERNEL(ScatterRows, scatter_rows);

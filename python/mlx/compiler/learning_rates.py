@@ -40,7 +40,7 @@ class LearningRates:
 
     def tensors(self) -> list[Tensor]:
         """The rates of this moment."""
-        return [_C.scalar_tensor(group["lr"], dtype=_C.float64) for group in self._groups]
+        return [_C.scalar_tensor(group["lr"], dtype=_C.float64, device="cpu") for group in self._groups]
 
     def covers(self, slot: Any) -> bool:
         """Whether the slot is one of them."""

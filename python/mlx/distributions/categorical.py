@@ -65,7 +65,7 @@ class Categorical(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        return mlx.full(self._shape(), mlx.nan, dtype=self.probs.dtype)
+        return self.probs.new_full(self._shape(), mlx.nan)
 
     @property
     def mode(self) -> Tensor:
@@ -79,7 +79,7 @@ class Categorical(Distribution):
         n = mlx.Size(sample_shape).numel()
         with mlx.no_grad():
             rows = self.probs.reshape(-1, self._num_events)
-            drawn = mlx.multinomial(rows, n, True) if n else mlx.empty((len(rows), 0), dtype=mlx.int64)
+            drawn = mlx.multinomial(rows, n, True) if n else rows.new_empty((len(rows), 0), dtype=mlx.int64)
             return drawn.t().reshape(self._shape(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -159,7 +159,9 @@ class OneHotCategorical(_OfCategories):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         n = self.event_shape[0]
-        values = mlx.eye(n, dtype=self.probs.dtype).reshape(n, *([1] * len(self._batch_shape)), n)
+        values = mlx.eye(n, dtype=self.probs.dtype, device=self.probs.device).reshape(
+            n, *([1] * len(self._batch_shape)), n
+        )
         return values.expand(n, *self._batch_shape, n) if expand else values
 
 

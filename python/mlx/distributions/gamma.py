@@ -42,7 +42,7 @@ class Exponential(ExponentialFamily):
         return self.rate**-2
 
     def rsample(self, sample_shape: Shape = ()) -> Tensor:
-        return mlx.empty(self._shape(sample_shape), dtype=self.rate.dtype).exponential_() / self.rate
+        return self.rate.new_empty(self._shape(sample_shape)).exponential_() / self.rate
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)

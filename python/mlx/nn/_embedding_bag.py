@@ -90,7 +90,7 @@ def _flat_bags(
                 f"length sequences. However, found offsets of type {type(offsets)}"
             )
         bags, length = input.shape
-        return input.reshape(-1), mlx.arange(bags) * length, bags
+        return input.reshape(-1), mlx.arange(bags, device=input.device) * length, bags
     if input.dim() != 1:
         raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}")
     if offsets is None:
@@ -109,7 +109,7 @@ def _flat_bags(
 
 def _bag_of(numbers: Tensor, starts: Tensor) -> Tensor:
     """Which bag each of the numbers is in: the last that begins at or before it."""
-    places = mlx.arange(numbers.numel())
+    places = mlx.arange(numbers.numel(), device=numbers.device)
     return mlx.searchsorted(starts.to(mlx.int64), places, right=True) - 1
 
 
@@ -119,6 +119,6 @@ def _maxima(rows: Tensor, bag_of: Tensor, bags: int) -> Tensor:
     if longest == 0:
         return rows.new_zeros(bags, rows.size(1)) + 0 * rows.sum()
     # A table of bags with room for the longest; what is left over is below everything.
-    place = mlx.arange(rows.size(0)) - (counts.cumsum(0) - counts)[bag_of]
+    place = mlx.arange(rows.size(0), device=rows.device) - (counts.cumsum(0) - counts)[bag_of]
     table = rows.new_full((bags, longest, rows.size(1)), -float("inf")).index_put((bag_of, place), rows)
-    return mlx.where((counts == 0).unsqueeze(1), mlx.zeros((), dtype=rows.dtype), table.max(1).values)
+    return mlx.where((counts == 0).unsqueeze(1), rows.new_zeros(()), table.max(1).values)

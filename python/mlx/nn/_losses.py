@@ -112,11 +112,11 @@ def multilabel_margin_loss(
     classes = rows.size(1)
     counts = (labels < 0).to(mlx.int64).cumsum(1) == 0  # the places before the first -1
     places = mlx.where(counts, labels, mlx.zeros_like(labels))
-    is_label = mlx.zeros(labels.shape, dtype=mlx.int64).scatter_add(1, places, counts.to(mlx.int64)) > 0
+    is_label = mlx.zeros_like(labels, dtype=mlx.int64).scatter_add(1, places, counts.to(mlx.int64)) > 0
     wanted = rows.gather(1, places).unsqueeze(2)
     excess = (1 - wanted + rows.unsqueeze(1)).clamp(min=0)
     use = counts.unsqueeze(2) & ~is_label.unsqueeze(1)
-    loss = mlx.where(use, excess, mlx.zeros((), dtype=rows.dtype)).sum((1, 2)) / max(classes, 1)
+    loss = mlx.where(use, excess, rows.new_zeros(())).sum((1, 2)) / max(classes, 1)
     how = legacy_reduction(reduction, size_average, reduce)
     return _reduced(loss.squeeze(0) if input.dim() < 2 else loss, how)
 
@@ -209,17 +209,18 @@ def ctc_loss(
             raise RuntimeError(f"ctc_loss(): {name} must be of size batch_size ({batch}), not {len(given)}")
     if any(n > steps for n in inputs):
         raise RuntimeError(f"ctc_loss(): Expected input_lengths to have value at most {steps}, got {inputs}")
-    labels = _padded_targets(targets, lengths, batch, blank)
-    counts = mlx.tensor(inputs)
-    losses = -_log_likelihood(probs, labels, counts, mlx.tensor(lengths), blank)
+    labels = _padded_targets(targets, lengths, batch, blank).to(probs.device)
+    counts = mlx.tensor(inputs, device=probs.device)
+    label_counts = mlx.tensor(lengths, device=probs.device)
+    losses = -_log_likelihood(probs, labels, counts, label_counts, blank)
     # PyTorch's gradient is that of the logits behind the probabilities: it has their softmax in it.
-    counted = (mlx.arange(steps).unsqueeze(1) < counts).unsqueeze(2)
-    total = mlx.where(counted, probs.exp(), mlx.zeros((), dtype=probs.dtype)).sum((0, 2))
+    counted = (mlx.arange(steps, device=probs.device).unsqueeze(1) < counts).unsqueeze(2)
+    total = mlx.where(counted, probs.exp(), probs.new_zeros(())).sum((0, 2))
     losses = losses + (total - total.detach())
     unfit = 0.0 if zero_infinity else float("inf")
     losses = losses * mlx.where(losses.detach() < -_LOG_ZERO / 2, 1.0, unfit).to(losses.dtype)
     if reduction == "mean":
-        return (losses / mlx.tensor(lengths).clamp(min=1).to(losses.dtype)).mean()
+        return (losses / label_counts.clamp(min=1).to(losses.dtype)).mean()
     return _reduced(losses if batched else losses.squeeze(0), reduction)
 
 
@@ -244,7 +245,7 @@ def _padded_targets(targets: Tensor, lengths: list[int], batch: int, blank: int)
         raise RuntimeError(
             f"ctc_loss(): targets has {targets.numel()} elements, but target_lengths add up to {sum(lengths)}"
         )
-    padded = mlx.full((batch, longest), blank, dtype=mlx.int64)
+    padded = targets.new_full((batch, longest), blank, dtype=mlx.int64)
     start = 0
     for row, n in enumerate(lengths):
         padded[row, :n] = targets[start : start + n].to(mlx.int64)
@@ -258,16 +259,16 @@ def _log_likelihood(
     """The forward recursion over the labels with blanks around them, for all samples at once."""
     steps, batch, _ = probs.shape
     places = 2 * labels.size(1) + 1
-    extended = mlx.full((batch, places), blank, dtype=mlx.int64)
+    extended = labels.new_full((batch, places), blank)
     extended[:, 1::2] = labels
     # A path may pass over a blank only between different labels.
-    skips = mlx.zeros(batch, places, dtype=mlx.bool)
+    skips = labels.new_zeros((batch, places), dtype=mlx.bool)
     skips[:, 3::2] = labels[:, 1:] != labels[:, :-1]
-    zero = mlx.full((), _LOG_ZERO, dtype=probs.dtype)
+    zero = probs.new_full((), _LOG_ZERO)
     emitted = probs.clamp(min=_LOG_ZERO).gather(2, extended.expand(steps, batch, places))
     pad = _op_namespaces["nn.functional"]["pad"]
-    begun = mlx.arange(places) < 2
-    reached = mlx.where(begun & (target_lengths.unsqueeze(1) * 2 >= mlx.arange(places)), emitted[0], zero)
+    place = mlx.arange(places, device=probs.device)
+    reached = mlx.where((place < 2) & (target_lengths.unsqueeze(1) * 2 >= place), emitted[0], zero)
     for t in range(1, steps):
         one, two = pad(reached, [1, 0], value=_LOG_ZERO), pad(reached, [2, 0], value=_LOG_ZERO)
         ways = mlx.stack([reached, one[:, :-1], mlx.where(skips, two[:, :-2], zero)])

@@ -119,7 +119,7 @@ def eye_(tensor: Tensor) -> Tensor:
     """
     if tensor.dim() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
-    return tensor.copy_(mlx.eye(*tensor.shape))
+    return tensor.copy_(mlx.eye(*tensor.shape, device=tensor.device))
 
 
 def _fans(tensor: Tensor) -> tuple[int, int]:

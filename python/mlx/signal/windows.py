@@ -30,7 +30,7 @@ __all__ = [
 
 
 class _Window:
-    """The arguments that all windows share, checked; numbers are computed in double precision."""
+    """The arguments that all windows share, checked; numbers are computed by the CPU in double precision."""
 
     def __init__(
         self, name: str, M: int, sym: bool, dtype: _dtype | None, device: Any, requires_grad: bool
@@ -45,12 +45,13 @@ class _Window:
         self.steps = M - 1 if sym or M <= 1 else M
 
     def points(self) -> Tensor:
-        return mlx.arange(self.M, dtype=mlx.float64, device=self.device)
+        return mlx.arange(self.M, dtype=mlx.float64, device="cpu")
 
     def result(self, values: Tensor) -> Tensor:
         if self.M == 1:
             values = mlx.ones_like(values)
-        return values.to(self.dtype).requires_grad_(self.requires_grad)
+        device = self.device or mlx.get_default_device()
+        return values.to(self.dtype).to(device).requires_grad_(self.requires_grad)
 
 
 def general_cosine(
@@ -233,5 +234,5 @@ def kaiser(
     if beta < 0:
         raise ValueError(f"beta must be non-negative, got: {beta} instead.")
     k = window.points() * (2 / max(window.steps, 1)) - 1
-    top = mlx.tensor(float(beta), dtype=mlx.float64, device=device)
+    top = mlx.tensor(float(beta), dtype=mlx.float64, device="cpu")
     return window.result(mlx.special.i0(beta * (1 - k * k).clamp(min=0).sqrt()) / mlx.special.i0(top))

@@ -1,6 +1,7 @@
 // What a compiled kernel and the emulator tell each other. Both sides include this; it includes nothing,
 // since the world of a kernel has no other headers.
 #pragma once
+#pragma clang system_header
 
 namespace metal_emulator {
 

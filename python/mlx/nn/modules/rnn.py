@@ -285,7 +285,7 @@ def _along_steps(x: Tensor, index: Tensor | None) -> Tensor:
     """x[index[t, b], b] of (steps, batch, features)."""
     if index is None:
         return x
-    return x.gather(0, index.unsqueeze(-1).expand(*index.shape, x.size(-1)))
+    return x.gather(0, index.to(x.device).unsqueeze(-1).expand(*index.shape, x.size(-1)))
 
 
 class RNN(RNNBase):

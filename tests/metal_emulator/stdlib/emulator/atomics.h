@@ -1,6 +1,7 @@
 // Atomic functions. As in Metal 3.1 every order is relaxed, and float knows addition and exchange, not min
 // and max.
 #pragma once
+#pragma clang system_header
 
 #include "types.h"
 

@@ -1,5 +1,6 @@
 // Functions of integers.
 #pragma once
+#pragma clang system_header
 
 #include "math.h"
 

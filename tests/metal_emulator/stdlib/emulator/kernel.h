@@ -2,6 +2,7 @@
 // attributes) come a function that runs one thread, or one that runs a whole group in a loop, and a
 // description of the parameters.
 #pragma once
+#pragma clang system_header
 
 #include "../metal_emulator_abi.h"
 #include "atomics.h"

@@ -1,6 +1,7 @@
 // The words of MSL that C++ does not have. `threadgroup` on a variable is the rewriter's work
 // (../../msl_rewriter.h): whatever is left of it stands at a pointer.
 #pragma once
+#pragma clang system_header
 
 #define kernel static
 #define device

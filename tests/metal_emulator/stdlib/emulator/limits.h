@@ -1,5 +1,6 @@
 // numeric_limits and the constants of <metal_math>.
 #pragma once
+#pragma clang system_header
 
 #include "types.h"
 

@@ -1,6 +1,7 @@
 // The mathematical, common and relational functions, on float, half, bfloat and their vectors. What MSL does
 // not have (erf, expm1, log1p, double) is missing here too.
 #pragma once
+#pragma clang system_header
 
 #include "limits.h"
 #include "vectors.h"

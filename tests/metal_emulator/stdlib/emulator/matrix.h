@@ -4,6 +4,7 @@
 // lane reaches into its part, makes the lanes meet: once there, and again before the first lane goes on to
 // change or leave the matrix.
 #pragma once
+#pragma clang system_header
 
 #include "simdgroup.h"
 

@@ -1,6 +1,7 @@
 // Barriers and the functions by which the lanes of a simdgroup talk. The lanes meet in the emulator; the last
 // one to come computes for all.
 #pragma once
+#pragma clang system_header
 
 #include "../metal_emulator_abi.h"
 #include "vectors.h"

@@ -1,5 +1,6 @@
 // Scalar types, bfloat, and the few type traits that kernels use.
 #pragma once
+#pragma clang system_header
 
 #define METAL_FUNCTION inline __attribute__((always_inline))
 

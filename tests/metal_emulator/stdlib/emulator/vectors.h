@@ -1,6 +1,7 @@
 // Vectors of two, three and four elements. They are clang's own, which brings arithmetic and swizzles; only
 // bool and bfloat, which clang has no such vectors of, need structures.
 #pragma once
+#pragma clang system_header
 
 #include "types.h"
 
