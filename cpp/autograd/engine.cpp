@@ -14,8 +14,8 @@ struct NewestFirst {
   bool operator()(const Ref<Node>& a, const Ref<Node>& b) const { return a->sequence() < b->sequence(); }
 };
 
-// Brings a gradient into the shape and dtype that the receiving node expects: what was broadcast is
-// summed, what was promoted is cast back. The one place for both.
+// Brings a gradient into the shape and dtype that the receiving node expects, and to its device: what was
+// broadcast is summed, what was promoted is cast back, what was moved is moved back. The one place for all.
 Tensor fit(Tensor grad, const OutputMeta& meta, const Node& from) {
   if (!grad.defined()) return grad;
   if (grad.shape() != meta.shape) {
@@ -35,6 +35,7 @@ Tensor fit(Tensor grad, const OutputMeta& meta, const Node& from) {
     if (grad.is_complex() && !is_complex(meta.dtype)) grad = real(grad);
     grad = to(grad, meta.dtype);
   }
+  if (grad.device() != meta.device) grad = to(grad, meta.device, meta.dtype);
   return grad;
 }
 

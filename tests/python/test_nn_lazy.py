@@ -41,5 +41,10 @@ def test_loading_gives_the_shape(layer, shape, becomes, weight):
 def test_a_shape_that_is_not_known_is_an_error():
     with pytest.raises(RuntimeError, match="uninitialized"):
         _ = nn.LazyLinear(2).weight.shape
-    with pytest.raises(ValueError, match="not initialized"):
-        nn.LazyLinear(2).half()
+
+
+@pytest.mark.parametrize("layer", [nn.LazyLinear(2), nn.LazyBatchNorm1d()])
+def test_the_dtype_may_be_chosen_before_the_shape(layer):
+    assert layer.double().weight.dtype == mlx.float64
+    layer(mlx.rand(3, 4, dtype=mlx.float64))
+    assert type(layer.weight) is nn.Parameter and layer.weight.dtype == mlx.float64

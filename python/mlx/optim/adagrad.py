@@ -8,7 +8,7 @@ from typing import Any
 import mlx
 from mlx import _C
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, gradients
+from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, gradients, steps_of
 
 
 class Adagrad(Optimizer):
@@ -25,6 +25,7 @@ class Adagrad(Optimizer):
     """
 
     takes_tensor_lr = True
+    counts_on_device = True
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class Adagrad(Optimizer):
         start = self.param_groups[-1]["initial_accumulator_value"]
         for p in self.param_groups[-1]["params"]:
             value = complex(start, start) if p.is_complex() else start
-            self.state[p] = {"step": mlx.tensor(0.0), "sum": mlx.full_like(p, value, requires_grad=False)}
+            self.state[p] = {"step": steps_of(p), "sum": mlx.full_like(p, value, requires_grad=False)}
 
     def update_group(self, params: list[Tensor], group: dict[str, Any]) -> None:
         if group["differentiable"]:

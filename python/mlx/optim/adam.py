@@ -8,7 +8,7 @@ from typing import Any
 import mlx
 from mlx import _C
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, check_betas, gradients
+from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, check_betas, gradients, steps_of
 
 
 class Adam(Optimizer):
@@ -25,6 +25,7 @@ class Adam(Optimizer):
     """
 
     takes_tensor_lr = True
+    counts_on_device = True
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class Adam(Optimizer):
         super().__init__(params, defaults)
 
     def begin(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        state["step"] = mlx.tensor(0.0)
+        state["step"] = steps_of(p)
         state["exp_avg"] = mlx.zeros_like(p)
         state["exp_avg_sq"] = mlx.zeros_like(p)
         if group["amsgrad"]:

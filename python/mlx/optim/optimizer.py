@@ -7,6 +7,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import mlx
@@ -44,6 +45,11 @@ def advance(state: dict[str, Any]) -> int:
     return int(state["step"])
 
 
+def steps_of(p: Tensor) -> Tensor:
+    """A new count of steps, where the fused kernels that increase it find it: beside the parameter."""
+    return mlx.tensor(0.0, device=p.device)
+
+
 def check_implementation(group: dict[str, Any]) -> None:
     """Raise RuntimeError for choices of an implementation that exclude one another. (There is but one here,
     a fused kernel, and one of plain ops for `differentiable`.)"""
@@ -51,6 +57,14 @@ def check_implementation(group: dict[str, Any]) -> None:
         raise RuntimeError("`fused` does not support `differentiable`")
     if group.get("fused") and group.get("foreach"):
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+
+
+def _by_device(params: list[Tensor]) -> list[list[Tensor]]:
+    """The parameters apart by device: one kernel updates those of one device."""
+    devices = dict.fromkeys(map(attrgetter("device"), params))
+    if len(devices) == 1:
+        return [params]
+    return [[p for p in params if p.device == device] for device in devices]
 
 
 def gradients(params: Iterable[Tensor]) -> list[Tensor]:
@@ -246,12 +260,14 @@ class Optimizer:
         with mlx.set_grad_enabled(bool(self.defaults.get("differentiable")) and mlx.is_grad_enabled()):
             for group in self.param_groups:
                 params = [p for p in group["params"] if p.grad is not None]
-                if params:
-                    self.update_group(params, group)
+                for same_device in _by_device(params):
+                    self.update_group(same_device, group)
         return loss
 
     # Whether `step` takes a learning rate that is a tensor without looking at its value.
     takes_tensor_lr = False
+    # Whether step counts lie on the device of their parameters, where a kernel increases them.
+    counts_on_device = False
 
     def update_group(self, params: list[Tensor], group: dict[str, Any]) -> None:
         """Change `params`, those of a group that have gradients, in place by one step."""
@@ -310,7 +326,7 @@ class Optimizer:
         state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         for key, value in state_dict["state"].items():
             if key in by_index:
-                state[by_index[key]] = {k: _adapt(by_index[key], k, v) for k, v in value.items()}
+                state[by_index[key]] = self._adapted(by_index[key], value)
             else:
                 state[key] = deepcopy(value)
         groups = []
@@ -325,6 +341,12 @@ class Optimizer:
         self.state, self.param_groups = state, groups
         for after in list(self._hooks["load_state_dict_post"].values()):
             after(self)
+
+    def _adapted(self, p: Tensor, saved: dict[str, Any]) -> dict[str, Any]:
+        state = {key: _adapt(p, key, value) for key, value in saved.items()}
+        if self.counts_on_device and isinstance(state.get("step"), Tensor):
+            state["step"] = state["step"].to(p.device)
+        return state
 
     def __getstate__(self) -> dict[str, Any]:
         state = {k: v for k, v in self.__dict__.items() if k not in ("_hooks", "_stepping")}

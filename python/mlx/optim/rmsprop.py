@@ -8,7 +8,7 @@ from typing import Any
 import mlx
 from mlx import _C
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, gradients
+from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, gradients, steps_of
 
 
 class RMSprop(Optimizer):
@@ -25,6 +25,7 @@ class RMSprop(Optimizer):
     """
 
     takes_tensor_lr = True
+    counts_on_device = True
 
     def __init__(
         self,
@@ -62,7 +63,7 @@ class RMSprop(Optimizer):
         super().__init__(params, defaults)
 
     def begin(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        state["step"] = mlx.tensor(0.0)
+        state["step"] = steps_of(p)
         state["square_avg"] = mlx.zeros_like(p)
         if group["momentum"] > 0:
             state["momentum_buffer"] = mlx.zeros_like(p)

@@ -69,6 +69,7 @@ class LazyModuleMixin(Module):
         return any(is_lazy(t) for t in (*self._parameters.values(), *self._buffers.values()))
 
     def _infer_parameters(self, args: tuple, kwargs: dict[str, Any]) -> None:
+        self._follow(next((x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)), None))
         self.initialize_parameters(*args, **kwargs)
         if self.has_uninitialized_params():
             raise RuntimeError(f"module {self._get_name()} has not been fully initialized")
@@ -76,6 +77,13 @@ class LazyModuleMixin(Module):
         del self._initialize_hook
         if self.cls_to_become is not None:
             self.__class__ = self.cls_to_become
+
+    def _follow(self, input: Tensor | None) -> None:
+        """Move to the device of the first input, unless somebody has chosen another than the default one."""
+        state = (*self._parameters.values(), *self._buffers.values())
+        chosen = any(t is not None and t.device != mlx.get_default_device() for t in state)
+        if input is not None and self.has_uninitialized_params() and not chosen:
+            self._apply(lambda t: t.to(input.device), recurse=False)
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         for name, tensor in self._persistent_state().items():

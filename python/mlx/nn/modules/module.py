@@ -320,11 +320,6 @@ class Module(StateOfModule):
         for param in self._parameters.values():
             if param is None:
                 continue
-            if is_lazy(param):
-                raise ValueError(
-                    f"{type(self).__name__} has parameters that are not initialized yet; call forward (with "
-                    "an input of the right shape) before converting or moving the module"
-                )
             grad = param.grad
             changed = fn(param.data)
             if grad is not None:
@@ -335,7 +330,9 @@ class Module(StateOfModule):
             else:
                 param.data = changed
         for name, buffer in self._buffers.items():
-            if buffer is not None:
+            if is_lazy(buffer):
+                buffer.data = fn(buffer.data)
+            elif buffer is not None:
                 self._buffers[name] = fn(buffer)
         return self
 

@@ -255,7 +255,7 @@ class RNNBase(Module):
         states = self._first_states(hx, steps.size(1), input.data)
         if hx is not None and input.sorted_indices is not None:
             states = [s.index_select(1, input.sorted_indices) for s in states]
-        output, last = self._all_layers(steps, states, lengths)
+        output, last = self._all_layers(steps, states, lengths.to(steps.device))
         if input.unsorted_indices is not None:
             last = [s.index_select(1, input.unsorted_indices) for s in last]
         data = pack_padded_sequence(output, lengths).data

@@ -32,7 +32,7 @@ class PackedSequence(_Packed):
 
     Attributes:
         data: the elements; sequences come longest first.
-        batch_sizes: how many sequences reach each step, int64.
+        batch_sizes: how many sequences reach each step, int64, on the CPU.
         sorted_indices, unsorted_indices: the order that the sequences were brought into, and its inverse.
     """
 
@@ -49,7 +49,9 @@ class PackedSequence(_Packed):
 
     def to(self, *args: Any, **kwargs: Any) -> PackedSequence:
         """The same with `data` of another dtype or on another device."""
-        return type(self)(self.data.to(*args, **kwargs), *self[1:])
+        data = self.data.to(*args, **kwargs)
+        order = [None if i is None else i.to(data.device) for i in self[2:]]
+        return type(self)(data, self.batch_sizes, *order)
 
     def float(self) -> PackedSequence:
         """With float32 data."""
@@ -70,7 +72,7 @@ def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     if permutation is None:
         return None
     return mlx.empty_like(permutation).scatter_(
-        0, permutation, mlx.arange(permutation.numel(), device=permutation.device)
+        0, permutation, mlx.arange(permutation.numel(), dtype=permutation.dtype, device=permutation.device)
     )
 
 
@@ -127,7 +129,7 @@ def pack_padded_sequence(
     >>> packed.data, packed.batch_sizes
     (tensor([1, 3, 2]), tensor([2, 1]))
     """
-    counts = mlx.as_tensor(lengths, dtype=mlx.int64)
+    counts = mlx.as_tensor(lengths, dtype=mlx.int64, device="cpu")
     steps = input.transpose(0, 1) if batch_first else input
     order = None
     if enforce_sorted:
@@ -139,6 +141,7 @@ def pack_padded_sequence(
             )
     else:
         counts, order = counts.sort(descending=True, stable=True)
+        order = order.to(steps.device)
         steps = steps.index_select(1, order)
     if counts.numel() != steps.size(1):
         raise RuntimeError(
@@ -149,14 +152,14 @@ def pack_padded_sequence(
         raise RuntimeError(
             "Length of all samples has to be greater than 0, but found an element that is <= 0"
         )
-    used = mlx.arange(int(counts[0]), device=counts.device).unsqueeze(1) < counts
-    return PackedSequence(steps[: used.size(0)][used], used.sum(1), order)
+    batch_sizes = (mlx.arange(int(counts[0]), device="cpu").unsqueeze(1) < counts).sum(1)
+    return PackedSequence(steps[_places(batch_sizes, steps.device)], batch_sizes, order)
 
 
-def _places(batch_sizes: Tensor) -> tuple[Tensor, Tensor]:
+def _places(batch_sizes: Tensor, device: mlx.device) -> tuple[Tensor, Tensor]:
     """The step and the sequence of each packed element."""
-    used = mlx.arange(int(batch_sizes[0]), device=batch_sizes.device) < batch_sizes.unsqueeze(1)
-    steps, rows = used.nonzero().unbind(1)
+    used = mlx.arange(int(batch_sizes[0]), device="cpu") < batch_sizes.unsqueeze(1)
+    steps, rows = used.nonzero().to(device).unbind(1)
     return steps, rows
 
 
@@ -175,18 +178,18 @@ def pad_packed_sequence(
         )
     data = sequence.data
     shape = [total_length or longest, int(sequence.batch_sizes[0]), *data.shape[1:]]
-    padded = data.new_full(shape, padding_value).index_put(_places(sequence.batch_sizes), data)
-    rows = mlx.arange(shape[1], device=sequence.batch_sizes.device)
+    padded = data.new_full(shape, padding_value).index_put(_places(sequence.batch_sizes, data.device), data)
+    rows = mlx.arange(shape[1], device="cpu")
     lengths = (sequence.batch_sizes.unsqueeze(1) > rows).sum(0)
     if sequence.unsorted_indices is not None:
         padded = padded.index_select(1, sequence.unsorted_indices)
-        lengths = lengths[sequence.unsorted_indices]
+        lengths = lengths[sequence.unsorted_indices.cpu()]
     return padded.transpose(0, 1) if batch_first else padded, lengths
 
 
 def pack_sequence(sequences: list[Tensor], enforce_sorted: bool = True) -> PackedSequence:
     """Pack sequences (length, ...)."""
-    lengths = mlx.tensor([s.size(0) for s in sequences])
+    lengths = [s.size(0) for s in sequences]
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 
 
