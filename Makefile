@@ -38,7 +38,7 @@ test: build $(VENV)/test.stamp $(VENV)/demo.stamp
 
 # The Metal backend and its kernels without a Mac: the emulator's own tests, then the suite on the emulated device.
 EMULATOR := build/metal_emulator
-CLANGXX ?= $(firstword $(foreach c,clang++-19 clang++-18 clang++-17 clang++-16 clang++,$(shell command -v $(c) 2>&1)))
+CLANGXX ?= $(firstword $(foreach c,clang++-19 clang++-18 clang++-17 clang++-16 clang++,$(shell command -v $(c) 2>/dev/null)))
 test-metal: build $(VENV)/test.stamp
 	@test -n "$(CLANGXX)" || { echo "make test-metal needs clang 16 or later: set CLANGXX"; exit 1; }
 	cmake -S tests/metal_emulator -B $(EMULATOR) -G Ninja -DCMAKE_CXX_COMPILER=$(CLANGXX)

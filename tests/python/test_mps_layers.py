@@ -1,5 +1,6 @@
-"""Layers, losses and optimizers on the GPU while the CPU is the default device, as in a program that moves its
-model there: whatever they make on the way must lie where their arguments are."""
+"""Layers, losses and optimizers on the GPU while the CPU is the default device, as in a program that moves
+its model there: whatever they make on the way must lie where their arguments are.
+"""
 
 import copy
 
