@@ -8,7 +8,15 @@ from typing import Any
 import mlx
 from mlx import _C
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, check_betas, gradients, steps_of
+from mlx.optim.optimizer import (
+    Optimizer,
+    advance,
+    as_real,
+    check_at_least_zero,
+    check_betas,
+    gradients,
+    steps_of,
+)
 
 
 class Adam(Optimizer):
