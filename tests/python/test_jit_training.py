@@ -16,7 +16,7 @@ def assert_same(a, b, tolerance=2e-5):
 
 
 def mlp():
-    # No bias before the normalisation: its gradient would be rounding errors, which Adam makes whole steps of.
+    # No bias before the normalisation: its gradient is rounding alone, which Adam makes whole steps of.
     first = nn.Linear(6, 16, bias=False)
     return nn.Sequential(first, nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
 
