@@ -1,6 +1,5 @@
 """Layers, losses and optimizers on the GPU while the CPU is the default device, as in a program that moves
-its model there: whatever they make on the way must lie where their arguments are.
-"""
+its model there: whatever they make on the way must lie where their arguments are."""
 
 import copy
 
@@ -144,3 +143,22 @@ def test_an_optimizer_of_parameters_on_two_devices():
     (here.sum() + there.sum().cpu()).backward()
     optimizer.step()
     check_close(there, here)
+
+
+# ---- transfers
+
+
+def test_a_copy_to_memory_in_use_takes_its_turn():
+    place, source = mlx.zeros(1000).to("mps"), mlx.ones(1000)
+    before = place + 0
+    place.copy_(source)
+    source.fill_(7)  # the copy is of what was there when it was asked for
+    after = place + 0
+    assert (before.sum().item(), after.sum().item()) == (0, 1000)
+
+
+def test_a_copy_to_memory_in_use_casts_and_broadcasts():
+    place = mlx.zeros(3, 4, dtype=mlx.int32).to("mps")
+    before = place + 0
+    place.copy_(mlx.arange(4.0)[:, None].expand(4, 3).t()[:1])
+    assert before.sum().item() == 0 and place.tolist() == [[0, 1, 2, 3]] * 3

@@ -40,9 +40,34 @@ bool copy(const Copy&, const Launch& launch, Runtime& runtime) {
   return kernel.run("copy", [] { return Arithmetic{"", "    const auto y0 = x0;\n"}; });
 }
 
-// The host's memory is read by the host, but for a number, which travels with the command.
+// What the host holds, in memory of the device's that no queued work knows; undefined if there is none to be
+// had.
+Tensor staged(const Tensor& in, Device device, Runtime& runtime) {
+  const size_t bytes = static_cast<size_t>(in.numel()) * item_size(in.dtype());
+  void* memory = runtime.acquire(bytes);
+  if (!memory) return {};
+  const Tensor copy = tensor_over(
+      Storage::adopt(memory, bytes, device, [&runtime, memory, bytes] { runtime.release(memory, bytes); }),
+      in.shape(), contiguous_strides(in.shape()), 0, in.dtype());
+  const Tensor *to = &copy, *from = &in;
+  const Transfer transfer;
+  backend(DeviceType::CPU).run({kernel_number<Transfer>(), &transfer, sizeof transfer, {&to, 1}, {&from, 1}});
+  return copy;
+}
+
+// A number of the host's travels with the command. Other elements the host writes itself, if it may do so at
+// once: where queued work uses the result's memory, as it is when a batch of a data set takes the place of
+// the one before, a kernel copies them in its turn, and nobody waits.
 bool transfer(const Transfer&, const Launch& launch, Runtime& runtime) {
-  return launch.in(0).numel() == 1 && copy({}, launch, runtime);
+  const Tensor &out = launch.out(), &in = launch.in(0);
+  if (in.numel() == 1) return copy({}, launch, runtime);
+  if (in.device().type != DeviceType::CPU || !has_type(in.dtype()) || !has_type(out.dtype()) ||
+      !runtime.is_busy(out.raw()))
+    return false;
+  const Tensor here = staged(in, out.device(), runtime);
+  if (!here.defined()) return false;
+  const Tensor* from = &here;
+  return copy({}, {launch.kernel, launch.params, launch.params_size, launch.outputs, {&from, 1}}, runtime);
 }
 
 bool fill(const Fill& k, const Launch& launch, Runtime& runtime) {

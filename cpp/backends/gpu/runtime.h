@@ -51,6 +51,8 @@ class Runtime : public MemorySource {
   // it. These three throw RuntimeError, naming the op, if the device reports that work has failed.
   virtual void wait(const void* p, bool reads) = 0;
   virtual void synchronize() = 0;
+  // Whether wait(p, true) would have to wait now. Reports no failures: they are the next waiter's.
+  virtual bool is_busy(const void* p) = 0;
   // Says whether the host looks at the memory around `p` whenever it likes: work that uses such is waited for
   // at once.
   virtual void share_with_host(const void* p, bool shared) = 0;

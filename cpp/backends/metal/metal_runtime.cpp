@@ -198,6 +198,20 @@ void MetalRuntime::wait(const void* p, bool reads) {
   wait_for(reads ? std::max(entry.last_read, entry.last_write) : entry.last_write);
 }
 
+bool MetalRuntime::is_busy(const void* p) {
+  const std::lock_guard lock(mutex_);
+  const BufferTable::Entry& entry = buffers_.find(p);
+  return !is_done(std::max(entry.last_read, entry.last_write));
+}
+
+// The device does batches in order, so the batches before one that is done are done too.
+bool MetalRuntime::is_done(uint64_t batch) const {
+  if (batch >= open_.number) return !encoder_;
+  for (const Batch& b : running_)
+    if (b.number == batch) return b.commands->status() == MTL::CommandBufferStatusCompleted;
+  return true;
+}
+
 void MetalRuntime::synchronize() {
   const std::lock_guard lock(mutex_);
   wait_for(open_.number);

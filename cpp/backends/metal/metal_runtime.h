@@ -58,6 +58,7 @@ class MetalRuntime : public gpu::Runtime {
   void run(const gpu::Dispatch& dispatch) override;
   void wait(const void* p, bool reads) override;
   void synchronize() override;
+  bool is_busy(const void* p) override;
   void share_with_host(const void* p, bool shared) override;
 
  private:
@@ -73,6 +74,7 @@ class MetalRuntime : public gpu::Runtime {
   void commit();
   void wait_for(uint64_t batch);
   void finish(Batch batch);
+  bool is_done(uint64_t batch) const;
   MTL::ComputePipelineState* compile(const std::string& source, const char* function);
 
   MTL::Device* device_;
