@@ -9,6 +9,7 @@ from mlx import _C, autograd
 from mlx._C import Tensor
 from mlx._C import _TraceError as TraceError
 from mlx.autograd.function import Function
+from mlx.compiler.closure import GRADIENT
 from mlx.compiler.trace import Trace, is_symbol
 from mlx.compiler.tree import unflatten
 
@@ -132,6 +133,7 @@ class Program:
             rest: list[Tensor] = []
             returned = list(_Recorded.apply(self, inputs, rest, *needed))
         else:
+            self._drop_old_gradients()
             outputs = self.forward.run(inputs)
             returned, rest = outputs[: self._returned], outputs[self._returned : self._kept]
             if self.used_up is not None:
@@ -141,6 +143,13 @@ class Program:
         for i, grad in zip(self._gradients_of, rest[len(rest) - len(self._gradients_of) :], strict=True):
             autograd.backward([leaves[i]], [grad])
         return self._result(returned, leaves)
+
+    def _drop_old_gradients(self) -> None:
+        """Make room for gradients that replace others; those that are read first are among the inputs."""
+        if self._undo is None:
+            for slot in self.changed:
+                if slot.kind == GRADIENT:
+                    slot.container.grad = None
 
     def _materialize(self, rest: list[Tensor]) -> None:
         made = iter(rest)

@@ -115,16 +115,31 @@ MLX_INLINE ReducedExponent reduce_exponent(Vec<float> x) {
 }
 MLX_INLINE Vec<float> exp_of_small(Vec<float> r) { return 1 + fma(r * r, polynomial(r, kExp<float>), r); }
 
+// x within bounds; NaN stays. One instruction a bound, where compilers make a comparison and a blend of
+// select.
+MLX_INLINE Vec<float> at_most(Vec<float> x, float bound) {
+#if defined(__AVX512F__)
+  return Vec<float>(_mm512_min_ps(_mm512_set1_ps(bound), x.v));
+#else
+  return select(x > bound, Vec<float>(bound), x);
+#endif
+}
+MLX_INLINE Vec<float> at_least(Vec<float> x, float bound) {
+#if defined(__AVX512F__)
+  return Vec<float>(_mm512_max_ps(_mm512_set1_ps(bound), x.v));
+#else
+  return select(x < bound, Vec<float>(bound), x);
+#endif
+}
+
 MLX_INLINE Vec<float> exp(Vec<float> x) {
-  x = select(x > 89, Vec<float>(89), x);
-  x = select(x < -104, Vec<float>(-104), x);
+  x = at_least(at_most(x, 89), -104);
   const ReducedExponent e = reduce_exponent(x);
   return scale_by_power(exp_of_small(e.r), e.n);
 }
 
 MLX_INLINE Vec<float> exp2(Vec<float> x) {
-  x = select(x > 129, Vec<float>(129), x);
-  x = select(x < -151, Vec<float>(-151), x);
+  x = at_least(at_most(x, 129), -151);
   const Vec<float> n = round_small(x);
   const Vec<float> r = (x - n) * 0x1.62e43p-1f;
   return scale_by_power(1 + fma(r * r, polynomial(r, kExp<float>), r), n);
@@ -252,37 +267,67 @@ MLX_INLINE Vec<float> erf(Vec<float> x) {
   return copysign(select(a < 1, small, large), x);
 }
 
-// 1 / x within 1 ulp, for 2^-100 < x < 2^100.
-MLX_INLINE Vec<float> near_reciprocal(Vec<float> x) {
+// p / q within 1 ulp, for 2^-100 < q < 2^100.
+MLX_INLINE Vec<float> near_quotient(Vec<float> p, Vec<float> q) {
 #if defined(__AVX512F__)
-  const Vec<float> guess(_mm512_rcp14_ps(x.v));
-  return fma(guess, fma(-x, guess, Vec<float>(1)), guess);
+  const Vec<float> guess(_mm512_rcp14_ps(q.v)), quotient = p * guess;
+  return fma(guess, fma(-q, quotient, p), quotient);
 #else
-  return 1 / x;
+  return p / q;
 #endif
+}
+
+// a^2 + c, rounded once although a^2 is not a float. Where fma rounds twice (SSE), a is cut into a short
+// number, whose square is exact, and a rest.
+MLX_INLINE Vec<float> square_plus(Vec<float> a, Vec<float> c) {
+#if defined(__x86_64__) && !defined(__FMA__)
+  const Vec<float> high = bit_cast<float>(bit_cast<int32_t>(a) & Vec<int32_t>(-4096));
+  return (high * high + c) + (a - high) * (a + high);
+#else
+  return fma(a, a, c);
+#endif
+}
+
+// y exp(-a^2 / 2) for 0 <= a <= 14.5. With a^2 = r - 2 ln(2) n it is 2^n y exp(-r / 2), where r keeps all
+// bits of the square, which is never rounded by itself.
+MLX_INLINE Vec<float> times_gaussian(Vec<float> y, Vec<float> a) {
+  const auto remainder = [a](Vec<float> n) {
+    return fma(n, Vec<float>(-0x1.bd0106p-12f), square_plus(a, n * 0x1.63p+0f));
+  };
+  constexpr float half_log2_e = 0x1.715476p-1f;
+#if defined(__AVX512F__)
+  // n in steps of 1/16, whose low bits choose from a register of powers of two; scalef rounds n down.
+  alignas(64) static constexpr float kSixteenths[] = {
+      1.0f,        1.04427373f, 1.09050775f, 1.13878858f, 1.18920708f, 1.24185777f, 1.29683959f, 1.35425556f,
+      1.41421354f, 1.47682619f, 1.54221082f, 1.61049032f, 1.68179286f, 1.75625217f, 1.8340081f,  1.91520655f};
+  // (exp(-r / 2) - 1) / r on |r| <= ln(2) / 16
+  static constexpr float kFactor[] = {-0.5f, 0.125004128f, -0.0208325777f};
+  constexpr float magic = 0x1.8p19f;
+  const Vec<float> shifted = fma(a * a, Vec<float>(-half_log2_e), Vec<float>(magic));
+  const Vec<float> n = shifted - magic, r = remainder(n);
+  y = y * Vec<float>(_mm512_permutexvar_ps(_mm512_castps_si512(shifted.v), _mm512_load_ps(kSixteenths)));
+#else
+  // (exp(-r / 2) - 1) / r on |r| <= ln(2)
+  static constexpr float kFactor[] = {-0.5000000182f,  0.12499998014f,  -0.0208330246f,
+                                      0.002604264297f, -0.00026171428f, 2.1619984e-05f};
+  const Vec<float> n = round_small(a * a * -half_log2_e), r = remainder(n);
+#endif
+  return scale_by_power(fma(y, r * polynomial(r, kFactor), y), n);
 }
 
 // The normal distribution function, with one branch: its tail beyond a is exp(-a^2 / 2) times a slow
 // function. Within 5 ulp for negative arguments, 2 for positive ones.
 MLX_INLINE Vec<float> ndtr(Vec<float> x) {
-  // exp(a^2 / 2) ndtr(-a) (1 + 0.35 a) on a in [0, 14.5], in terms of u = 0.35 a / (1 + 0.35 a)
-  static constexpr float kTailF[] = {0.5f,
-                                     -0.6398329138755798f,
-                                     0.26106029748916626f,
-                                     0.10252708941698074f,
-                                     -0.06372720003128052f,
-                                     -0.017080655321478844f,
-                                     -0.06278306245803833f,
-                                     0.08837681263685226f,
-                                     -0.02891848050057888f};
-  Vec<float> a = abs(x);
-  a = select(a > 14.5f, Vec<float>(14.5f), a);  // beyond, the tail is below the smallest float
-  const Vec<float> ratio = 0.35f * a;
-  const Vec<float> t = near_reciprocal(1 + ratio), u = ratio * t;
-  const Vec<float> half = -0.5f * a, square = half * a;
-  const Vec<float> lost = fma(half, a, -square);  // by the rounding of the square
-  const ReducedExponent e = reduce_exponent(square);
-  const Vec<float> tail = scale_by_power(t * polynomial(u, kTailF) * exp_of_small(e.r + lost), e.n);
+  // exp(a^2 / 2) ndtr(-a) = P(a) / Q(a) on a in [0, 14.5], where Q begins with a^5. All coefficients are
+  // positive, so nothing cancels; by twos, fewer roundings add up than by Horner's rule.
+  static constexpr float kP[] = {48.6396484f, 42.5970802f, 17.7953625f, 3.94278216f, 0.39894706f};
+  static constexpr float kQ[] = {97.2792969f, 162.811844f, 116.85569f, 45.591568f, 9.88372993f};
+  const Vec<float> a = at_most(abs(x), 14.5f);  // beyond, the tail is below the smallest float
+  const Vec<float> square = a * a;
+  const auto pair = [a](const float* c) { return fma(a, Vec<float>(c[1]), Vec<float>(c[0])); };
+  const Vec<float> p = fma(fma(square, Vec<float>(kP[4]), pair(kP + 2)), square, pair(kP));
+  const Vec<float> q = fma(fma(square, a + kQ[4], pair(kQ + 2)), square, pair(kQ));
+  const Vec<float> tail = times_gaussian(near_quotient(p, q), a);
   return select(x < 0, tail, 1 - tail);
 }
 

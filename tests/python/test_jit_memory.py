@@ -1,0 +1,57 @@
+"""What a compiled function holds at its worst moment, beside the same function run eagerly."""
+
+from __future__ import annotations
+
+import pytest
+
+import mlx
+from mlx import nn
+
+
+def chain():
+    x = mlx.rand(512, 1024)
+
+    def run():
+        return ((x * 2 + 1).tanh() * x - 0.5).sigmoid().mul(3).add(x)
+
+    return run
+
+
+def trainer(model, loss_of):
+    optimizer = mlx.optim.Adam(model.parameters(), lr=1e-3)
+
+    def run():
+        optimizer.zero_grad()
+        loss = loss_of(model)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return run
+
+
+def training_step():
+    """Gradients weigh more here than what lies between the layers."""
+    mlx.manual_seed(0)
+    x = mlx.rand(4, 1024)
+    model = nn.Sequential(nn.Linear(1024, 1024), nn.Tanh(), nn.Linear(1024, 1024))
+    return trainer(model, lambda m: m(x).square().mean())
+
+
+def peak(run):
+    """Bytes beyond what is alive before a call, at the worst moment of a later call."""
+    for _ in range(3):
+        run()
+    before = mlx.memory_stats()["allocated_bytes"]
+    mlx.reset_peak_memory_stats()
+    run()
+    return mlx.memory_stats()["peak_allocated_bytes"] - before
+
+
+@pytest.mark.parametrize("make", [chain, training_step])
+def test_the_peak_is_not_above_that_of_eager_calls(make):
+    run = make()
+    eager = peak(run)
+    compiled = peak(mlx.jit(run))
+    assert eager > 0
+    assert compiled <= eager
