@@ -42,10 +42,11 @@ def peak(run):
     """Bytes beyond what is alive before a call, at the worst moment of a later call."""
     for _ in range(3):
         run()
-    before = mlx.memory_stats()["allocated_bytes"]
-    mlx.reset_peak_memory_stats()
+    device = mlx.get_default_device()
+    before = mlx.memory_stats(device)["allocated_bytes"]
+    mlx.reset_peak_memory_stats(device)
     run()
-    return mlx.memory_stats()["peak_allocated_bytes"] - before
+    return mlx.memory_stats(device)["peak_allocated_bytes"] - before
 
 
 @pytest.mark.parametrize("make", [chain, training_step])
