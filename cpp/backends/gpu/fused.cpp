@@ -11,8 +11,9 @@ namespace {
 
 DType as_computed(DType t) { return t == DType::Bool ? DType::UInt8 : t; }
 
-// The program as arithmetic; false if a formula has no text. `y`s are the program's stores in their order.
-bool write_out(const FusedProgram& p, Arithmetic& out) {
+// The program as arithmetic. `y`s are the program's stores in their order.
+Arithmetic arithmetic_of(const FusedProgram& p) {
+  Arithmetic out;
   std::set<std::string> functions;
   std::vector<std::string> held(static_cast<size_t>(p.registers));
   for (size_t i = 0; i < p.inputs.size() + p.constants.size(); ++i) held[i] = str("x", i);
@@ -23,7 +24,6 @@ bool write_out(const FusedProgram& p, Arithmetic& out) {
       value = str("convert<", type_text(s.to), ">(", held[s.arguments[0]], ")");
     } else {
       const FormulaText& formula = formula_text(s.formula, s.from);
-      if (formula.text.empty()) return false;
       functions.insert(formula.text);
       for (int a = 0; a < s.argument_count; ++a)
         // A register of truth values is computed with as bytes.
@@ -39,12 +39,15 @@ bool write_out(const FusedProgram& p, Arithmetic& out) {
     out.statements += str("    const auto y", i, " = ", held[p.stores[i].from], ";\n");
   if (p.value >= 0) out.statements += str("    const auto y", p.stores.size(), " = ", held[p.value], ";\n");
   for (const std::string& f : functions) out.functions += f;
-  return true;
+  return out;
 }
 
-bool has_types(const FusedProgram& p) {
-  for (const auto& s : p.steps)
+// Whether the language has the types and the formulas.
+bool can_be_written(const FusedProgram& p) {
+  for (const auto& s : p.steps) {
     if (!has_type(s.from) || !has_type(s.to)) return false;
+    if (s.kind == FusedProgram::Step::Apply && formula_text(s.formula, s.from).text.empty()) return false;
+  }
   return true;
 }
 
@@ -75,9 +78,7 @@ Tensor reshaped(const Tensor& t, const Shape& shape) {
 // Runs the program over elements of this shape; `value`, if there is one, takes what a reduction will read.
 bool run_program(const FusedProgram& p, const Launch& launch, const Shape& shape, const Tensor* value,
                  DType value_type, Runtime& runtime) {
-  if (!has_types(p)) return false;
-  Arithmetic arithmetic;
-  if (!write_out(p, arithmetic)) return false;
+  if (!can_be_written(p)) return false;
   // The operations that were fused may have seen the elements in different shapes.
   std::vector<Tensor> operands;
   operands.reserve(p.inputs.size() + p.stores.size());
@@ -93,7 +94,7 @@ bool run_program(const FusedProgram& p, const Launch& launch, const Shape& shape
     kernel.output(operands.back(), operands.back().strides(), s.type);
   }
   if (value) kernel.output(*value, value->strides(), value_type);
-  return kernel.run(name_of(p), [&] { return arithmetic; });
+  return kernel.run(name_of(p), [&] { return arithmetic_of(p); });
 }
 
 bool fused(const Fused& k, const Launch& launch, Runtime& runtime) {

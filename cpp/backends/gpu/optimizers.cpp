@@ -3,8 +3,7 @@
 
 #include "formulas/optimizers.h"
 
-#include "backends/gpu/elementwise.h"
-#include "backends/gpu/expr.h"
+#include "backends/gpu/symbolic.h"
 
 namespace mlx::gpu {
 namespace {
@@ -62,20 +61,16 @@ void step_group(const Group& group, Runtime& runtime, const std::string& name, d
       kernel.value(lr, DType::Float32);
     for (double n : numbers) kernel.value(n, DType::Float32);
     kernel.run(name, [&] {
-      Statements statements;
-      Statements::current = &statements;
-      int x = 0;
-      auto next = [&] { return Number::of(str("x", x++)); };
-      Number value = next(), state[kStates + 1], values[8];
-      for (int s = 0; s < kStates; ++s) state[s] = next();
-      const Number grad = next(), count = counted ? next() : Number();
-      for (size_t n = 0; n < 1 + numbers.size(); ++n) values[n] = next();
-      make_rule(values, count).step(value, grad, state);
-      Statements::current = nullptr;
-      std::string text = statements.text() + str("  const float y0 = ", named(value.value), ";\n");
-      for (int s = 0; s < kStates; ++s)
-        text += str("  const float y", s + 1, " = ", named(state[s].value), ";\n");
-      return Arithmetic{"", text};
+      return written_down([&](auto next) {
+        Number value = next(), state[kStates + 1], values[8];
+        for (int s = 0; s < kStates; ++s) state[s] = next();
+        const Number grad = next(), count = counted ? next() : Number();
+        for (size_t n = 0; n < 1 + numbers.size(); ++n) values[n] = next();
+        make_rule(values, count).step(value, grad, state);
+        std::vector<Number> results{value};
+        results.insert(results.end(), state, state + kStates);
+        return results;
+      });
     });
   }
 }

@@ -4,8 +4,7 @@
 
 #include <deque>
 
-#include "backends/gpu/elementwise.h"
-#include "backends/gpu/expr.h"
+#include "backends/gpu/symbolic.h"
 
 namespace mlx::gpu {
 namespace {
@@ -37,16 +36,12 @@ class CellKernel {
   template <class Step>
   bool run(const char* name, int inputs, Step step) {
     return kernel_.run(name, [&] {
-      Statements statements;
-      Statements::current = &statements;
-      std::vector<Number> x, y;
-      for (int i = 0; i < inputs; ++i) x.push_back(Number::of(str("x", i)));
-      step(x, y);
-      Statements::current = nullptr;
-      std::string text = statements.text();
-      for (size_t i = 0; i < y.size(); ++i)
-        text += str("  const float y", i, " = ", named(y[i].value), ";\n");
-      return Arithmetic{"", text};
+      return written_down([&](auto next) {
+        std::vector<Number> x, y;
+        for (int i = 0; i < inputs; ++i) x.push_back(next());
+        step(x, y);
+        return y;
+      });
     });
   }
 
