@@ -1,5 +1,7 @@
 """Settings of the whole suite: reproducible samples, the options each test may rely on, and `--device`."""
 
+import contextlib
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -30,28 +32,27 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(elsewhere)
 
 
-def skip_without_dtype(config, error):
+@contextlib.contextmanager
+def skipped_without_dtype(config):
     """A test that needs a type which the device lacks is skipped, once it is told so."""
-    if config.getoption("--device") != "cpu" and str(error).startswith("Metal has no"):
-        pytest.skip(str(error))
+    try:
+        yield
+    except TypeError as error:
+        if config.getoption("--device") != "cpu" and str(error).startswith("Metal has no"):
+            pytest.skip(str(error))
+        raise
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem):
-    try:
+    with skipped_without_dtype(pyfuncitem.config):
         return (yield)
-    except TypeError as error:
-        skip_without_dtype(pyfuncitem.config, error)
-        raise
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef, request):
-    try:
+    with skipped_without_dtype(request.config):
         return (yield)
-    except TypeError as error:
-        skip_without_dtype(request.config, error)
-        raise
 
 
 @pytest.fixture(autouse=True)

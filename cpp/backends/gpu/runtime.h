@@ -35,11 +35,6 @@ struct Dispatch {
 
 class Runtime : public MemorySource {
  public:
-  virtual const char* device_name() const = 0;
-  // Threads that run in step, and how many a group may have.
-  virtual uint32_t simd_width() const = 0;
-  virtual uint32_t max_threads() const = 0;
-
   // The function of this name in a source text, which is compiled once. Throws RuntimeError with the
   // compiler's words.
   virtual const Kernel* kernel(std::string_view source, const char* function) = 0;

@@ -89,11 +89,7 @@ void MetalRuntime::share_with_host(const void* p, bool shared) {
 
 // ---- kernels
 
-MetalRuntime::MetalRuntime(MTL::Device* device)
-    : device_(device),
-      queue_(device->newCommandQueue()),
-      name_(device->name()->utf8String()),
-      max_threads_(static_cast<uint32_t>(device->maxThreadsPerThreadgroup().width)) {}
+MetalRuntime::MetalRuntime(MTL::Device* device) : device_(device), queue_(device->newCommandQueue()) {}
 
 const gpu::Kernel* MetalRuntime::kernel(std::string_view source, const char* function) {
   const std::lock_guard lock(mutex_);

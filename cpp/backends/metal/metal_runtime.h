@@ -47,10 +47,6 @@ class MetalRuntime : public gpu::Runtime {
  public:
   explicit MetalRuntime(MTL::Device* device);
 
-  const char* device_name() const override { return name_.c_str(); }
-  uint32_t simd_width() const override { return 32; }
-  uint32_t max_threads() const override { return max_threads_; }
-
   void* acquire(size_t bytes) noexcept override;
   void release(void* p, size_t bytes) noexcept override;
 
@@ -79,8 +75,6 @@ class MetalRuntime : public gpu::Runtime {
 
   MTL::Device* device_;
   MTL::CommandQueue* queue_;
-  std::string name_;
-  uint32_t max_threads_;
 
   std::mutex mutex_;
   BufferTable buffers_;
