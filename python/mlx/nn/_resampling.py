@@ -207,11 +207,8 @@ def interpolate(
         for n, out, f in zip(input.shape[2:], sizes, factors, strict=True)
     ]
     if mode.startswith("nearest"):
-        x = input
-        for d, axis in enumerate(axes):
-            at = axis.nearest(mode == "nearest-exact")
-            x = x.index_select(d + 2, mlx.from_numpy(at).to(x.device))
-        return x
+        places = [mlx.from_numpy(a.nearest(mode == "nearest-exact")).to(input.device) for a in axes]
+        return _C._select_places(input, list(range(2, input.dim())), places)
     is_bytes = input.dtype == mlx.uint8
     x = input if input.dtype in (mlx.float32, mlx.float64) else input.double() if is_bytes else input.float()
     for d, axis in reversed(list(enumerate(axes))):
@@ -410,6 +407,10 @@ def grid_sample(
         raise RuntimeError("grid_sample(): bicubic interpolation only supports 4D input")
     if align_corners is None:
         warnings.warn("grid_sample() takes align_corners=False unless it is given", stacklevel=2)
+    if input.dtype in (mlx.float16, mlx.bfloat16):
+        # Half types cannot tell places of a larger image apart.
+        wide = grid_sample(input.float(), grid.float(), mode, padding_mode, bool(align_corners))
+        return wide.to(input.dtype)
     align = bool(align_corners)
     places = grid.reshape(grid.shape[0], -1, dims)
     coordinates = []
