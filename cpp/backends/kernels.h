@@ -276,12 +276,10 @@ struct LdlSolve {
   bool hermitian;
 };
 
-// out = a @ b for matrices (m, k) and (k, n), or for stacks of them with equal leading dimensions;
-// with `accumulate`, out += a @ b.
+// out = a @ b for matrices (m, k) and (k, n), or for stacks of them with equal leading dimensions. A third
+// input, which broadcasts to out's shape, is added to the sums before they are rounded.
 struct MatMul {
   static constexpr const char* name = "matmul";
-  bool accumulate = false;
-  bool updates() const { return accumulate; }
 };
 
 // The geometry of a convolution or pooling over three dimensions (fewer are padded with ones in front).
@@ -291,7 +289,8 @@ struct Window {
 
 // Convolutions of x (batch, channels, D, H, W) with w (out channels, channels / groups, kernel). All
 // three are contiguous. Forward: out = y from (x, w). InputGrad: out = the gradient of x from
-// (the gradient of y, w). WeightGrad: out = the gradient of w from (x, the gradient of y).
+// (the gradient of y, w). WeightGrad: out = the gradient of w from (x, the gradient of y). A third input
+// of the first two is a bias, a number for each channel of out, added to the sums before they are rounded.
 struct Convolution {
   static constexpr const char* name = "convolution";
   enum Kind : uint8_t { Forward, InputGrad, WeightGrad } kind;

@@ -365,6 +365,19 @@ Tensor widened(const Tensor& t, DType compute) {
   return out;
 }
 
+// Adds a number a channel to (batch, channels, ...).
+template <class T>
+void add_bias(const Tensor& out, const T* bias) {
+  const int64_t channels = out.size(1), places = out.numel() / (out.size(0) * channels);
+  T* first = out.data<T>();
+  parallel_for(0, out.size(0) * channels, std::max<int64_t>(1, 32768 / places),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i)
+                   for (T* y = first + i * places; y < first + (i + 1) * places; ++y)
+                     *y = static_cast<T>(*y + bias[i % channels]);
+               });
+}
+
 void convolution(const Convolution& k, const Launch& launch) {
   DType compute = compute_type(launch.out().dtype());
   Tensor a = widened(launch.in(0), compute), b = widened(launch.in(1), compute);
@@ -379,6 +392,7 @@ void convolution(const Convolution& k, const Launch& launch) {
       input_grad(shapes_of(k, out, a), p, q, r);
     else
       weight_grad(shapes_of(k, a, b), p, q, r);
+    if (launch.inputs.size() > 2) add_bias<T>(out, widened(launch.in(2), compute).data<T>());
   });
   if (!out.is(launch.out())) copy_elements(launch.out(), out);
 }

@@ -64,7 +64,7 @@ void blas_product(const Matrices& a, const Matrices& b, const Tensor& out, int64
 // Integers wrap around, so they are multiplied as unsigned numbers.
 template <class T>
 void integer_product(const Tensor& a, const Tensor& b, const Tensor& out, int64_t m, int64_t n, int64_t k,
-                     bool accumulate) {
+                     bool add) {
   using U = std::make_unsigned_t<T>;
   parallel_for(0, out.numel() / n, std::max<int64_t>(1, 32768 / std::max<int64_t>(n * k, 1)),
                [&](int64_t begin, int64_t end) {
@@ -72,27 +72,27 @@ void integer_product(const Tensor& a, const Tensor& b, const Tensor& out, int64_
                    U* c = out.data<U>() + row * n;
                    const U* x = a.data<U>() + row * k;
                    const U* y = b.data<U>() + row / m * k * n;
-                   if (!accumulate) std::fill_n(c, n, U(0));
+                   if (!add) std::fill_n(c, n, U(0));
                    for (int64_t p = 0; p < k; ++p)
                      for (int64_t j = 0; j < n; ++j) c[j] = static_cast<U>(c[j] + x[p] * y[p * n + j]);
                  }
                });
 }
 
-void matmul(const MatMul& kernel, const Launch& launch) {
+void matmul(const MatMul&, const Launch& launch) {
   const Tensor &out = launch.out(), &a = launch.in(0), &b = launch.in(1);
   if (out.numel() == 0) return;
   int64_t m = a.size(-2), k = a.size(-1), n = b.size(-1);
   DType compute = compute_type(out.dtype());
   Tensor target = compute == out.dtype() ? out : allocate(out.shape(), compute);
-  if (kernel.accumulate && !target.is(out)) copy_elements(target, out);
+  const bool add = launch.inputs.size() > 2;
+  if (add) copy_elements(target, launch.in(2));
   visit_compute(compute, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_integral_v<T>)
-      integer_product<T>(packed(a, compute), packed(b, compute), target, m, n, k, kernel.accumulate);
+      integer_product<T>(packed(a, compute), packed(b, compute), target, m, n, k, add);
     else
-      blas_product<T>(as_matrices(a, compute), as_matrices(b, compute), target, m, n, k,
-                      T(kernel.accumulate ? 1 : 0));
+      blas_product<T>(as_matrices(a, compute), as_matrices(b, compute), target, m, n, k, T(add ? 1 : 0));
   });
   if (!target.is(out)) copy_elements(out, target);
 }
