@@ -5,14 +5,15 @@
 
 namespace mlx {
 
-// out = softmax(query @ key^T * scale) @ value of (query, key, value). When `causal`, query i sees keys up to
-// i.
+// out = softmax(query @ key^T * scale + mask) @ value of (query, key, value, mask). The mask may be missing; it
+// is a stack of (queries, keys) of the same type whose keys lie side by side. When `causal`, query i sees keys
+// up to i. A query that sees no key, its mask being -infinity throughout, gets zeros.
 struct Attention {
   static constexpr const char* name = "attention";
   double scale;
   bool causal;
 };
-// (d query, d key, d value) of (gradient of out, query, key, value).
+// (d query, d key, d value) of (gradient of out, query, key, value, mask).
 struct AttentionGradient {
   static constexpr const char* name = "attention_gradient";
   double scale;
