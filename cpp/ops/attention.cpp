@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "backends/attention_kernels.h"
 #include "backends/backend.h"
 #include "ops.h"
 #include "ops/row.h"

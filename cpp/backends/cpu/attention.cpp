@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 
-#include "backends/attention_kernels.h"
 #include "backends/cpu/blas.h"
 #include "backends/cpu/cpu_backend.h"
 #include "backends/cpu/row_kernels.h"

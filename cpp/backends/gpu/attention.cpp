@@ -1,6 +1,5 @@
 // Attention and its gradient, without storing the scores.
 
-#include "backends/attention_kernels.h"
 #include "backends/gpu/gpu_backend.h"
 
 namespace mlx::gpu {
@@ -57,7 +56,7 @@ Layout layout_of(const Tensor& query, const Tensor& key, const Tensor& value, do
 Size groups_for(uint32_t rows, const Layout& l) {
   uint32_t stack = 1;
   for (uint32_t d = 0; d < l.stack_dims; ++d) stack *= l.stack[d];
-  return {(rows + kRowsAtOnce - 1) / kRowsAtOnce, stack};
+  return {ceil_div(rows, kRowsAtOnce), stack};
 }
 
 // A kernel of the file, and its arguments with the mask, if there is one, behind them.
