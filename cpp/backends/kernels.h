@@ -282,6 +282,26 @@ struct MatMul {
   static constexpr const char* name = "matmul";
 };
 
+// ---- attention: stacks of matrices (length, features) of equal shape, float32 or float64. Features lie side
+// by side, whatever the other strides; outputs have no gaps.
+
+// out = softmax(query @ key^T * scale + mask) @ value of (query, key, value, mask). The mask may be missing;
+// it is a stack of (queries, keys) of the same type whose keys lie side by side. When `causal`, query i sees
+// keys up to i. A query that sees no key, its mask being -infinity throughout, gets zeros.
+struct Attention {
+  static constexpr const char* name = "attention";
+  double scale;
+  bool causal;
+};
+// (d query, d key, d value) of (gradient of out, query, key, value, mask).
+struct AttentionGradient {
+  static constexpr const char* name = "attention_gradient";
+  double scale;
+  bool causal;
+};
+
+// ---- convolutions and pooling
+
 // The geometry of a convolution or pooling over three dimensions (fewer are padded with ones in front).
 struct Window {
   int64_t kernel[3], stride[3], padding[3], dilation[3];

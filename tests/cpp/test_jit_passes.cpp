@@ -238,7 +238,8 @@ TEST_F(PassTest, APointwiseResultTakesThePlaceOfItsOperand) {
   Tensor y = sum(sin(exp(x)));
   Graph& g = finish({y});
   const MemoryPlan plan = plan_memory(g);
-  EXPECT_EQ(plan.offsets[g.operations[0].outputs[0].buffer], plan.offsets[g.operations[1].outputs[0].buffer]);
+  EXPECT_EQ(plan.places[g.operations[0].outputs[0].buffer].offset,
+            plan.places[g.operations[1].outputs[0].buffer].offset);
 }
 
 TEST_F(PassTest, AProgramRuns) {

@@ -32,10 +32,13 @@ FusedTiles::FusedTiles(const FusedOperands& operands)
   for (size_t i = 0; i < inputs; ++i) readers_.emplace_back(operands.inputs[i], program_.inputs[i]);
   for (const FusedProgram::Store& s : program_.stores)
     if (!is_in_place(s)) stores_.push_back(&s);
-  memory_.reset(new Tile[count - inputs + stores_.size()]);
-  for (const FusedProgram::Store* s : stores_)
-    if (static_cast<size_t>(s->from) < inputs)
-      kept_.emplace_back(s->from, &memory_[count - inputs + kept_.size()]);
+  memory_.reset(new Tile[count - inputs + stores_.size() + 1]);
+  auto keep = [&](int16_t r) {
+    if (r >= 0 && static_cast<size_t>(r) < inputs)
+      kept_.emplace_back(r, &memory_[count - inputs + kept_.size()]);
+  };
+  for (const FusedProgram::Store* s : stores_) keep(s->from);
+  if (!stores_.empty()) keep(program_.value);
   temporaries_.resize(count);
   for (size_t r = inputs; r < count; ++r) registers_[r] = temporaries_[r] = memory_[r - inputs].data;
   for (size_t c = 0; c < program_.constants.size(); ++c)

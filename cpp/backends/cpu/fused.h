@@ -44,7 +44,7 @@ class FusedTiles {
   std::unique_ptr<Tile[]> memory_;
   std::vector<const FusedProgram::Store*> stores_;
   const FusedProgram::Store* last_ = nullptr;  // the one that the last step makes without a copy
-  // Inputs that are outputs too. Another output may lie where they do, so their tiles are copied first.
+  // Inputs that are wanted at the end. An output may lie where they do, so their tiles are copied first.
   std::vector<std::pair<int16_t, Tile*>> kept_;
   std::vector<const void*> registers_;
   std::vector<void*> temporaries_;  // where a register's own tile is

@@ -77,8 +77,8 @@ bool convolve(const Convolution& k, const Launch& launch, const Shape& out, Run&
            tiled ? "convolution" : "convolution_by_results",
            {{"T", type_text(type)}, {"KIND", p.kind}, {"M", p.m_text}, {"N", p.n_text}, {"K", p.k_text}},
            {read(launch.in(0)), read(launch.in(1)), bytes(l)},
-           tiled ? Size{(p.n + kTile - 1) / kTile, (p.m + kTile - 1) / kTile, l.groups}
-                 : Size{(p.n + kThreads - 1) / kThreads, p.m, l.groups},
+           tiled ? Size{ceil_div(p.n, kTile), ceil_div(p.m, kTile), l.groups}
+                 : Size{ceil_div(p.n, kThreads), p.m, l.groups},
            {tiled ? kTiledThreads : kThreads}});
 }
 

@@ -18,7 +18,7 @@ constexpr uint32_t kMaxGroupsAcross = 1 << 16;
 // Of a number in a struct of the kernels' language, where a complex one is two floats.
 size_t alignment(DType t) { return is_complex(t) ? 4 : item_size(t); }
 
-size_t aligned(size_t at, size_t to) { return (at + to - 1) / to * to; }
+size_t aligned(size_t at, size_t to) { return ceil_div(at, to) * to; }
 
 }  // namespace
 
@@ -262,10 +262,9 @@ void Elementwise::add_arguments(std::vector<Argument>& arguments) {
 void Elementwise::queue(const Kernel* kernel) {
   std::vector<Argument> arguments;
   add_arguments(arguments);
-  const int64_t work = flat_ ? (count_ + kVector - 1) / kVector : count_;
+  const int64_t work = flat_ ? ceil_div(count_, kVector) : count_;
   Size groups = groups_of(work, kThreads);
-  if (groups.x > kMaxGroupsAcross)
-    groups = {kMaxGroupsAcross, (groups.x + kMaxGroupsAcross - 1) / kMaxGroupsAcross};
+  if (groups.x > kMaxGroupsAcross) groups = {kMaxGroupsAcross, ceil_div(groups.x, kMaxGroupsAcross)};
   runtime_.run({op_, kernel, arguments, groups, {kThreads}});
 }
 

@@ -33,15 +33,23 @@ DType value_type(const FusedProgram& p) {
   return type;
 }
 
+// The output that holds what the reduction reads, if there is one.
+const Tensor* stored_value(const FusedProgram& p, const Launch& launch, DType type) {
+  for (const FusedProgram::Store& s : p.stores)
+    if (s.from == p.value && s.type == type) return &launch.out(s.output);
+  return nullptr;
+}
+
 // A program, then a reduction of what it computed.
 bool fused_reduce(const FusedReduce& k, const Launch& launch, Runtime& runtime) {
   const FusedProgram& p = *k.program;
   const DType type = value_type(p);
   const Shape& shape = p.inputs.empty() ? p.shape : launch.in(0).shape();
   if (!has_type(type)) return false;
-  const Tensor value = allocate(shape, type, launch.out().device());
-  if (!run_program(p, launch, shape, &value, type, runtime)) return false;
-  const Tensor seen = view_of(value, p.shape, contiguous_strides(p.shape), 0);
+  const Tensor* stored = stored_value(p, launch, type);
+  const Tensor value = stored ? *stored : allocate(shape, type, launch.out().device());
+  if (!run_program(p, launch, shape, stored ? nullptr : &value, type, runtime)) return false;
+  const Tensor seen = view_of(value, p.shape, contiguous_strides(p.shape), value.offset());
   const Tensor *outputs[] = {&launch.out()}, *inputs[] = {&seen};
   backend(launch.out().device().type)
       .run({kernel_number<Reduce>(), &k.reduce, sizeof k.reduce, outputs, inputs});

@@ -35,8 +35,6 @@ Layout layout_of(const Shape& shape, const Tensor& a, const Tensor& b) {
   return l;
 }
 
-uint32_t tiles(uint32_t size, uint32_t side) { return (size + side - 1) / side; }
-
 bool can_multiply(const Shape& shape, const Tensor& a, const Tensor& b) {
   return has_type(a.dtype()) && a.dtype() != DType::Bool && a.dtype() == b.dtype() &&
          shape.size() <= kMaxStack + 2 && small_enough(shape) && small_enough(a.shape());
@@ -53,9 +51,9 @@ Head head_of(const Shape& shape, const Tensor& a, const Tensor& b, const Layout&
             vector ? "matvec" : "matmul",
             {{"T", type_text(type)}, {"SUM", sum}, {"TILED", tiled ? "1" : "0"}},
             {read(a), read(b), bytes(layout)},
-            {tiles(layout.n, side), tiles(layout.m, side), count},
+            {ceil_div(layout.n, side), ceil_div(layout.m, side), count},
             tiled ? Size{kTiledThreads} : Size{kSide, kSide}};
-  if (vector) head.groups = {tiles(layout.m * layout.n, kVectorsAtOnce), 1, count};
+  if (vector) head.groups = {ceil_div(layout.m * layout.n, kVectorsAtOnce), 1, count};
   return head;
 }
 
