@@ -96,11 +96,15 @@ def _as_integers(
     taps: list[tuple[np.ndarray, np.ndarray]],
 ) -> tuple[list[tuple[np.ndarray, np.ndarray]], int]:
     """Weights in units of 2^-bits, of which the largest still fits 16 bits: how bytes are combined."""
-    largest = max(float(w.max()) for _, w in taps)
+    places, weights = np.stack([at for at, _ in taps]), np.stack([w for _, w in taps])
+    for k in range(1, len(taps)):  # taps that the border moved to one place are one tap
+        same = places[k] == places[k - 1]
+        weights[k] += np.where(same, weights[k - 1], 0)
+        weights[k - 1] = np.where(same, 0, weights[k - 1])
     bits = 0
-    while bits < 22 and int(0.5 + largest * 2 ** (bits + 1)) < 2**15:
+    while bits < 22 and int(0.5 + float(weights.max()) * 2 ** (bits + 1)) < 2**15:
         bits += 1
-    return [(at, np.trunc(w * 2.0**bits + np.copysign(0.5, w))) for at, w in taps], bits
+    return list(zip(places, np.trunc(weights * 2.0**bits + np.copysign(0.5, weights)), strict=True)), bits
 
 
 def _combined(x: Tensor, dim: int, taps: list[tuple[np.ndarray, np.ndarray]]) -> Tensor:
