@@ -337,10 +337,12 @@ Tensor functional::linear(const Tensor& input, const Tensor& weight, const Tenso
 OP("nn.functional.bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor");
 Tensor functional::bilinear(const Tensor& input1, const Tensor& input2, const Tensor& weight,
                             const Tensor& bias) {
+  check_product("bilinear", input1, weight);
+  check_product("bilinear", input2, weight);
   check_inner("bilinear", input1, weight, input1.size(-1), weight.size(1));
   check_inner("bilinear", input2, weight, input2.size(-1), weight.size(2));
-  Tensor out = _einsum("...i,oij,...j->...o", {input1, weight, input2});
-  return bias.defined() ? add(out, bias) : out;
+  Tensor out = _einsum("...i,oij,...j->...o", {widened(input1), widened(weight), widened(input2)});
+  return as_dtype(bias.defined() ? add(out, widened(bias)) : out, input1.dtype());
 }
 
 // Sums of products over chosen dimensions: those of `dims_self` pair with those of `dims_other`.

@@ -301,8 +301,9 @@ Tensor instance_norm(const Tensor& input, const Tensor& weight, const Tensor& bi
 // Vectors along a dimension divided by their p-norm, or by eps where that is smaller.
 OP("nn.functional.normalize(Tensor input, float p=2.0, int[1] dim=1, float eps=1e-12) -> Tensor");
 Tensor functional::normalize(const Tensor& input, double p, const Shape& dim, double eps) {
-  Tensor length = linalg::vector_norm(input, p, dim, true);
-  return input / where(lt(length, eps), eps, length);
+  Tensor x = widened(input);  // in float16 eps would be zero
+  Tensor length = linalg::vector_norm(x, p, dim, true);
+  return as_dtype(x / where(lt(length, eps), eps, length), input.dtype());
 }
 
 // Each element divided by a power of the mean square of its neighbours in the channel dimension (Krizhevsky

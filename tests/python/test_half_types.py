@@ -111,3 +111,23 @@ def test_outer_product_sums_its_gradient_in_float32(dtype):
     ones = mlx.ones(MANY, dtype=dtype)
     mlx.addr(mlx.zeros(1, MANY, dtype=dtype), vector, ones).sum().backward()
     assert vector.grad.item() == rounded(MANY, dtype).item()
+
+
+def test_a_vector_of_zeros_is_normalised_to_zeros(dtype):
+    zeros = mlx.zeros(2, 3, dtype=dtype, requires_grad=True)
+    out = F.normalize(zeros)
+    assert out.dtype == dtype and out.tolist() == [[0] * 3] * 2
+    assert mlx.masked.normalize(zeros, 2, 1).tolist() == [[0] * 3] * 2
+
+
+def test_gradients_of_bilinear_are_rounded_once(dtype):
+    generator = mlx.Generator().manual_seed(1)
+    shapes = [(40, 5), (40, 6), (4, 5, 6), (4,)]
+    small = [mlx.randn(*s, generator=generator).to(dtype).requires_grad_() for s in shapes]
+    wide = [t.detach().float().requires_grad_() for t in small]
+    F.bilinear(*small).sum().backward()
+    F.bilinear(*wide).sum().backward()
+    for a, b in zip(small, wide, strict=True):
+        np.testing.assert_allclose(
+            a.grad.float().numpy(), b.grad.to(dtype).float().numpy(), rtol=2 * mlx.finfo(dtype).eps
+        )
