@@ -1,7 +1,9 @@
-// Matrix products: BLAS for floating-point and complex types, plain loops for integers.
+// Matrix products: BLAS for floating-point and complex types, the packed product for half types and for
+// strides that BLAS does not know, plain loops for integers.
 
 #include "backends/cpu/blas.h"
 #include "backends/cpu/cpu_backend.h"
+#include "backends/cpu/matrix_product.h"
 #include "backends/cpu/thread_pool.h"
 #include "backends/cpu/tiles.h"
 
@@ -21,16 +23,20 @@ Tensor packed(const Tensor& t, DType dtype) {
   return copy;
 }
 
+// Whether dimension `along` is adjacent in memory and steps along `across` do not overlap.
+bool has_rows(const Tensor& t, int64_t across, int64_t along) {
+  return (t.stride(along) == 1 || t.size(along) == 1) &&
+         (t.stride(across) >= std::max<int64_t>(t.size(along), 1) || t.size(across) == 1);
+}
+
+bool is_blas_layout(const Tensor& t) { return has_rows(t, -2, -1) || has_rows(t, -1, -2); }
+
 Matrices as_matrices(const Tensor& t, DType compute) {
   int64_t rows = t.size(-2), columns = t.size(-1);
-  auto usable = [&](int64_t across, int64_t along, int64_t width) {
-    return (t.stride(along) == 1 || t.size(along) == 1) &&
-           (t.stride(across) >= std::max<int64_t>(width, 1) || t.size(across) == 1);
-  };
   if (t.dtype() == compute) {
-    if (usable(-2, -1, columns))
+    if (has_rows(t, -2, -1))
       return {t, false, t.size(-2) == 1 ? std::max<int64_t>(columns, 1) : t.stride(-2)};
-    if (usable(-1, -2, rows)) return {t, true, t.size(-1) == 1 ? std::max<int64_t>(rows, 1) : t.stride(-1)};
+    if (has_rows(t, -1, -2)) return {t, true, t.size(-1) == 1 ? std::max<int64_t>(rows, 1) : t.stride(-1)};
   }
   return {packed(t, compute), false, std::max<int64_t>(columns, 1)};
 }
@@ -79,10 +85,39 @@ void integer_product(const Tensor& a, const Tensor& b, const Tensor& out, int64_
                });
 }
 
+const void* matrix_at(const Tensor& t, int64_t i) {
+  return static_cast<const char*>(t.raw()) + offset_of(t, i) * static_cast<int64_t>(item_size(t.dtype()));
+}
+
+void packed_products(const Tensor& a, const Tensor& b, const Tensor& out, bool accumulate) {
+  const int64_t m = a.size(-2), k = a.size(-1), n = b.size(-1), count = out.numel() / (m * n);
+  const ProductKernels& kernels =
+      out.dtype() == DType::BFloat16 ? bfloat16_product_kernels() : product_kernels();
+  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  const bool split_each = count < 4 * num_threads() && work >= 1 << 18;
+  const int64_t grain =
+      split_each ? count : static_cast<int64_t>(std::max(1.0, (1 << 17) / std::max(work, 1.0)));
+  parallel_for(0, count, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const MatrixSource left(matrix_at(a, i), a.dtype(), a.stride(-2), a.stride(-1)),
+          right(matrix_at(b, i), b.dtype(), b.stride(-1), b.stride(-2));
+      const MatrixTarget target(const_cast<void*>(matrix_at(out, i)), out.dtype(), n);
+      multiply({kernels, m, n, k, left, right, target, accumulate});
+    }
+  });
+}
+
+bool is_packed(const Tensor& a, const Tensor& b, const Tensor& out) {
+  if (a.dtype() != out.dtype() || b.dtype() != out.dtype()) return false;
+  if (out.dtype() == DType::BFloat16 || out.dtype() == DType::Float16) return true;
+  return out.dtype() == DType::Float32 && !(is_blas_layout(a) && is_blas_layout(b));
+}
+
 void matmul(const MatMul& kernel, const Launch& launch) {
   const Tensor &out = launch.out(), &a = launch.in(0), &b = launch.in(1);
   if (out.numel() == 0) return;
   int64_t m = a.size(-2), k = a.size(-1), n = b.size(-1);
+  if (is_packed(a, b, out)) return packed_products(a, b, out, kernel.accumulate);
   DType compute = compute_type(out.dtype());
   Tensor target = compute == out.dtype() ? out : allocate(out.shape(), compute);
   if (kernel.accumulate && !target.is(out)) copy_elements(target, out);
