@@ -1,38 +1,22 @@
-// Convolutions as matrix products: the elements under the kernel become columns (im2col), in blocks
-// of places that stay in the second-level cache.
+// Convolutions of the types that the packed product does not know, and of few channels, as matrix products:
+// the elements under the kernel become columns (im2col), in blocks of places that stay in the second-level
+// cache.
 
 #include <cstring>
 
 #include "backends/cpu/blas.h"
+#include "backends/cpu/convolution_shapes.h"
 #include "backends/cpu/cpu_backend.h"
 #include "backends/cpu/row_kernels.h"
+#include "backends/cpu/scratch.h"
 #include "backends/cpu/thread_pool.h"
 
 namespace mlx::cpu {
 namespace {
 
-// The geometry of one launch. x is (batch, groups * cin, D, H, W), y (batch, groups * cout, d, h, w).
-struct Shapes {
-  int64_t batch, groups, cin, cout, in[3], out[3];
-  Window window;
-  int64_t in_size() const { return in[0] * in[1] * in[2]; }
-  int64_t places() const { return out[0] * out[1] * out[2]; }
-  int64_t taps() const { return window.kernel[0] * window.kernel[1] * window.kernel[2]; }
-  int64_t rows() const { return cin * taps(); }  // of the column matrix
-  // The input itself is the column matrix.
-  bool is_pointwise() const {
-    bool one = true;
-    for (int i = 0; i < 3; ++i)
-      one &= window.kernel[i] == 1 && window.stride[i] == 1 && window.padding[i] == 0;
-    return one;
-  }
-  // How many places a block of columns holds: about half a megabyte.
-  template <class T>
-  int64_t block() const {
-    int64_t fit = (int64_t{1} << 19) / static_cast<int64_t>(sizeof(T)) / std::max<int64_t>(rows(), 1);
-    return std::clamp<int64_t>(fit / out[2] * out[2], out[2], std::max<int64_t>(places(), 1));
-  }
-};
+using Shapes = ConvolutionShapes;
+
+constexpr int64_t kFewChannels = 6;
 
 Shapes shapes_of(const Convolution& k, const Tensor& x, const Tensor& y) {
   Shapes s;
@@ -46,6 +30,13 @@ Shapes shapes_of(const Convolution& k, const Tensor& x, const Tensor& y) {
   }
   s.window = k.window;
   return s;
+}
+
+// How many places a block of columns holds: about half a megabyte.
+template <class T>
+int64_t block_of(const Shapes& s) {
+  int64_t fit = (int64_t{1} << 19) / static_cast<int64_t>(sizeof(T)) / std::max<int64_t>(s.rows(), 1);
+  return std::clamp<int64_t>(fit / s.out[2] * s.out[2], s.out[2], std::max<int64_t>(s.places(), 1));
 }
 
 // Calls visit(tap row of the column matrix, output place, input offset, run length) for every run of
@@ -172,18 +163,6 @@ void depthwise_by_rows(const Shapes& s, const float* x, const float* w, float* y
   });
 }
 
-// Uninitialised elements in memory of the cache, which is warm, where a vector's would be new.
-template <class T>
-class Scratch {
- public:
-  explicit Scratch(int64_t elements)
-      : bytes_(allocate({elements * static_cast<int64_t>(sizeof(T))}, DType::UInt8)) {}
-  T* data() const { return reinterpret_cast<T*>(bytes_.data<uint8_t>()); }
-
- private:
-  Tensor bytes_;
-};
-
 // Images with few places share a matrix, since a product with few columns is slow: the columns of one image
 // stand beside those of the next, and the whole pool works on one product.
 template <class T>
@@ -279,7 +258,7 @@ void forward(const Shapes& s, const T* x, const T* w, T* y) {
     if (s.cin == 1 && s.cout == 1 && s.window.stride[2] == 1) return depthwise_by_rows(s, x, w, y);
   if (s.cin == 1 && s.cout == 1) return depthwise(s, x, w, y);
   if (SharedColumns<T>::serves(s)) return SharedColumns<T>(s).forward(x, w, y);
-  const int64_t block = s.is_pointwise() ? s.places() : s.block<T>(),
+  const int64_t block = s.is_pointwise() ? s.places() : block_of<T>(s),
                 blocks = (s.places() + block - 1) / block;
   parallel_for(0, s.batch * s.groups * blocks, 1, [&](int64_t begin, int64_t end) {
     const Scratch<T> columns(s.is_pointwise() ? 0 : s.rows() * block);
@@ -299,7 +278,7 @@ template <class T>
 void input_grad(const Shapes& s, const T* gy, const T* w, T* gx) {
   if (SharedColumns<T>::serves(s)) return SharedColumns<T>(s).input_grad(gy, w, gx);
   parallel_for(0, s.batch * s.groups, 1, [&](int64_t begin, int64_t end) {
-    const int64_t block = s.block<T>();
+    const int64_t block = block_of<T>(s);
     const Scratch<T> columns(s.is_pointwise() ? 0 : s.rows() * block);
     for (int64_t image = begin; image < end; ++image) {
       T* out = gx + image * s.cin * s.in_size();
@@ -328,7 +307,7 @@ void weight_grad(const Shapes& s, const T* x, const T* gy, T* gw) {
   const int64_t parts = std::min<int64_t>(s.batch, 8), size = s.groups * s.cout * s.rows();
   std::vector<T> partial(static_cast<size_t>(parts * size), T(0));
   parallel_for(0, parts * s.groups, 1, [&](int64_t begin, int64_t end) {
-    const int64_t block = s.block<T>();
+    const int64_t block = block_of<T>(s);
     const Scratch<T> columns(s.is_pointwise() ? 0 : s.rows() * block);
     for (int64_t i = begin; i < end; ++i) {
       int64_t part = i / s.groups, group = i % s.groups;
@@ -365,7 +344,25 @@ Tensor widened(const Tensor& t, DType compute) {
   return out;
 }
 
+Shapes shapes_of(const Convolution& k, const Launch& launch) {
+  if (k.kind == Convolution::Forward) return shapes_of(k, launch.in(0), launch.out());
+  if (k.kind == Convolution::InputGrad) return shapes_of(k, launch.out(), launch.in(0));
+  return shapes_of(k, launch.in(0), launch.in(1));
+}
+
+// Whether the packed product does it best. Few channels a group would leave its tiles half empty.
+bool is_packed(const Shapes& s, Convolution::Kind kind, const Launch& launch) {
+  const DType dtype = launch.out().dtype();
+  if (compute_type(dtype) != DType::Float32) return false;
+  if (launch.in(0).dtype() != dtype || launch.in(1).dtype() != dtype) return false;
+  const int64_t channels = kind == Convolution::InputGrad ? s.cin : s.cout;
+  return channels >= kFewChannels;
+}
+
 void convolution(const Convolution& k, const Launch& launch) {
+  const Shapes s = shapes_of(k, launch);
+  if (is_packed(s, k.kind, launch))
+    return packed_convolution(s, k.kind, launch.in(0), launch.in(1), launch.out());
   DType compute = compute_type(launch.out().dtype());
   Tensor a = widened(launch.in(0), compute), b = widened(launch.in(1), compute);
   Tensor out = launch.out().dtype() == compute ? launch.out() : allocate(launch.out().shape(), compute);

@@ -5,6 +5,7 @@
 
 #include "backends/cpu/scratch.h"
 #include "backends/cpu/thread_pool.h"
+#include "base/error.h"
 
 namespace mlx::cpu {
 namespace {
@@ -161,6 +162,10 @@ void pack_left(const Product& p, const Plan& plan, uint32_t* panels) {
 }
 
 }  // namespace
+
+void ProductTarget::load(const ResultBlock&) const {
+  throw RuntimeError("multiply(): this target only takes results, and cannot be added to");
+}
 
 void multiply(const Product& p) {
   if (p.rows == 0 || p.columns == 0) return;

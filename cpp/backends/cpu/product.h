@@ -59,7 +59,7 @@ class ProductTarget {
   // the sums are made in memory of the product's own and given to store().
   virtual bool place(ResultBlock& block) const = 0;
   // Fills the block with what the target holds: sums begin with that if the product accumulates.
-  virtual void load(const ResultBlock& block) const = 0;
+  virtual void load(const ResultBlock& block) const;
   virtual void store(const ResultBlock& block) const = 0;
   // Sees each complete part of the result while it is in the first-level cache, before it is stored.
   virtual void finish(const ResultBlock&) const {}
