@@ -3,6 +3,7 @@
 // it. The gradient of the weight: the result's gradient times what each tap saw.
 
 #include <algorithm>
+#include <numeric>
 
 #include "backends/cpu/convolution_shapes.h"
 #include "backends/cpu/image_panels.h"
@@ -43,17 +44,38 @@ TappedImages tapped(const Tensor& t, int64_t group, int64_t groups, const int64_
   return images;
 }
 
-// The input under the taps of the forward convolution.
-TappedImages input_under_taps(const Shapes& s, const Tensor& x, int64_t group) {
+// The input under taps of the forward convolution, in the order given.
+TappedImages input_under_taps(const Shapes& s, const Tensor& x, int64_t group,
+                              const std::vector<int64_t>& taps) {
   TappedImages images = tapped(x, group, s.groups, s.in, s.out);
   const Window& w = s.window;
   std::copy_n(w.stride, 3, images.step);
-  for (int64_t d = 0; d < w.kernel[0]; ++d)
-    for (int64_t h = 0; h < w.kernel[1]; ++h)
-      for (int64_t c = 0; c < w.kernel[2]; ++c)
-        images.taps.push_back({{d * w.dilation[0] - w.padding[0], h * w.dilation[1] - w.padding[1],
-                                c * w.dilation[2] - w.padding[2]}});
+  for (int64_t tap : taps) {
+    const int64_t at[3] = {tap / (w.kernel[1] * w.kernel[2]), tap / w.kernel[2] % w.kernel[1],
+                           tap % w.kernel[2]};
+    TappedImages::Tap offsets;
+    for (int i = 0; i < 3; ++i) offsets.offset[i] = at[i] * w.dilation[i] - w.padding[i];
+    images.taps.push_back(offsets);
+  }
   return images;
+}
+
+std::vector<int64_t> all_taps(const Shapes& s) {
+  std::vector<int64_t> taps(static_cast<size_t>(s.taps()));
+  std::iota(taps.begin(), taps.end(), 0);
+  return taps;
+}
+
+// All taps, row by row of the kernel. Within a row those come together that see neighbours in padded rows,
+// which places a step apart are.
+std::vector<int64_t> taps_by_phase(const Shapes& s) {
+  std::vector<int64_t> taps = all_taps(s);
+  const int64_t width = s.window.kernel[2];
+  const auto phase = [&](int64_t tap) {
+    return std::pair(tap / width, tap % width * s.window.dilation[2] % s.window.stride[2]);
+  };
+  std::ranges::stable_sort(taps, {}, phase);
+  return taps;
 }
 
 // Rows of results are channels, columns are places, image by image: place p goes to first + p * step.
@@ -145,7 +167,7 @@ double work_of(const Shapes& s) {
 
 void forward(const Shapes& s, const Tensor& x, const Tensor& w, const Tensor& y) {
   for_groups(s.groups, work_of(s), [&](int64_t group) {
-    const TappedImages images = input_under_taps(s, x, group);
+    const TappedImages images = input_under_taps(s, x, group, all_taps(s));
     const PlacesSource places(images);
     const MatrixSource weights(element(w, group * s.cout * s.rows()), w.dtype(), s.rows(), 1);
     const PlacesTarget target(y, group, s.groups, s.out,
@@ -163,26 +185,39 @@ class TransposedWeights : public PanelSource {
 
   void pack(const PanelBlock& block, const PanelLayout& layout, uint32_t* panels) const override {
     if (bytes_of(w_.dtype()) == 4)
-      pack_items<uint32_t>(block, layout, panels);
+      pack_words(block, layout, panels);
     else
-      pack_items<uint16_t>(block, layout, panels);
+      pack_halves(block, layout, panels);
   }
 
  private:
+  // Where the weights of a depth begin; lines lie s_.taps() apart.
   template <class Item>
-  void pack_items(const PanelBlock& block, const PanelLayout& layout, uint32_t* panels) const {
+  const Item* weights_at(int64_t depth, int64_t line) const {
     const auto taps = static_cast<int64_t>(taps_.size());
-    const int64_t line_stride = s_.taps();
-    const Scratch<Item> items(layout.width * block.depths() + 1);
-    std::vector<const void*> rows(static_cast<size_t>(block.depths()));
     const Item* weights = static_cast<const Item*>(element(w_, group_ * s_.cout * s_.rows()));
+    return weights + depth / taps * s_.rows() + line * s_.taps() + taps_[static_cast<size_t>(depth % taps)];
+  }
+  // Elements that are words of a panel already.
+  void pack_words(const PanelBlock& block, const PanelLayout& layout, uint32_t* panels) const {
+    const int64_t stride = s_.taps();
+    // Depth by depth: an output channel's weights for all lines lie side by side.
+    for (int64_t d = 0; d < block.depths(); ++d) {
+      const auto* from = weights_at<uint32_t>(block.begin + d, block.first);
+      layout.for_panels(block, panels, [&](int64_t at, int64_t lines, int64_t width, uint32_t* panel) {
+        for (int64_t i = 0; i < lines; ++i) panel[d * width + i] = from[(at + i) * stride];
+      });
+    }
+  }
+  void pack_halves(const PanelBlock& block, const PanelLayout& layout, uint32_t* panels) const {
+    const int64_t stride = s_.taps();
+    const Scratch<uint16_t> items(layout.width * block.depths() + 1);
+    std::vector<const void*> rows(static_cast<size_t>(block.depths()));
     layout.for_panels(block, panels, [&](int64_t at, int64_t lines, int64_t width, uint32_t* panel) {
       for (int64_t d = 0; d < block.depths(); ++d) {
-        const int64_t depth = block.begin + d;
-        const Item* from = weights + depth / taps * s_.rows() + (block.first + at) * line_stride +
-                           taps_[static_cast<size_t>(depth % taps)];
-        Item* row = items.data() + d * lines;
-        for (int64_t i = 0; i < lines; ++i) row[i] = from[i * line_stride];
+        const auto* from = weights_at<uint16_t>(block.begin + d, block.first + at);
+        uint16_t* row = items.data() + d * lines;
+        for (int64_t i = 0; i < lines; ++i) row[i] = from[i * stride];
         rows[static_cast<size_t>(d)] = row;
       }
       const Segment segment{0, 0, lines};
@@ -314,14 +349,16 @@ void multiply_in_parts(const Product& product, int64_t parts, const WeightTarget
 void weight_grad(const Shapes& s, const Tensor& x, const Tensor& gy, const Tensor& gw) {
   constexpr int64_t kFewResults = int64_t{1} << 18, kParts = 8;
   for_groups(s.groups, work_of(s), [&](int64_t group) {
-    TappedImages results = tapped(gy, group, s.groups, s.out, s.out), images = input_under_taps(s, x, group);
+    const std::vector<int64_t> order = taps_by_phase(s);
+    const TappedImages results = tapped(gy, group, s.groups, s.out, s.out),
+                       images = input_under_taps(s, x, group, order);
     const ChannelsSource gradients(results), channels(images);
     const TapsSource taps(images);
     const bool pointwise = s.is_pointwise();
     std::vector<int64_t> offsets;
     for (int64_t i = 0; i < s.rows(); ++i) {
       const auto [channel, tap] = taps.line(i);
-      offsets.push_back(pointwise ? i : channel * s.taps() + tap);
+      offsets.push_back(pointwise ? i : channel * s.taps() + order[static_cast<size_t>(tap)]);
     }
     const WeightTarget target(element(gw, group * s.cout * s.rows()), gw.dtype(), s.rows(), offsets);
     const PanelSource* right = &taps;

@@ -5,6 +5,7 @@
 #include "backends/cpu/matrix_product.h"
 #include "backends/cpu/padded_rows.h"
 #include "backends/cpu/scratch.h"
+#include "backends/cpu/tiles.h"
 
 namespace mlx::cpu {
 namespace {
@@ -121,24 +122,41 @@ TapsSource::Line TapsSource::line(int64_t index) const {
   return {first + rest % width, rest / width};
 }
 
+// Puts the elements of a place's channels side by side, group_channels() apart from those of the next place.
+void TapsSource::mix(const ProductKernels& kernels, const char* planes, int64_t channels, int64_t size,
+                     float* mixed) const {
+  if (group_channels() == kGroup) {
+    kernels.transpose[static_cast<size_t>(packed_type(images_.dtype))](planes, size, channels, size, kGroup,
+                                                                       reinterpret_cast<uint32_t*>(mixed));
+    return;
+  }
+  const auto item = static_cast<int64_t>(item_size(images_.dtype));
+  float tile[kTile];
+  for (int64_t c = 0; c < channels; ++c)
+    for (int64_t at = 0; at < size; at += kTile) {
+      const int64_t count = std::min(kTile, size - at);
+      convert(images_.dtype, DType::Float32, planes + (c * size + at) * item, tile, count);
+      for (int64_t i = 0; i < count; ++i) mixed[(at + i) * channels + c] = tile[i];
+    }
+}
+
 void TapsSource::pack(const PanelBlock& block, const PanelLayout& layout, uint32_t* panels) const {
   if (block.depths() == 0) return;
   const PaddedRows padded(images_, block.begin, block.end);
   const auto item = static_cast<int64_t>(item_size(images_.dtype));
   const int64_t size = padded.size(), first_group = block.first / group_lines(),
                 last_group = (block.first + block.lines - 1) / group_lines();
-  // All elements of a place's channels side by side, for one group after the other.
-  const Scratch<char> planes(kGroup * size * item + kSlack);
-  const Scratch<float> mixed((last_group - first_group + 1) * size * kGroup + kSlack);
+  const int64_t spacing = group_channels();
+  const Scratch<char> planes(spacing * size * item + kSlack);
+  const Scratch<float> mixed((last_group - first_group + 1) * size * spacing + kSlack);
   for (int64_t group = first_group; group <= last_group; ++group) {
     const int64_t first = group * kGroup, width = std::min(kGroup, images_.channels - first);
     for (int64_t c = 0; c < width; ++c) padded.fill(first + c, planes.data() + c * size * item);
-    layout.kernels.transpose[static_cast<size_t>(packed_type(images_.dtype))](
-        planes.data(), size, width, size, kGroup, mixed.data() + (group - first_group) * size * kGroup);
+    mix(layout.kernels, planes.data(), width, size, mixed.data() + (group - first_group) * size * spacing);
   }
   std::vector<const void*> rows;
   padded.for_runs(block.begin, block.depths(), [&](int64_t, int64_t offset, int64_t length) {
-    for (int64_t i = 0; i < length; ++i) rows.push_back(mixed.data() + (offset + i) * kGroup);
+    for (int64_t i = 0; i < length; ++i) rows.push_back(mixed.data() + (offset + i) * spacing);
   });
   std::vector<Segment> segments;
   layout.for_panels(block, panels, [&](int64_t at, int64_t lines, int64_t width, uint32_t* panel) {
@@ -149,7 +167,7 @@ void TapsSource::pack(const PanelBlock& block, const PanelLayout& layout, uint32
       const int64_t channel = here.channel - group * kGroup,
                     length =
                         std::min(std::min(kGroup, images_.channels - group * kGroup) - channel, lines - lane);
-      append(segments, lane, ((group - first_group) * size + padded.tap(here.tap)) * kGroup + channel,
+      append(segments, lane, ((group - first_group) * size + padded.tap(here.tap)) * spacing + channel,
              length);
       lane += length;
     }

@@ -57,6 +57,8 @@ class TapsSource : public PanelSource {
   int64_t group_lines() const { return group_channels() * static_cast<int64_t>(images_.taps.size()); }
 
  private:
+  void mix(const ProductKernels& kernels, const char* planes, int64_t channels, int64_t size,
+           float* mixed) const;
   int64_t group_channels() const { return std::min(kGroup, images_.channels); }
 
   const TappedImages& images_;

@@ -32,6 +32,12 @@ MatrixSource::MatrixSource(const void* data, DType dtype, int64_t line_stride, i
       line_stride_(line_stride),
       depth_stride_(depth_stride) {}
 
+UnpackedLines MatrixSource::unpacked(const ProductKernels& kernels) const {
+  const bool words = item_ * kernels.depth == 4 && depth_stride_ == 1 && line_stride_ % kernels.depth == 0;
+  if (!words || reinterpret_cast<uintptr_t>(data_) % 4) return {};
+  return {reinterpret_cast<const uint32_t*>(data_), line_stride_ / kernels.depth};
+}
+
 void MatrixSource::pack(const PanelBlock& block, const PanelLayout& layout, uint32_t* panels) const {
   const char* start = data_ + (block.first * line_stride_ + block.begin * depth_stride_) * item_;
   const int64_t depths = block.depths();

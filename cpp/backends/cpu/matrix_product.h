@@ -11,6 +11,7 @@ PackedType packed_type(DType dtype);  // of float32 and the half types
 class MatrixSource : public PanelSource {
  public:
   MatrixSource(const void* data, DType dtype, int64_t line_stride, int64_t depth_stride);
+  UnpackedLines unpacked(const ProductKernels& kernels) const override;
   void pack(const PanelBlock& block, const PanelLayout& layout, uint32_t* panels) const override;
 
  private:

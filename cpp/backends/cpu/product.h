@@ -37,10 +37,18 @@ struct PanelLayout {
   }
 };
 
+// Lines whose words lie one after the other as they are: line i begins at data + i * stride.
+struct UnpackedLines {
+  const uint32_t* data = nullptr;
+  int64_t stride = 0;
+};
+
 // One operand.
 class PanelSource {
  public:
   virtual ~PanelSource() = default;
+  // Lines that can be multiplied without being packed, or null.
+  virtual UnpackedLines unpacked(const ProductKernels&) const { return {}; }
   virtual void pack(const PanelBlock& block, const PanelLayout& layout, uint32_t* panels) const = 0;
 };
 

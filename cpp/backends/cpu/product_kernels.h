@@ -23,10 +23,10 @@ inline constexpr int kPackedTypes = 3;
 inline constexpr int kMaxTileRows = 8, kTileVectors = 3;
 
 // One tile: c[i][j] = (add ? c[i][j] : 0) + sum over s < steps of a[s][i] * b[s][j] for the tile's rows and
-// j < columns. `a` has ProductKernels::rows words a step, `b` the tile's registers.
-using TileKernel = void (*)(int64_t steps, const void* a, const void* b, float* c, int64_t ldc, bool add,
-                            int64_t columns);
-
+// j < columns. `a` has ProductKernels::rows words a step, or is read unpacked: row i at a + i * a_stride, a
+// word a step. `b` has the tile's registers a step.
+using TileKernel = void (*)(int64_t steps, const uint32_t* a, int64_t a_stride, const uint32_t* b, float* c,
+                            int64_t ldc, bool add, int64_t columns);
 // By rows - 1 and registers - 1.
 using TileTable = std::array<std::array<TileKernel, kTileVectors>, kMaxTileRows>;
 
@@ -34,7 +34,7 @@ struct ProductKernels {
   int rows;   // of a tile, and lines of a panel of the left operand
   int lanes;  // of a register; a panel of the right operand is one to kTileVectors registers wide
   int depth;  // elements of one word
-  TileTable tiles;
+  TileTable tiles, unpacked_tiles;
 
   // Packs `depths` rows that begin at rows[0], rows[1], ..., whose lines lie in segments. Panels are `width`
   // words wide. With `overrun`, a register of elements behind a segment's end may be read, and behind the

@@ -13,7 +13,8 @@ constinit const ProductKernels product_kernels = {
     kTileRows,
     kLanes,
     1,
-    all_tiles<MultiplyFloats>(),
+    all_tiles<MultiplyFloats, true>(),
+    all_tiles<MultiplyFloats, false>(),
     {&gather_panel<FloatWords<float>>, &gather_panel<FloatWords<Half>>, &gather_panel<FloatWords<BFloat16>>},
     {&transpose_panel<FloatWords<float>>, &transpose_panel<FloatWords<Half>>,
      &transpose_panel<FloatWords<BFloat16>>}};

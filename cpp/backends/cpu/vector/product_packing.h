@@ -100,6 +100,14 @@ MLX_INLINE void gather_step(const void* const* rows, bool pair, const Segment* s
   }
 }
 
+// The next panel reads the neighbouring elements of every row. The processor does not foresee that.
+MLX_INLINE void prefetch_neighbours(const void* row, const Segment* segments, int64_t count, int64_t item) {
+  for (const Segment* s = segments; s != segments + count; ++s) {
+    const char* from = static_cast<const char*>(row) + (s->offset + s->length) * item;
+    for (int64_t at = 0; at < s->length * item; at += 64) __builtin_prefetch(from + at);
+  }
+}
+
 template <class Words>
 void gather_panel(const void* const* rows, int64_t depths, const Segment* segments, int64_t count,
                   bool overrun, int64_t width, void* panel) {
@@ -107,6 +115,7 @@ void gather_panel(const void* const* rows, int64_t depths, const Segment* segmen
   float* out = static_cast<float*>(panel);
   for (int64_t s = 0; s < steps; ++s, rows += Words::kDepth) {
     const bool pair = Words::kDepth == 2 && 2 * s + 1 < depths;
+    if (!overrun) prefetch_neighbours(rows[0], segments, count, sizeof(typename Words::Element));
     // Registers reach beyond a row, into rows that are written later. The panel's end is not passed.
     if ((steps - s) * width >= width + kLanes) {
       gather_step<Words>(rows, pair, segments, count, overrun, out + s * width);

@@ -30,11 +30,11 @@ MLX_INLINE Vec<float> load_some(const float* from, int64_t count) {
 }
 
 // Multiply::add(a, b, c) is c + a * b, for whatever the words are.
-template <class Multiply, int kRows, int kVectors>
-void product_tile(int64_t steps, const void* a_panel, const void* b_panel, float* c, int64_t ldc, bool add,
-                  int64_t columns) {
+template <class Multiply, int kRows, int kVectors, bool kPacked>
+void product_tile(int64_t steps, const uint32_t* a_words, int64_t a_stride, const uint32_t* b_words, float* c,
+                  int64_t ldc, bool add, int64_t columns) {
   constexpr int kLanes = Vec<float>::kLanes;
-  const float *a = static_cast<const float*>(a_panel), *b = static_cast<const float*>(b_panel);
+  const float *a = reinterpret_cast<const float*>(a_words), *b = reinterpret_cast<const float*>(b_words);
   const int64_t last = columns - (kVectors - 1) * kLanes;
   for (int i = 0; i < kRows; ++i) __builtin_prefetch(c + i * ldc, 1);
   Vec<float> sum[kRows][kVectors];
@@ -42,13 +42,13 @@ void product_tile(int64_t steps, const void* a_panel, const void* b_panel, float
   for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 3
     for (int j = 0; j < kVectors; ++j) sum[i][j] = Vec<float>(0);
-  for (int64_t s = 0; s < steps; ++s, a += kTileRows, b += kVectors * kLanes) {
+  for (int64_t s = 0; s < steps; ++s, a += kPacked ? kTileRows : 1, b += kVectors * kLanes) {
     Vec<float> right[kVectors];
 #pragma GCC unroll 3
     for (int j = 0; j < kVectors; ++j) right[j] = Vec<float>::load(b + j * kLanes);
 #pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i) {
-      const Vec<float> left(a[i]);
+      const Vec<float> left(a[kPacked ? i : i * a_stride]);
 #pragma GCC unroll 3
       for (int j = 0; j < kVectors; ++j) sum[i][j] = Multiply::add(left, right[j], sum[i][j]);
     }
@@ -66,14 +66,14 @@ void product_tile(int64_t steps, const void* a_panel, const void* b_panel, float
   }
 }
 
-template <class Multiply, int... kRow>
+template <class Multiply, bool kPacked, int... kRow>
 constexpr TileTable tiles_of_rows(std::integer_sequence<int, kRow...>) {
-  return {{{&product_tile<Multiply, kRow + 1, 1>, &product_tile<Multiply, kRow + 1, 2>,
-            &product_tile<Multiply, kRow + 1, 3>}...}};
+  return {{{&product_tile<Multiply, kRow + 1, 1, kPacked>, &product_tile<Multiply, kRow + 1, 2, kPacked>,
+            &product_tile<Multiply, kRow + 1, 3, kPacked>}...}};
 }
-template <class Multiply>
+template <class Multiply, bool kPacked>
 constexpr TileTable all_tiles() {
-  return tiles_of_rows<Multiply>(std::make_integer_sequence<int, kTileRows>{});
+  return tiles_of_rows<Multiply, kPacked>(std::make_integer_sequence<int, kTileRows>{});
 }
 
 }  // namespace mlx::cpu::MLX_ISA

@@ -16,7 +16,8 @@ extern const ProductKernels product_kernels;
 constinit const ProductKernels product_kernels = {kTileRows,
                                                   kLanes,
                                                   2,
-                                                  all_tiles<MultiplyPairs>(),
+                                                  all_tiles<MultiplyPairs, true>(),
+                                                  all_tiles<MultiplyPairs, false>(),
                                                   {nullptr, nullptr, &gather_panel<PairWords>},
                                                   {nullptr, nullptr, &transpose_panel<PairWords>}};
 
