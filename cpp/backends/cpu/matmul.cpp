@@ -107,10 +107,18 @@ void packed_products(const Tensor& a, const Tensor& b, const Tensor& out, bool a
   });
 }
 
+// Whether the packed product is the better one. BLAS is, for vectors, for small matrices (which it does not pack
+// at all), and where it has matrix units of its own to work with.
 bool is_packed(const Tensor& a, const Tensor& b, const Tensor& out) {
+  // Lines of a transposed left operand are short in memory, which more columns have to make up for.
+  const int64_t min_columns = a.stride(-1) == 1 ? 16 : 32;
+  constexpr int64_t kMinWork = int64_t{1} << 21;
   if (a.dtype() != out.dtype() || b.dtype() != out.dtype()) return false;
   if (out.dtype() == DType::BFloat16 || out.dtype() == DType::Float16) return true;
-  return out.dtype() == DType::Float32 && !(is_blas_layout(a) && is_blas_layout(b));
+  if (out.dtype() != DType::Float32) return false;
+  if (!is_blas_layout(a) || !is_blas_layout(b)) return true;
+  const int64_t m = a.size(-2), n = b.size(-1);
+  return !kBlasHasMatrixUnits && m > 1 && n >= min_columns && a.size(-1) >= kMinWork / m / n;
 }
 
 void matmul(const MatMul& kernel, const Launch& launch) {

@@ -9,6 +9,8 @@
 namespace mlx::cpu {
 namespace {
 
+constexpr int64_t kGatheredDepths = 32;
+
 // Elements that lie anywhere, copied into rows of one panel's lines, depth by depth.
 template <class Item>
 void copy_rows(const char* from, int64_t line_stride, int64_t depth_stride, int64_t lines, int64_t depths,
@@ -52,10 +54,15 @@ void MatrixSource::pack(const PanelBlock& block, const PanelLayout& layout, uint
   std::vector<const void*> rows(static_cast<size_t>(depths));
   if (line_stride_ == 1) {
     for (int64_t d = 0; d < depths; ++d) rows[static_cast<size_t>(d)] = start + d * depth_stride_ * item_;
-    layout.for_panels(block, panels, [&](int64_t at, int64_t lines, int64_t width, uint32_t* panel) {
-      const Segment segment{0, at, lines};
-      layout.kernels.gather[type](rows.data(), depths, &segment, 1, false, width, panel);
-    });
+    // A few depths of all panels at a time, whose rows then stay in the first-level cache.
+    for (int64_t d = 0; d < depths; d += kGatheredDepths) {
+      const int64_t count = std::min(kGatheredDepths, depths - d);
+      layout.for_panels(block, panels, [&](int64_t at, int64_t lines, int64_t width, uint32_t* panel) {
+        const Segment segment{0, at, lines};
+        layout.kernels.gather[type](rows.data() + d, count, &segment, 1, false, width,
+                                    panel + layout.kernels.steps(d) * width);
+      });
+    }
     return;
   }
   std::vector<char> copies(static_cast<size_t>(layout.width * depths * item_));

@@ -12,6 +12,9 @@ namespace {
 
 // Steps of a panel: a left panel of them is a third of the first-level cache.
 constexpr int64_t kBlockSteps = 384;
+// For few rows, reading the right operand is what takes time. Where its columns are adjacent, blocks of more
+// columns and less depth read longer pieces of memory.
+constexpr int64_t kFewRowTiles = 2, kShallowSteps = 64;
 // Words of the right operand that a task packs at a time, for the second-level cache.
 constexpr int64_t kRightWords = int64_t{96} << 10;
 // An operand is packed once for all tasks that read it, unless it is larger than this.
@@ -37,7 +40,8 @@ struct Plan {
 };
 
 int64_t choose_depth_block(const Product& p) {
-  const int64_t most = kBlockSteps * p.kernels.depth;
+  const bool shallow = p.rows <= kFewRowTiles * p.kernels.rows && p.right.has_adjacent_lines();
+  const int64_t most = (shallow ? kShallowSteps : kBlockSteps) * p.kernels.depth;
   return std::max<int64_t>(round_up(ceil_div(p.depth, ceil_div(std::max<int64_t>(p.depth, 1), most)), 8), 8);
 }
 

@@ -49,6 +49,8 @@ class PanelSource {
   virtual ~PanelSource() = default;
   // Lines that can be multiplied without being packed, or null.
   virtual UnpackedLines unpacked(const ProductKernels&) const { return {}; }
+  // Whether neighbours of one depth, rather than of one line, lie side by side.
+  virtual bool has_adjacent_lines() const { return false; }
   virtual void pack(const PanelBlock& block, const PanelLayout& layout, uint32_t* panels) const = 0;
 };
 
