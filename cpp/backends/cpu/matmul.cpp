@@ -107,8 +107,8 @@ void packed_products(const Tensor& a, const Tensor& b, const Tensor& out, bool a
   });
 }
 
-// Whether the packed product is the better one. BLAS is, for vectors, for small matrices (which it does not pack
-// at all), and where it has matrix units of its own to work with.
+// Whether the packed product is the better one. BLAS is, for vectors, for small matrices (which it does not
+// pack at all), and where it has matrix units of its own to work with.
 bool is_packed(const Tensor& a, const Tensor& b, const Tensor& out) {
   // Lines of a transposed left operand are short in memory, which more columns have to make up for.
   const int64_t min_columns = a.stride(-1) == 1 ? 16 : 32;
