@@ -3,8 +3,11 @@
 
 #include <pybind11/stl.h>
 
+#include <unordered_set>
+
 #include "bindings/tensor_type.h"
 #include "jit/trace.h"
+#include "ops/check.h"
 #include "ops/generator.h"
 #include "tape/grad_mode.h"
 
@@ -269,6 +272,14 @@ void add_trace(py::module_& m) {
     return out;
   });
   m.def("_is_tracing", [] { return Tracing::on; });
+  m.def(
+      "_raise_if_any",
+      [](const Tensor& wrong, const std::string& message) {
+        static std::unordered_set<std::string> messages;  // which programs point to
+        raise_if_any(wrong, Check::Runtime, messages.insert(message).first->c_str());
+      },
+      "RuntimeError with this message if an element is true: at once, or in each call of what is being "
+      "compiled.");
   // Whether the elements are out of reach, since the tensor stands for those of every call.
   m.def("_is_traced", [](const Tensor& t) { return is_traced(t); });
   // Whether a tensor was made in a trace.
