@@ -344,6 +344,19 @@ Tensor widened(const Tensor& t, DType compute) {
   return out;
 }
 
+// Adds a number a channel to (batch, channels, ...).
+template <class T>
+void add_bias(const Tensor& out, const T* bias) {
+  const int64_t channels = out.size(1), places = out.numel() / (out.size(0) * channels);
+  T* first = out.data<T>();
+  parallel_for(0, out.size(0) * channels, std::max<int64_t>(1, 32768 / places),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i)
+                   for (T* y = first + i * places; y < first + (i + 1) * places; ++y)
+                     *y = static_cast<T>(*y + bias[i % channels]);
+               });
+}
+
 Shapes shapes_of(const Convolution& k, const Launch& launch) {
   if (k.kind == Convolution::Forward) return shapes_of(k, launch.in(0), launch.out());
   if (k.kind == Convolution::InputGrad) return shapes_of(k, launch.out(), launch.in(0));
@@ -352,9 +365,9 @@ Shapes shapes_of(const Convolution& k, const Launch& launch) {
 
 // Whether the packed product does it best. Few channels a group would leave its tiles half empty.
 bool is_packed(const Shapes& s, Convolution::Kind kind, const Launch& launch) {
-  const DType dtype = launch.out().dtype();
-  if (compute_type(dtype) != DType::Float32) return false;
-  if (launch.in(0).dtype() != dtype || launch.in(1).dtype() != dtype) return false;
+  const DType dtype = launch.in(0).dtype();
+  if (launch.in(1).dtype() != dtype || compute_type(dtype) != DType::Float32) return false;
+  if (dtype == DType::Float32 && kBlasHasMatrixUnits) return false;
   const int64_t channels = kind == Convolution::InputGrad ? s.cin : s.cout;
   return channels >= kFewChannels;
 }
@@ -362,7 +375,8 @@ bool is_packed(const Shapes& s, Convolution::Kind kind, const Launch& launch) {
 void convolution(const Convolution& k, const Launch& launch) {
   const Shapes s = shapes_of(k, launch);
   if (is_packed(s, k.kind, launch))
-    return packed_convolution(s, k.kind, launch.in(0), launch.in(1), launch.out());
+    return packed_convolution(s, k.kind, launch.in(0), launch.in(1), launch.out(),
+                              launch.inputs.size() > 2 ? launch.in(2) : Tensor());
   DType compute = compute_type(launch.out().dtype());
   Tensor a = widened(launch.in(0), compute), b = widened(launch.in(1), compute);
   Tensor out = launch.out().dtype() == compute ? launch.out() : allocate(launch.out().shape(), compute);
@@ -376,6 +390,7 @@ void convolution(const Convolution& k, const Launch& launch) {
       input_grad(shapes_of(k, out, a), p, q, r);
     else
       weight_grad(shapes_of(k, a, b), p, q, r);
+    if (launch.inputs.size() > 2) add_bias<T>(out, widened(launch.in(2), compute).data<T>());
   });
   if (!out.is(launch.out())) copy_elements(launch.out(), out);
 }

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "backends/cpu/convolution_shapes.h"
+#include "backends/cpu/cpu_backend.h"
 #include "backends/cpu/image_panels.h"
 #include "backends/cpu/matrix_product.h"
 #include "backends/cpu/scratch.h"
@@ -97,6 +98,13 @@ class PlacesTarget : public ProductTarget {
         places_(lattice.grid[0] * lattice.grid[1] * lattice.grid[2]),
         dense_(places_ == channel_stride_) {}
 
+  // Products that accumulate begin with a number for each channel of the group.
+  void start_with(const float* bias) { bias_ = bias; }
+  void load(const ResultBlock& block) const override {
+    for (int64_t i = 0; i < block.rows; ++i)
+      std::fill_n(block.data + i * block.stride, block.columns, bias_[block.row + i]);
+  }
+
   bool place(ResultBlock& block) const override {
     const int64_t image = block.column / places_;
     if (!dense_ || dtype_ != DType::Float32 || (block.column + block.columns - 1) / places_ != image)
@@ -150,6 +158,7 @@ class PlacesTarget : public ProductTarget {
   Lattice lattice_;
   int64_t places_;
   bool dense_;  // every place of an image, in order
+  const float* bias_ = nullptr;
 };
 
 // Calls f(group): side by side where a group is too small for all threads.
@@ -165,14 +174,15 @@ double work_of(const Shapes& s) {
   return static_cast<double>(s.batch * s.places()) * static_cast<double>(s.cout * s.rows());
 }
 
-void forward(const Shapes& s, const Tensor& x, const Tensor& w, const Tensor& y) {
+void forward(const Shapes& s, const Tensor& x, const Tensor& w, const Tensor& y, const float* bias) {
   for_groups(s.groups, work_of(s), [&](int64_t group) {
     const TappedImages images = input_under_taps(s, x, group, all_taps(s));
     const PlacesSource places(images);
     const MatrixSource weights(element(w, group * s.cout * s.rows()), w.dtype(), s.rows(), 1);
-    const PlacesTarget target(y, group, s.groups, s.out,
-                              {{0, 0, 0}, {1, 1, 1}, {s.out[0], s.out[1], s.out[2]}});
-    multiply({kernels_for(y.dtype()), s.cout, s.batch * s.places(), s.rows(), weights, places, target});
+    PlacesTarget target(y, group, s.groups, s.out, {{0, 0, 0}, {1, 1, 1}, {s.out[0], s.out[1], s.out[2]}});
+    if (bias) target.start_with(bias + group * s.cout);
+    multiply({kernels_for(x.dtype()), s.cout, s.batch * s.places(), s.rows(), weights, places, target,
+              bias != nullptr});
   });
 }
 
@@ -255,7 +265,8 @@ std::vector<Residue> residues(const Shapes& s, int dimension) {
 }
 
 void input_grad_of_residue(const Shapes& s, const Tensor& gy, const Tensor& w, const Tensor& gx,
-                           int64_t group, const Residue& d, const Residue& h, const Residue& c) {
+                           const float* bias, int64_t group, const Residue& d, const Residue& h,
+                           const Residue& c) {
   TappedImages images = tapped(gy, group, s.groups, s.out, {d.count, h.count, c.count});
   std::vector<int64_t> taps;
   for (const auto& [kd, offset_d] : d.taps)
@@ -268,18 +279,20 @@ void input_grad_of_residue(const Shapes& s, const Tensor& gy, const Tensor& w, c
   const PlacesSource places(images);
   const TransposedWeights weights(s, w, group, std::move(taps));
   const Window& k = s.window;
-  const PlacesTarget target(
+  PlacesTarget target(
       gx, group, s.groups, s.in,
       {{d.first, h.first, c.first}, {k.stride[0], k.stride[1], k.stride[2]}, {d.count, h.count, c.count}});
-  multiply({kernels_for(gx.dtype()), s.cin, s.batch * images.places(), depth, weights, places, target});
+  if (bias) target.start_with(bias + group * s.cin);
+  multiply({kernels_for(gy.dtype()), s.cin, s.batch * images.places(), depth, weights, places, target,
+            bias != nullptr});
 }
 
-void input_grad(const Shapes& s, const Tensor& gy, const Tensor& w, const Tensor& gx) {
+void input_grad(const Shapes& s, const Tensor& gy, const Tensor& w, const Tensor& gx, const float* bias) {
   const std::vector<Residue> d = residues(s, 0), h = residues(s, 1), c = residues(s, 2);
   for_groups(s.groups, work_of(s), [&](int64_t group) {
     for (const Residue& rd : d)
       for (const Residue& rh : h)
-        for (const Residue& rc : c) input_grad_of_residue(s, gy, w, gx, group, rd, rh, rc);
+        for (const Residue& rc : c) input_grad_of_residue(s, gy, w, gx, bias, group, rd, rh, rc);
   });
 }
 
@@ -383,11 +396,18 @@ void weight_grad(const Shapes& s, const Tensor& x, const Tensor& gy, const Tenso
 }  // namespace
 
 void packed_convolution(const Shapes& s, Convolution::Kind kind, const Tensor& a, const Tensor& b,
-                        const Tensor& out) {
+                        const Tensor& out, const Tensor& bias) {
+  std::vector<float> channels;
+  if (bias.defined()) {
+    const Tensor sums = allocate(bias.shape(), DType::Float32);
+    copy_elements(sums, bias);
+    channels.assign(sums.data<float>(), sums.data<float>() + sums.numel());
+  }
+  const float* start = bias.defined() ? channels.data() : nullptr;
   if (kind == Convolution::Forward)
-    forward(s, a, b, out);
+    forward(s, a, b, out, start);
   else if (kind == Convolution::InputGrad)
-    input_grad(s, a, b, out);
+    input_grad(s, a, b, out, start);
   else
     weight_grad(s, a, b, out);
 }

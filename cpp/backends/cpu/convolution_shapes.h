@@ -23,8 +23,9 @@ struct ConvolutionShapes {
   }
 };
 
-// By the packed product: float32 and the half types, as they lie. All three tensors have one dtype.
+// By the packed product: float32 and the half types, as they lie. a and b have one dtype, out the same or
+// float32. A bias is a number for each channel of out, or missing.
 void packed_convolution(const ConvolutionShapes& s, Convolution::Kind kind, const Tensor& a, const Tensor& b,
-                        const Tensor& out);
+                        const Tensor& out, const Tensor& bias);
 
 }  // namespace mlx::cpu

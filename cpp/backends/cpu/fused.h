@@ -33,6 +33,7 @@ class FusedTiles {
 
  private:
   char* address(const FusedProgram::Store& store, int64_t start) const;
+  bool is_in_place(const FusedProgram::Store& store) const;
 
   const FusedOperands& operands_;
   const FusedProgram& program_;
@@ -41,7 +42,10 @@ class FusedTiles {
     char data[kTile * kMaxItem];
   };
   std::unique_ptr<Tile[]> memory_;
-  const FusedProgram::Store* last_ = nullptr;  // the output that the last step writes without a copy
+  std::vector<const FusedProgram::Store*> stores_;
+  const FusedProgram::Store* last_ = nullptr;  // the one that the last step makes without a copy
+  // Inputs that are wanted at the end. An output may lie where they do, so their tiles are copied first.
+  std::vector<std::pair<int16_t, Tile*>> kept_;
   std::vector<const void*> registers_;
   std::vector<void*> temporaries_;  // where a register's own tile is
 };

@@ -70,7 +70,7 @@ void blas_product(const Matrices& a, const Matrices& b, const Tensor& out, int64
 // Integers wrap around, so they are multiplied as unsigned numbers.
 template <class T>
 void integer_product(const Tensor& a, const Tensor& b, const Tensor& out, int64_t m, int64_t n, int64_t k,
-                     bool accumulate) {
+                     bool add) {
   using U = std::make_unsigned_t<T>;
   parallel_for(0, out.numel() / n, std::max<int64_t>(1, 32768 / std::max<int64_t>(n * k, 1)),
                [&](int64_t begin, int64_t end) {
@@ -78,7 +78,7 @@ void integer_product(const Tensor& a, const Tensor& b, const Tensor& out, int64_
                    U* c = out.data<U>() + row * n;
                    const U* x = a.data<U>() + row * k;
                    const U* y = b.data<U>() + row / m * k * n;
-                   if (!accumulate) std::fill_n(c, n, U(0));
+                   if (!add) std::fill_n(c, n, U(0));
                    for (int64_t p = 0; p < k; ++p)
                      for (int64_t j = 0; j < n; ++j) c[j] = static_cast<U>(c[j] + x[p] * y[p * n + j]);
                  }
@@ -89,10 +89,15 @@ const void* matrix_at(const Tensor& t, int64_t i) {
   return static_cast<const char*>(t.raw()) + offset_of(t, i) * static_cast<int64_t>(item_size(t.dtype()));
 }
 
-void packed_products(const Tensor& a, const Tensor& b, const Tensor& out, bool accumulate) {
+Tensor broadcast(const Tensor& t, const Shape& shape) {
+  return view_of(t, shape, broadcast_strides(t, shape), t.offset());
+}
+
+// `addend` has out's shape, or is missing.
+void packed_products(const Tensor& a, const Tensor& b, const Tensor& out, const Tensor& addend) {
   const int64_t m = a.size(-2), k = a.size(-1), n = b.size(-1), count = out.numel() / (m * n);
   const ProductKernels& kernels =
-      out.dtype() == DType::BFloat16 ? bfloat16_product_kernels() : product_kernels();
+      a.dtype() == DType::BFloat16 ? bfloat16_product_kernels() : product_kernels();
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   const bool split_each = count < 4 * num_threads() && work >= 1 << 18;
   const int64_t grain =
@@ -101,8 +106,10 @@ void packed_products(const Tensor& a, const Tensor& b, const Tensor& out, bool a
     for (int64_t i = begin; i < end; ++i) {
       const MatrixSource left(matrix_at(a, i), a.dtype(), a.stride(-2), a.stride(-1)),
           right(matrix_at(b, i), b.dtype(), b.stride(-1), b.stride(-2));
-      const MatrixTarget target(const_cast<void*>(matrix_at(out, i)), out.dtype(), n);
-      multiply({kernels, m, n, k, left, right, target, accumulate});
+      MatrixTarget target(const_cast<void*>(matrix_at(out, i)), out.dtype(), n);
+      if (addend.defined())
+        target.start_with({matrix_at(addend, i), addend.dtype(), addend.stride(-2), addend.stride(-1)});
+      multiply({kernels, m, n, k, left, right, target, addend.defined()});
     }
   });
 }
@@ -110,32 +117,31 @@ void packed_products(const Tensor& a, const Tensor& b, const Tensor& out, bool a
 // Whether the packed product is the better one. BLAS is, for vectors, for small matrices (which it does not
 // pack at all), and where it has matrix units of its own to work with.
 bool is_packed(const Tensor& a, const Tensor& b, const Tensor& out) {
-  // Lines of a transposed left operand are short in memory, which more columns have to make up for.
-  const int64_t min_columns = a.stride(-1) == 1 ? 16 : 32;
-  constexpr int64_t kMinWork = int64_t{1} << 21;
-  if (a.dtype() != out.dtype() || b.dtype() != out.dtype()) return false;
-  if (out.dtype() == DType::BFloat16 || out.dtype() == DType::Float16) return true;
-  if (out.dtype() != DType::Float32) return false;
+  if (a.dtype() != b.dtype() || compute_type(a.dtype()) != DType::Float32) return false;
+  if (a.dtype() != DType::Float32) return true;
   if (!is_blas_layout(a) || !is_blas_layout(b)) return true;
-  const int64_t m = a.size(-2), n = b.size(-1);
+  // Lines of a transposed left operand are short in memory, which more columns have to make up for.
+  const int64_t m = out.size(-2), n = out.size(-1), min_columns = a.stride(-1) == 1 ? 16 : 32;
+  constexpr int64_t kMinWork = int64_t{1} << 21;
   return !kBlasHasMatrixUnits && m > 1 && n >= min_columns && a.size(-1) >= kMinWork / m / n;
 }
 
-void matmul(const MatMul& kernel, const Launch& launch) {
+void matmul(const MatMul&, const Launch& launch) {
   const Tensor &out = launch.out(), &a = launch.in(0), &b = launch.in(1);
   if (out.numel() == 0) return;
+  const bool add = launch.inputs.size() > 2;
+  if (is_packed(a, b, out))
+    return packed_products(a, b, out, add ? broadcast(launch.in(2), out.shape()) : Tensor());
   int64_t m = a.size(-2), k = a.size(-1), n = b.size(-1);
-  if (is_packed(a, b, out)) return packed_products(a, b, out, kernel.accumulate);
   DType compute = compute_type(out.dtype());
   Tensor target = compute == out.dtype() ? out : allocate(out.shape(), compute);
-  if (kernel.accumulate && !target.is(out)) copy_elements(target, out);
+  if (add) copy_elements(target, launch.in(2));
   visit_compute(compute, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_integral_v<T>)
-      integer_product<T>(packed(a, compute), packed(b, compute), target, m, n, k, kernel.accumulate);
+      integer_product<T>(packed(a, compute), packed(b, compute), target, m, n, k, add);
     else
-      blas_product<T>(as_matrices(a, compute), as_matrices(b, compute), target, m, n, k,
-                      T(kernel.accumulate ? 1 : 0));
+      blas_product<T>(as_matrices(a, compute), as_matrices(b, compute), target, m, n, k, T(add ? 1 : 0));
   });
   if (!target.is(out)) copy_elements(out, target);
 }

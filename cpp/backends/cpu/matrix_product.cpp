@@ -90,9 +90,18 @@ bool MatrixTarget::place(ResultBlock& block) const {
 }
 
 void MatrixTarget::load(const ResultBlock& block) const {
-  for (int64_t i = 0; i < block.rows; ++i)
-    convert(dtype_, DType::Float32, at(block.row + i, block.column), block.data + i * block.stride,
-            block.columns);
+  const Addend from = addend_.data ? addend_ : Addend{data_, dtype_, stride_, 1};
+  const auto item = static_cast<int64_t>(item_size(from.dtype));
+  for (int64_t i = 0; i < block.rows; ++i) {
+    const char* row = static_cast<const char*>(from.data) +
+                      ((block.row + i) * from.row_stride + block.column * from.column_stride) * item;
+    float* to = block.data + i * block.stride;
+    if (from.column_stride == 1)
+      convert(from.dtype, DType::Float32, row, to, block.columns);
+    else
+      for (int64_t j = 0; j < block.columns; ++j)
+        convert(from.dtype, DType::Float32, row + j * from.column_stride * item, to + j, 1);
+  }
 }
 
 void MatrixTarget::store(const ResultBlock& block) const {

@@ -21,10 +21,17 @@ class MatrixSource : public PanelSource {
   int64_t item_, line_stride_, depth_stride_;
 };
 
-// A matrix of adjacent elements in rows, of float32 or a half type, which is rounded to once.
+// A matrix of adjacent elements in rows, of float32 or a half type, which is rounded to once. Products that
+// accumulate begin with its elements, or with those of another matrix.
 class MatrixTarget : public ProductTarget {
  public:
   MatrixTarget(void* data, DType dtype, int64_t stride) : data_(data), dtype_(dtype), stride_(stride) {}
+  struct Addend {
+    const void* data = nullptr;
+    DType dtype{};
+    int64_t row_stride = 0, column_stride = 0;
+  };
+  void start_with(const Addend& addend) { addend_ = addend; }
   bool place(ResultBlock& block) const override;
   void load(const ResultBlock& block) const override;
   void store(const ResultBlock& block) const override;
@@ -35,6 +42,7 @@ class MatrixTarget : public ProductTarget {
   void* data_;
   DType dtype_;
   int64_t stride_;
+  Addend addend_;
 };
 
 }  // namespace mlx::cpu

@@ -177,7 +177,7 @@ class Task {
                              columns_,
                              all.data + at * all.stride,
                              all.stride};
-      if (begin == 0 && p_.accumulate && !in_place) p_.target.load(part);
+      if (begin == 0 && p_.accumulate) p_.target.load(part);
       multiply_rows(left_panel(i, begin, end), right, end - begin, part, begin > 0 || p_.accumulate);
       if (end < p_.depth) continue;
       p_.target.finish(part);
@@ -225,7 +225,7 @@ class Task {
 }  // namespace
 
 void ProductTarget::load(const ResultBlock&) const {
-  throw RuntimeError("multiply(): this target only takes results, and cannot be added to");
+  throw RuntimeError("multiply(): this target has nothing that sums could begin with");
 }
 
 void multiply(const Product& p) {

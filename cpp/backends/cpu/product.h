@@ -68,7 +68,7 @@ class ProductTarget {
   // Sets data and stride where the block's results may be summed up in their own place; else false, and
   // the sums are made in memory of the product's own and given to store().
   virtual bool place(ResultBlock& block) const = 0;
-  // Fills the block with what the target holds: sums begin with that if the product accumulates.
+  // Fills the block with what the sums of a product that accumulates begin with.
   virtual void load(const ResultBlock& block) const;
   virtual void store(const ResultBlock& block) const = 0;
   // Sees each complete part of the result while it is in the first-level cache, before it is stored.
@@ -84,7 +84,7 @@ struct Product {
   int64_t column_unit = 1;  // tasks begin at multiples of it, where that costs nothing
 };
 
-// target = left @ right, or target += left @ right. A depth of 0 gives zeros.
+// target = left @ right, plus what the target loads if the product accumulates. A depth of 0 gives zeros.
 void multiply(const Product& product);
 
 }  // namespace mlx::cpu
