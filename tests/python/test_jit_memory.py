@@ -38,6 +38,21 @@ def training_step():
     return trainer(model, lambda m: m(x).square().mean())
 
 
+def wide_step():
+    """What lies between the layers weighs as much as gradients."""
+    mlx.manual_seed(0)
+    x, y = mlx.rand(256, 512), mlx.randint(0, 10, (256,))
+    model = nn.Sequential(nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
+    return trainer(model, lambda m: nn.functional.cross_entropy(m(x), y))
+
+
+def transformer_step():
+    mlx.manual_seed(0)
+    x = mlx.rand(16, 50, 64)
+    model = nn.TransformerEncoderLayer(64, 4, 128, batch_first=True, dropout=0.0)
+    return trainer(model, lambda m: m(x).square().mean())
+
+
 def peak(run):
     """Bytes beyond what is alive before a call, at the worst moment of a later call."""
     for _ in range(3):
@@ -49,7 +64,7 @@ def peak(run):
     return mlx.memory_stats(device)["peak_allocated_bytes"] - before
 
 
-@pytest.mark.parametrize("make", [chain, training_step])
+@pytest.mark.parametrize("make", [chain, training_step, wide_step, transformer_step])
 def test_the_peak_is_not_above_that_of_eager_calls(make):
     run = make()
     eager = peak(run)

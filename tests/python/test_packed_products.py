@@ -205,3 +205,27 @@ for dtype in (mlx.float32, mlx.float16, mlx.bfloat16):
     subprocess.run(
         [sys.executable, "-c", program], env={**os.environ, "MLX_CPU_ISA": isa}, check=True, timeout=120
     )
+
+
+@pytest.mark.parametrize("dtype", TYPES, ids=name)
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("stride", [1, 2, 5])
+def test_a_bias_is_added_before_rounding(dtype, groups, stride):
+    """Of a convolution and of its transpose, some of whose results are the bias alone."""
+    x, b = whole_numbers(2, 16, 6, 7), whole_numbers(20, seed=2)
+    for conv, w_shape in [
+        (F.conv2d, (20, 16 // groups, 3, 3)),
+        (F.conv_transpose2d, (16, 20 // groups, 3, 3)),
+    ]:
+        w = whole_numbers(*w_shape, seed=1)
+        half, double = ([from_numpy(v).to(t) for v in (x, w, b)] for t in (dtype, mlx.float64))
+        got, expected = (conv(*t, stride=stride, groups=groups) for t in (half, double))
+        assert_equal(got.double(), expected.to(dtype).double().numpy())
+
+
+@pytest.mark.parametrize("dtype", TYPES, ids=name)
+@pytest.mark.parametrize("addend", [(1, 1), (1, 210), (130, 1), (130, 210)])
+def test_addends_of_every_shape(dtype, addend):
+    a, b, c = whole_numbers(130, 900), whole_numbers(900, 210, seed=1), whole_numbers(*addend, seed=2)
+    got = mlx.addmm(*(from_numpy(v).to(dtype) for v in (c, a, b)))
+    assert_equal(got.double(), rounded(a @ b + c, dtype))

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "backends/cpu/scratch.h"
 #include "backends/cpu/thread_pool.h"
+#include "backends/cpu/work_memory.h"
 #include "base/error.h"
 
 namespace mlx::cpu {
@@ -88,8 +88,10 @@ Plan choose_plan(const Product& p) {
 class SharedPanels {
  public:
   SharedPanels(const Product& p, const Plan& plan, const PanelSource& source, int64_t lines,
-               PanelLayout layout)
-      : lines_(round_up(lines, layout.unit)), kernels_(p.kernels), words_(lines_ * p.kernels.steps(p.depth)) {
+               PanelLayout layout, WorkRole role)
+      : lines_(round_up(lines, layout.unit)),
+        kernels_(p.kernels),
+        words_(work_memory(role, lines_ * p.kernels.steps(p.depth))) {
     const int64_t depth_blocks = ceil_div(p.depth, plan.depth_block);
     // A few panels at a time; four times as many words are worth a thread.
     const int64_t group =
@@ -105,7 +107,7 @@ class SharedPanels {
   }
   // The panels from `line` on, which begins one, at depths [begin, end), which are a block.
   uint32_t* at(int64_t line, int64_t begin, int64_t end) const {
-    return words_.data() + lines_ * kernels_.steps(begin) + line * kernels_.steps(end - begin);
+    return words_ + lines_ * kernels_.steps(begin) + line * kernels_.steps(end - begin);
   }
 
  private:
@@ -113,7 +115,7 @@ class SharedPanels {
 
   int64_t lines_;
   const ProductKernels& kernels_;
-  Scratch<uint32_t> words_;
+  uint32_t* words_;
 };
 
 PanelLayout right_layout(const ProductKernels& k) { return {k, k.panel_columns(), k.lanes}; }
@@ -134,8 +136,10 @@ class Task {
         p_(job.product),
         plan_(job.plan),
         kernels_(p_.kernels),
-        left_(plan_.left == Packing::ByTask ? block_steps() * plan_.row_block : 0),
-        right_(plan_.right == Packing::ByTask ? block_steps() * panel_width() : 0),
+        left_(
+            work_memory(WorkRole::Left, plan_.left == Packing::ByTask ? block_steps() * plan_.row_block : 0)),
+        right_(
+            work_memory(WorkRole::Right, plan_.right == Packing::ByTask ? block_steps() * panel_width() : 0)),
         finish_(p_.ending ? p_.ending->start() : nullptr) {}
 
   void run(int64_t index) {
@@ -161,15 +165,14 @@ class Task {
   bool has_one_block() const { return p_.depth <= plan_.depth_block; }
 
   void use_own_sums(ResultBlock& block) {
-    if (!sums_) sums_.emplace((has_one_block() ? kernels_.rows : plan_.row_block) * panel_width());
-    block.data = sums_->data();
+    const int64_t rows = has_one_block() ? kernels_.rows : plan_.row_block;
+    block.data = reinterpret_cast<float*>(work_memory(WorkRole::Sums, rows * panel_width()));
     block.stride = panel_width();
   }
 
   void multiply_depths(int64_t begin, int64_t end, const ResultBlock& all, bool in_place) {
     const uint32_t* right = right_panels(begin, end);
-    if (plan_.left == Packing::ByTask)
-      p_.left.pack({row_, rows_, begin, end}, left_layout(kernels_), left_.data());
+    if (plan_.left == Packing::ByTask) p_.left.pack({row_, rows_, begin, end}, left_layout(kernels_), left_);
     for (int64_t i = 0; i < rows_; i += kernels_.rows) {
       const int64_t at = in_place || !has_one_block() ? i : 0;
       const ResultBlock part{row_ + i,
@@ -198,8 +201,8 @@ class Task {
 
   const uint32_t* right_panels(int64_t begin, int64_t end) {
     if (job_.right) return job_.right->at(column_, begin, end);
-    p_.right.pack({column_, columns_, begin, end}, right_layout(kernels_), right_.data());
-    return right_.data();
+    p_.right.pack({column_, columns_, begin, end}, right_layout(kernels_), right_);
+    return right_;
   }
 
   // The words of row row_ + i and those that share a tile with it.
@@ -207,7 +210,7 @@ class Task {
     if (job_.left) return job_.left->at(row_ + i, begin, end);
     if (plan_.left == Packing::None)
       return plan_.left_lines.data + (row_ + i) * plan_.left_lines.stride + kernels_.steps(begin);
-    return left_.data() + i * kernels_.steps(end - begin);
+    return left_ + i * kernels_.steps(end - begin);
   }
 
   // A tile's rows of the result, all of the task's columns.
@@ -228,9 +231,8 @@ class Task {
   const Product& p_;
   const Plan& plan_;
   const ProductKernels& kernels_;
-  const Scratch<uint32_t> left_, right_;
+  uint32_t *const left_, *const right_;
   const std::unique_ptr<ProductEnding::Finish> finish_;
-  std::optional<Scratch<float>> sums_;
   int64_t row_ = 0, rows_ = 0, column_ = 0, columns_ = 0;
 };
 
@@ -248,8 +250,10 @@ void multiply(const Product& p) {
   if (p.rows == 0 || p.columns == 0) return;
   const Plan plan = choose_plan(p);
   Job job{p, plan, {}, {}};
-  if (plan.left == Packing::Shared) job.left.emplace(p, plan, p.left, p.rows, left_layout(p.kernels));
-  if (plan.right == Packing::Shared) job.right.emplace(p, plan, p.right, p.columns, right_layout(p.kernels));
+  if (plan.left == Packing::Shared)
+    job.left.emplace(p, plan, p.left, p.rows, left_layout(p.kernels), WorkRole::SharedLeft);
+  if (plan.right == Packing::Shared)
+    job.right.emplace(p, plan, p.right, p.columns, right_layout(p.kernels), WorkRole::SharedRight);
   parallel_for(0, plan.row_blocks * plan.column_blocks, 1, [&](int64_t begin, int64_t end) {
     Task task(job);
     for (int64_t i = begin; i < end; ++i) task.run(i);
