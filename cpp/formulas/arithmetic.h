@@ -111,8 +111,8 @@ T gcd(T x, T y) {
 
 template <Integral T>
 T lcm(T x, T y) {
-  const T divisor = gcd(x, y);
-  return select(divisor == T(0), T(0), abs(x / divisor * y));
+  const T divisor = gcd(x, y);  // 0 where both are
+  return abs(x / select(divisor == T(0), T(1), divisor) * y);
 }
 
 // NaN wins, whichever side it is on.

@@ -388,7 +388,7 @@ Tensor addcdiv_(const Tensor& input, const Tensor& tensor1, const Tensor& tensor
 OP("lerp(Tensor input, Tensor end, Operand weight) -> Tensor")
     .pointwise(Formula::lerp)
     .keeps_numbers()
-    .gradient<0>([](const Tensor& g, In<2> weight) { return g - g * conj(weight); })
+    .gradient<0>([](const Tensor& g, In<2> weight) { return g * conj(1 - weight); })
     .gradient<1>([](const Tensor& g, In<2> weight) { return g * conj(weight); })
     .gradient<2>([](const Tensor& g, In<0> input, In<1> end) { return g * conj(end - input); });
 

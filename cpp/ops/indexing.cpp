@@ -169,12 +169,13 @@ Tensor _index(const Tensor& input, const TensorList& indices) {
   std::vector<SavedTensor> saved;
   if (recording({&input}))
     for (const Tensor& t : indices) saved.push_back(t.defined() ? save(t) : SavedTensor());
-  return record(
-      "Index", out, {&input}, [shape = input.shape(), saved = std::move(saved)](Backward& b) -> Grads {
-        TensorList indices;
-        for (const SavedTensor& s : saved) indices.push_back(s.kept() ? b.get(s) : Tensor());
-        return {index_put(zeros(shape, b.grad().dtype(), b.grad().device()), indices, b.grad(), true)};
-      });
+  return record("Index", out, {&input},
+                [shape = input.shape(), saved = std::move(saved)](Backward& b) -> Grads {
+                  TensorList indices;
+                  for (const SavedTensor& s : saved) indices.push_back(s.kept() ? b.get(s) : Tensor());
+                  Tensor g = widened(b.grad());
+                  return {index_put(zeros(shape, g.dtype(), g.device()), indices, g, true)};
+                });
 }
 
 namespace {
@@ -197,6 +198,9 @@ void index_put_data(const Tensor& self, const TensorList& indices, const Tensor&
   if (indices.size() == 1 && indices[0].defined() && indices[0].dtype() == DType::Bool &&
       is_traced(indices[0]) && values.numel() == 1 && !accumulate)
     return fill_where(self, indices[0], values);
+  if (accumulate && is_reduced(self.dtype()))
+    return join_widened(self,
+                        [&](const Tensor& total) { index_put_data(total, indices, widened(values), true); });
   IndexedRows rows = indexed_rows("index_put", self, indices);
   bool fits = values.dim() <= static_cast<int64_t>(rows.shape.size());
   if (fits) {
@@ -258,11 +262,31 @@ Tensor index_select(const Tensor& input, int64_t dim, const Tensor& index) {
                        " value(s)");
     return record("IndexSelect", copy_of(input), {&input}, [](Backward& b) -> Grads { return {b.grad()}; });
   }
-  return record(
-      "IndexSelect", read_rows(rows, input), {&input},
-      [shape = input.shape(), d, index = save(index)](Backward& b) -> Grads {
-        return {index_add(zeros(shape, b.grad().dtype(), b.grad().device()), d, b.get(index), b.grad())};
-      });
+  return record("IndexSelect", read_rows(rows, input), {&input},
+                [shape = input.shape(), d, index = save(index)](Backward& b) -> Grads {
+                  Tensor g = widened(b.grad());
+                  return {index_add(zeros(shape, g.dtype(), g.device()), d, b.get(index), g)};
+                });
+}
+
+// index_select in several dimensions, as one op: what comes together in its gradient is added up in one type.
+OP("_select_places(Tensor input, int[] dims, Tensor[] places) -> Tensor");
+Tensor _select_places(const Tensor& input, const Shape& dims, const TensorList& places) {
+  if (dims.empty()) return clone(input);
+  std::vector<Shape> shapes;
+  std::vector<SavedTensor> saved;
+  Tensor out = detach(input);
+  for (size_t k = 0; k < dims.size(); ++k) {
+    shapes.push_back(out.shape());
+    saved.push_back(save(places[k]));
+    out = index_select(out, dims[k], places[k]);
+  }
+  return record("SelectPlaces", out, {&input}, [=](Backward& b) -> Grads {
+    Tensor g = widened(b.grad());
+    for (size_t k = dims.size(); k-- > 0;)
+      g = index_add(zeros(shapes[k], g.dtype(), g.device()), dims[k], b.get(saved[k]), g);
+    return {g};
+  });
 }
 
 namespace {
@@ -283,6 +307,9 @@ Tensor checked_source(const char* op, const IndexedRows& rows, const Tensor& inp
 
 void index_write(const char* op, const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source,
                  bool accumulate) {
+  if (accumulate && is_reduced(self.dtype()) && source.dtype() == self.dtype())
+    return join_widened(
+        self, [&](const Tensor& total) { index_write(op, total, dim, index, widened(source), true); });
   IndexedRows rows = rows_along(op, self, dim, index);
   write_rows(rows, apart_from(self, checked_source(op, rows, self, source)), accumulate);
 }

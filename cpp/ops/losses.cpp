@@ -5,6 +5,7 @@
 
 #include "ops/check.h"
 #include "ops/row.h"
+#include "ops/widening.h"
 
 namespace mlx {
 
@@ -92,9 +93,6 @@ bool repeats_along_one_dim(const Tensor& t, const Tensor& like) {
     if (t.size(d) != like.size(d)) others += t.size(d);
   return others == 1;
 }
-
-// Half types would overflow in squares and lose digits in sums.
-Tensor widened(const Tensor& t) { return is_reduced(t.dtype()) ? to(t, DType::Float32, false, false) : t; }
 
 }  // namespace
 

@@ -40,6 +40,26 @@ Tensor product(const Tensor& a, const Tensor& b) {
   });
 }
 
+// The product of stacks whose leading dimensions broadcast. What a matrix that is used several times gets as
+// its gradient is added up before it is rounded.
+Tensor product_of_stacks(const Tensor& a, const Tensor& b) {
+  Shape lead = broadcast_shapes(leading(a), leading(b), "matmul");
+  auto whole = [lead](const Tensor& t) { return expand(t, joined(lead, t.size(-2), t.size(-1))); };
+  if (!is_reduced(a.dtype()) || leading(a) == leading(b)) return product(whole(a), whole(b));
+  Tensor out;
+  {
+    GradModeGuard off(false);
+    out = product(whole(a), whole(b));
+  }
+  return record("Matmul", out, {&a, &b}, [whole, a = save(a), b = save(b)](Backward& back) -> Grads {
+    Tensor g = widened(back.grad());
+    Grads grads(2);
+    if (back.needs(0)) grads[0] = product(g, turned(whole(widened(back.get(b)))));
+    if (back.needs(1)) grads[1] = product(turned(whole(widened(back.get(a)))), g);
+    return grads;
+  });
+}
+
 // addend + a @ b, rounded once; the addend is of the same dtype and broadcasts to the product's shape.
 Tensor product_plus(const Tensor& addend, const Tensor& a, const Tensor& b) {
   const Shape shape = joined(leading(a), a.size(-2), b.size(-1));
@@ -55,8 +75,15 @@ Tensor product_plus(const Tensor& addend, const Tensor& a, const Tensor& b) {
   });
 }
 
-// A factor as an element of the tensor's dtype: that of an integer product is cut to an integer.
-Scalar as_element(const Scalar& s, const Tensor& t) { return t.is_inexact() ? s : Scalar(s.to_int()); }
+// A factor as an element of the tensor's dtype: that of an integer product is cut to an integer, that of a
+// half product rounded.
+Scalar as_element(const Scalar& s, const Tensor& t) {
+  if (t.dtype() == DType::BFloat16) return s.to<BFloat16>();
+  if (t.dtype() == DType::Float16) return s.to<Half>();
+  return t.is_inexact() ? s : Scalar(s.to_int());
+}
+
+Scalar conjugate(const Scalar& s) { return s.is_complex() ? Scalar(std::conj(s.to_complex())) : s; }
 
 // beta * input + alpha * value, without reading the input when beta is zero.
 Tensor combined(const Tensor& input, const Tensor& value, const Scalar& beta_given,
@@ -66,9 +93,6 @@ Tensor combined(const Tensor& input, const Tensor& value, const Scalar& beta_giv
   if (beta.equals(0)) return scaled;
   return add(beta.equals(1) ? input : input * beta, scaled);
 }
-
-// Small floats are multiplied and added up in float32 and rounded once.
-Tensor widened(const Tensor& t) { return is_reduced(t.dtype()) ? to(t, DType::Float32, false, false) : t; }
 
 Tensor checked_combination(const char* op, const Tensor& input, const Tensor& value, const Scalar& beta,
                            const Scalar& alpha) {
@@ -135,8 +159,7 @@ Tensor matmul(const Tensor& input, const Tensor& other) {
     out =
         view(product(reshape(a, {numel(lead) * a.size(-2), inner}), b), joined(lead, a.size(-2), b.size(1)));
   } else {
-    Shape lead = broadcast_shapes(leading(a), leading(b), "matmul");
-    out = product(expand(a, joined(lead, a.size(-2), inner)), expand(b, joined(lead, inner, b.size(-1))));
+    out = product_of_stacks(a, b);
   }
   if (input.dim() == 1) out = squeeze(out, -2);
   if (other.dim() == 1) out = squeeze(out, -1);
@@ -230,9 +253,21 @@ Tensor addr(const Tensor& input, const Tensor& vec1, const Tensor& vec2, const S
   if (input.dtype() == DType::Bool && value.dtype() == DType::Bool)
     return logical_or(beta.to_bool() ? expand(input, value.shape()) : zeros_like(value),
                       alpha.to_bool() ? value : zeros_like(value));
-  if (is_reduced(value.dtype()))
-    return combined(input, outer(vec1 * alpha, vec2), beta, 1);  // PyTorch's order
-  return combined(input, value, beta, alpha);
+  Tensor out;
+  {
+    GradModeGuard off(false);
+    // Half types are rounded after each step, in PyTorch's order.
+    out = is_reduced(value.dtype()) ? combined(input, outer(vec1 * as_element(alpha, value), vec2), beta, 1)
+                                    : combined(input, value, beta, alpha);
+  }
+  return record("Addr", out, {&input, &vec1, &vec2},
+                [alpha, beta, vec1 = save(vec1), vec2 = save(vec2)](Backward& b) -> Grads {
+                  const Tensor& g = b.grad();
+                  auto row = [&](const SavedTensor& v) { return as_dtype(conj(b.get(v)), g.dtype()); };
+                  return {b.needs(0) ? g * conjugate(beta) : Tensor(),
+                          b.needs(1) ? mv(g, row(vec2)) * conjugate(alpha) : Tensor(),
+                          b.needs(2) ? mv(turned(g), row(vec1)) * conjugate(alpha) : Tensor()};
+                });
 }
 
 // beta * input + alpha * bmm(batch1, batch2).

@@ -4,6 +4,7 @@
 #include "backends/backend.h"
 #include "ops.h"
 #include "ops/row.h"
+#include "ops/widening.h"
 
 namespace mlx {
 
@@ -25,7 +26,6 @@ inline Tensor adjoint_of(const Tensor& t) { return turned(conj(t)); }
 inline Tensor as_column(const Tensor& t) { return unsqueeze(t, -1); }
 inline Tensor as_row(const Tensor& t) { return unsqueeze(t, -2); }
 inline Tensor diagonal_of(const Tensor& t) { return diagonal(t, 0, -2, -1); }
-inline Tensor as_dtype(const Tensor& t, DType dtype) { return to(t, dtype, false, false); }
 
 // The transposed view of a fresh result: no view in the tape's sense, since nothing else sees its memory.
 Tensor turned_result(const Tensor& t);

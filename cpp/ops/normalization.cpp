@@ -3,12 +3,13 @@
 #include <limits>
 
 #include "ops/reduction.h"
+#include "ops/widening.h"
 
 namespace mlx {
 namespace {
 
-Tensor widened(const Tensor& t) {
-  return t.defined() ? contiguous(to(t, compute_type(t.dtype()), false, false)) : t;
+Tensor for_kernels(const Tensor& t) {
+  return t.defined() ? contiguous(as_dtype(t, compute_type(t.dtype()))) : t;
 }
 
 Tensor widened_as(const Tensor& t, const Tensor& x) {
@@ -77,7 +78,7 @@ void check_normalized_shape(const char* op, const Tensor& input, const Shape& sh
 
 Tensor normalized_trailing(const char* name, const Tensor& input, const Shape& shape, const Tensor& weight,
                            const Tensor& bias, double eps, bool centred) {
-  Tensor x = widened(input);
+  Tensor x = for_kernels(input);
   const int64_t n = numel(shape);
   auto flat = [&](const Tensor& t) { return t.defined() ? reshape(widened_as(t, x), {n}) : t; };
   Tensor rows = reshape(x, {n ? x.numel() / n : 0, n});
@@ -244,7 +245,7 @@ Tensor functional::group_norm(const Tensor& input, int64_t num_groups, const Ten
         input.shape(), " and num_groups=", num_groups);
   check_channels("group_norm", weight, "weight", channels);
   check_channels("group_norm", bias, "bias", channels);
-  Tensor x = widened(input);
+  Tensor x = for_kernels(input);
   const int64_t rows = batch * num_groups, n = rows ? x.numel() / rows : 0;
   Tensor out =
       reshape(normalized_rows("NativeGroupNorm", reshape(x, {rows, n}), {}, {}, eps, true), input.shape());

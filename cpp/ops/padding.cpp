@@ -45,7 +45,8 @@ Tensor pad_by_index(const Tensor& input, const Shape& pad, const char* mode) {
         "pad(): Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: mode ", mode,
         " with ", pad.size(), " pad values needs an input of ", padded + 1, " or ", padded + 2,
         " dimensions, not ", input.dim());
-  Tensor out = input;
+  Shape dims;
+  TensorList places;
   for (int64_t k = 0; k < padded; ++k) {
     const int64_t d = input.dim() - 1 - k, size = input.size(d), left = pad[2 * k], right = pad[2 * k + 1];
     const std::string how = mode;
@@ -60,12 +61,12 @@ Tensor pad_by_index(const Tensor& input, const Shape& pad, const char* mode) {
     if (size + left + right < 0 || (size == 0 && left + right > 0))
       throw RuntimeError("pad(): padding (", left, ", ", right, ") does not fit dimension ", d, " of input ",
                          input.shape());
-    if (left || right)
-      out = index_select(out, d,
-                         to(padded_places(mode, size, left, right), std::optional<Device>(input.device()),
-                            std::optional<DType>()));
+    if (!left && !right) continue;
+    dims.push_back(d);
+    places.push_back(to(padded_places(mode, size, left, right), std::optional<Device>(input.device()),
+                        std::optional<DType>()));
   }
-  return out.is(input) ? clone(input) : out;
+  return _select_places(input, dims, places);
 }
 
 }  // namespace
@@ -222,7 +223,7 @@ Tensor embedding(const Tensor& input, const Tensor& weight, std::optional<int64_
   return record(
       "Embedding", out, {&weight},
       [index = save(index), whole = weight.shape(), padding_idx, scale_grad_by_freq](Backward& b) -> Grads {
-        Tensor at = b.get(index), g = reshape(b.grad(), {at.numel(), whole[1]});
+        Tensor at = b.get(index), g = reshape(widened(b.grad()), {at.numel(), whole[1]});
         if (scale_grad_by_freq) {
           Tensor uses = index_add(zeros({whole[0]}, g.dtype(), g.device()), 0, at,
                                   ones({at.numel()}, g.dtype(), g.device()));

@@ -2,6 +2,7 @@
 
 #include "backends/backend.h"
 #include "ops.h"
+#include "ops/widening.h"
 #include "ops/window.h"
 
 namespace mlx {
@@ -70,7 +71,8 @@ Shape pooled_shape(const char* op, const Tensor& x, const Window& w, bool ceil_m
 }
 
 // The gradient of maxima: each goes to the place it came from.
-Tensor to_places(const Tensor& g, const Tensor& indices, const Shape& shape) {
+Tensor to_places(const Tensor& grad, const Tensor& indices, const Shape& shape) {
+  Tensor g = widened(grad);
   Tensor flat = zeros({shape[0], shape[1] * shape[2] * shape[3]}, g.dtype(), g.device());
   return reshape(scatter_add(flat, 1, flatten(indices, 1, -1), flatten(g, 1, -1)), shape);
 }

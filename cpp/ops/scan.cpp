@@ -1,6 +1,7 @@
 // Running totals along a dimension.
 
 #include "ops/reduction.h"
+#include "ops/widening.h"
 
 namespace mlx {
 namespace {
@@ -62,7 +63,7 @@ std::tuple<Tensor, Tensor> running_extreme(Scanning kind, const Tensor& input, i
   Tensor indices, values = run_scan(kind, input, d, false, &indices);
   record_all(kind == Scanning::Max ? "Cummax" : "Cummin", {&values}, {&input},
              [d, shape = input.shape(), indices = save(indices)](Backward& b) -> Grads {
-               return {add_along(b.grad(), shape, d, b.get(indices))};
+               return {add_along(widened(b.grad()), shape, d, b.get(indices))};
              });
   return {values, indices};
 }

@@ -38,6 +38,9 @@ void scatter_data(const char* op, const Tensor& self, int64_t dim, const Tensor&
   if (src.dtype() != self.dtype())
     throw RuntimeError(op, "(): Expected self.dtype to be equal to src.dtype, but got ", self.dtype(),
                        " and ", src.dtype());
+  if ((update == Update::Add || update == Update::Mul) && is_reduced(self.dtype()))
+    return join_widened(
+        self, [&](const Tensor& total) { scatter_data(op, total, dim, index, widened(src), update); });
   Tensor at = int64_index(index), out = as_vector(self), values = as_vector(apart_from(self, src));
   launch(Scatter{op, dim, update}, {&out}, {&at, &values});
 }
@@ -80,10 +83,11 @@ Tensor gather(const Tensor& input, int64_t dim, const Tensor& index, bool) {
     Tensor at = int64_index(index), from = as_vector(input), to = as_vector(out);
     launch(Gather{"gather", d}, {&to}, {&from, &at});
   }
-  return record(
-      "Gather", out, {&input}, [shape = input.shape(), d, index = save(index)](Backward& b) -> Grads {
-        return {scatter_add(zeros(shape, b.grad().dtype(), b.grad().device()), d, b.get(index), b.grad())};
-      });
+  return record("Gather", out, {&input},
+                [shape = input.shape(), d, index = save(index)](Backward& b) -> Grads {
+                  Tensor g = widened(b.grad());
+                  return {scatter_add(zeros(shape, g.dtype(), g.device()), d, b.get(index), g)};
+                });
 }
 
 // A copy with out[index[i][j]][j] = src[i][j] for dim 0, and so on.
@@ -253,6 +257,9 @@ OP("scatter_reduce(Tensor input, int dim, Tensor index, Tensor src, str reduce, 
 Tensor scatter_reduce(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& src,
                       const std::string& reduce, bool include_self) {
   const int64_t d = wrap_dim(dim, input.dim());
+  if (is_reduced(input.dtype()) && src.dtype() == input.dtype())
+    return as_dtype(scatter_reduce(widened(input), d, index, widened(src), reduce, include_self),
+                    input.dtype());
   if (reduce == "sum") return reduced_by_sum(input, d, index, src, include_self);
   if (reduce == "mean") return reduced_by_mean(input, d, index, src, include_self);
   if (reduce == "prod") return reduced_by(Update::Mul, "ScatterReduce", input, d, index, src, include_self);

@@ -236,10 +236,9 @@ Tensor cov(const Tensor& input, int64_t correction, const Tensor& fweights, cons
   else
     divisor = total - Scalar(correction);
   Tensor centred = x - centre;
-  Tensor product = matmul(
-      w.defined() ? centred * to(w, x.is_complex() ? to_real(x.dtype()) : x.dtype(), false, false) : centred,
-      conj(transpose(centred, 0, 1)));
-  Tensor out = product / where(lt(divisor, 0), 0, to(divisor, to_real(x.dtype()), false, false));
+  Tensor product = matmul(w.defined() ? centred * to(w, to_real(centred.dtype()), false, false) : centred,
+                          conj(transpose(centred, 0, 1)));
+  Tensor out = product / where(lt(divisor, 0), 0, to(divisor, to_real(centred.dtype()), false, false));
   return x.size(0) == 1 ? reshape(out, {}) : out;
 }
 

@@ -4,6 +4,7 @@
 
 #include "ops.h"
 #include "ops/pointwise.h"
+#include "ops/widening.h"
 
 namespace mlx {
 
@@ -17,6 +18,15 @@ inline Tensor copy_of(const Tensor& t) {
 // `t`, or a copy of it when writing to `self` would change it.
 inline Tensor apart_from(const Tensor& self, const Tensor& t) {
   return may_share_memory(self, t) ? copy_of(t) : t;
+}
+
+// Elements of a half type joined by `join(total)`. Such a type cannot hold a running total (bfloat16 counts
+// no further than 256), so that it is kept in the wider one and rounded once.
+template <class Join>
+void join_widened(const Tensor& self, Join join) {
+  Tensor total = widened(self);
+  join(total);
+  copy_data(self, total);
 }
 
 // self changed by `write(self)`; when the tape takes notes, by the recorded op `functional(self)`.

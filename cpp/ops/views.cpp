@@ -2,6 +2,7 @@
 
 #include "ops.h"
 #include "ops/row.h"
+#include "ops/widening.h"
 
 namespace mlx {
 namespace {
@@ -74,12 +75,12 @@ Tensor as_strided(const Tensor& input, const Shape& size, const Shape& stride,
     throw RuntimeError("as_strided(): setStorage: size ", size, ", stride ", stride, ", storage offset ",
                        offset, " needs ", last + 1, " elements; the storage has ", room);
   Tensor view = view_of(input, size, stride, offset);
-  return record_view(
-      "AsStrided", input, view,
-      [size, stride, offset, in_shape = input.shape(), in_strides = input.strides(),
-       in_offset = input.offset()](Backward& b) -> Grads {
-        return {as_strided_backward(b.grad(), in_shape, in_strides, in_offset, size, stride, offset)};
-      });
+  return record_view("AsStrided", input, view,
+                     [size, stride, offset, in_shape = input.shape(), in_strides = input.strides(),
+                      in_offset = input.offset()](Backward& b) -> Grads {
+                       return {as_strided_backward(widened(b.grad()), in_shape, in_strides, in_offset, size,
+                                                   stride, offset)};
+                     });
 }
 
 // The gradient of as_strided: adds up, for each element of the input, what its places in the view got.
@@ -222,7 +223,7 @@ Tensor unfold(const Tensor& input, int64_t dimension, int64_t size, int64_t step
   strides.push_back(stride);
   return record_view("Unfold", input, view_of(input, shape, strides, input.offset()),
                      [whole = input.shape(), d, size, step](Backward& b) -> Grads {
-                       return {unfold_backward(b.grad(), whole, d, size, step)};
+                       return {unfold_backward(widened(b.grad()), whole, d, size, step)};
                      });
 }
 

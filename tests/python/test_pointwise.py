@@ -11,6 +11,7 @@ from support import (
     FLOATS,
     HALVES,
     INTEGERS,
+    NUMPY,
     TOLERANCE,
     assert_close,
     double,
@@ -459,3 +460,13 @@ def test_float32_is_within_two_units_in_the_last_place(case):
 def test_every_tail_length(length):
     x = sample(length)
     assert_close(mlx.from_numpy(x).exp(), np.exp(x))
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=name)
+def test_divisors_and_multiples_of_integers(dtype):
+    a, b = (g.flatten() for g in np.meshgrid(np.arange(-6, 7), np.arange(-4, 9)))
+    if dtype == mlx.uint8:
+        a, b = abs(a), abs(b)
+    a, b = a.astype(NUMPY[dtype]), b.astype(NUMPY[dtype])
+    np.testing.assert_array_equal(mlx.gcd(from_numpy(a), from_numpy(b)).numpy(), np.gcd(a, b))
+    np.testing.assert_array_equal(mlx.lcm(from_numpy(a), from_numpy(b)).numpy(), np.lcm(a, b))

@@ -12,8 +12,8 @@ constexpr int64_t kGrain = 32768;
 
 template <class T>
 struct Best {
-  T value{};
-  int64_t index = -1;
+  T value;
+  int64_t index;  // -1 where nothing has been seen
 };
 
 template <class T>
@@ -33,22 +33,50 @@ bool is_nan(T v) {
   return v != v;
 }
 
-// Takes a tile into account: first its extreme, by the fast fold, then, if that is better, its place.
 template <class T>
-void improve(Best<T>& best, const T* x, int64_t n, int64_t at, bool largest) {
-  using Total = std::conditional_t<std::is_same_v<T, float>, double, T>;
-  if (best.index >= 0 && is_nan(best.value)) return;
-  Total total = static_cast<Total>(x[0]);
-  row_kernels()
-      .fold(largest ? Reduction::Max : Reduction::Min, compute_type_of<T>())
-      .row(x, n, nullptr, &total);
-  const T extreme = static_cast<T>(total);
-  const bool better =
-      best.index < 0 || is_nan(extreme) || (largest ? extreme > best.value : extreme < best.value);
-  if (!better) return;
-  int64_t i = 0;
-  while (!(is_nan(extreme) ? is_nan(x[i]) : x[i] == extreme)) ++i;
-  best = {extreme, at + i};
+class ExtremeFinder {
+ public:
+  explicit ExtremeFinder(bool largest)
+      : fold_(row_kernels().fold(largest ? Reduction::Max : Reduction::Min, compute_type_of<T>())),
+        largest_(largest) {}
+
+  // Takes elements from place `at` of the row on into account: first their extreme, by the fast fold, then,
+  // if that is better, its place.
+  void improve(Best<T>& best, const T* x, int64_t n, int64_t at) const {
+    using Total = std::conditional_t<std::is_same_v<T, float>, double, T>;
+    if (best.index >= 0 && is_nan(best.value)) return;
+    Total total = static_cast<Total>(x[0]);
+    fold_.row(x, n, nullptr, &total);
+    const T extreme = static_cast<T>(total);
+    if (best.index >= 0 && !is_nan(extreme) && !(largest_ ? extreme > best.value : extreme < best.value))
+      return;
+    best = {extreme, at + fold_.find(x, n, &extreme)};
+  }
+
+ private:
+  const FoldEntry& fold_;
+  bool largest_;
+};
+
+// The extremes of rows [begin, end) of `each` elements, and their places.
+template <class T>
+void find_extremes(const ExtremeFinder<T>& finder, TileReader& reader, int64_t begin, int64_t end,
+                   int64_t each, T* values, int64_t* places) {
+  const int64_t group = std::max<int64_t>(1, kTile / each);  // short rows are read several at once
+  for (int64_t first = begin; first < end; first += group) {
+    const int64_t rows = std::min(group, end - first);
+    Best<T> best[kTile];
+    for (int64_t r = 0; r < rows; ++r) best[r].index = -1;
+    for (int64_t at = 0; at < each; at += kTile) {
+      const int64_t n = std::min(kTile, each - at);
+      const T* x = static_cast<const T*>(reader.read(first * each + at, rows * n));
+      for (int64_t r = 0; r < rows; ++r) finder.improve(best[r], x + r * n, n, at);
+    }
+    for (int64_t r = 0; r < rows; ++r) {
+      values[first - begin + r] = best[r].value;
+      places[first - begin + r] = best[r].index;
+    }
+  }
 }
 
 void arg_reduce(const ArgReduce& k, const Launch& launch) {
@@ -70,16 +98,14 @@ void arg_reduce(const ArgReduce& k, const Launch& launch) {
     if constexpr (!std::is_arithmetic_v<T>) {
       throw NotImplementedError("max and min are not defined for complex numbers");
     } else {
+      const ExtremeFinder<T> finder(k.largest);
       parallel_for(0, values.numel(), std::max<int64_t>(1, kGrain / each), [&](int64_t begin, int64_t end) {
         TileReader reader(from, compute);
-        for (int64_t i = begin; i < end; ++i) {
-          Best<T> best;
-          for (int64_t at = 0; at < each; at += kTile) {
-            const int64_t n = std::min(kTile, each - at);
-            improve(best, static_cast<const T*>(reader.read(i * each + at, n)), n, at, k.largest);
-          }
-          indices.data<int64_t>()[i] = best.index;
-          convert(compute, values.dtype(), &best.value, static_cast<char*>(values.raw()) + i * item, 1);
+        for (int64_t first = begin; first < end; first += kTile) {
+          const int64_t n = std::min(kTile, end - first);
+          T extremes[kTile];
+          find_extremes(finder, reader, first, first + n, each, extremes, indices.data<int64_t>() + first);
+          convert(compute, values.dtype(), extremes, static_cast<char*>(values.raw()) + first * item, n);
         }
       });
     }

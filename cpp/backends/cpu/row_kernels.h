@@ -16,6 +16,8 @@ struct FoldEntry {
   // The same for `columns` columns at once: rows lie `stride` elements apart.
   void (*columns)(const void* x, int64_t rows, int64_t columns, int64_t stride, const double* mean,
                   void* totals) = nullptr;
+  // Of Max and Min: the first place of the number `value` (of NaN, the first NaN) in x; n where it is not.
+  int64_t (*find)(const void* x, int64_t n, const void* value) = nullptr;
 };
 
 inline constexpr int kFoldKinds = 5;           // Sum, Prod, Max, Min, SquaredDeviation

@@ -55,8 +55,9 @@ void wait_for_change(const std::atomic<T>& value, T old) {
 
 class Pool {
  public:
-  explicit Pool(int threads) {
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  explicit Pool(int threads)
+      : taken_(std::make_unique<std::atomic<bool>[]>(static_cast<size_t>(threads * kPiecesPerThread))) {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
   }
   ~Pool() {
     stop_ = true;
@@ -72,16 +73,19 @@ class Pool {
     const int64_t grains = (end - begin + grain - 1) / grain;
     const int64_t pieces = std::min(grains, threads * kPiecesPerThread);
     body_ = &body;
+    begin_ = begin;
     end_ = end;
     step_ = (grains + pieces - 1) / pieces * grain;
-    next_.store(begin, std::memory_order_relaxed);
+    pieces_ = (end - begin + step_ - 1) / step_;
+    for (int64_t i = 0; i < pieces_; ++i) taken_[i].store(false, std::memory_order_relaxed);
     open_.store(true);
     announce();
-    take_pieces();
+    take_pieces(0);
     // Whoever enters from here on finds the job closed; those inside are waited for. Both sides use the
     // sequentially consistent order: either the worker sees the closing or this thread sees the worker.
     open_.store(false);
     for (int inside = inside_.load(); inside; inside = inside_.load()) wait_for_change(inside_, inside);
+    failed_.store(false, std::memory_order_relaxed);
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
@@ -91,7 +95,7 @@ class Pool {
     epoch_.notify_all();
   }
 
-  void work() {
+  void work(int64_t thread) {
     t_in_parallel_region = true;
     uint32_t seen = 0;
     for (;;) {
@@ -99,32 +103,40 @@ class Pool {
       seen = epoch_.load(std::memory_order_acquire);
       if (stop_) return;
       inside_.fetch_add(1);
-      if (open_.load()) take_pieces();
+      if (open_.load()) take_pieces(thread);
       if (inside_.fetch_sub(1) == 1) inside_.notify_one();
     }
   }
 
-  void take_pieces() {
+  // A thread begins with its own share, which is the same part of the range in every job, so that it finds in
+  // its cache what it wrote in the job before; then it helps the others.
+  void take_pieces(int64_t thread) {
     t_in_parallel_region = true;
-    for (;;) {
-      const int64_t begin = next_.fetch_add(step_, std::memory_order_relaxed);
-      if (begin >= end_) break;
-      try {
-        (*body_)(begin, std::min(begin + step_, end_));
-      } catch (...) {
-        next_.store(end_, std::memory_order_relaxed);  // no more pieces
-        const std::lock_guard lock(error_mutex_);
-        if (!error_) error_ = std::current_exception();
-      }
+    const int64_t first = pieces_ * thread / (static_cast<int64_t>(workers_.size()) + 1);
+    for (int64_t i = 0; i < pieces_; ++i) {
+      const int64_t piece = first + i < pieces_ ? first + i : first + i - pieces_;
+      if (taken_[piece].load(std::memory_order_relaxed) || taken_[piece].exchange(true)) continue;
+      run_piece(begin_ + piece * step_);
+    }
+  }
+
+  void run_piece(int64_t begin) {
+    if (failed_.load(std::memory_order_relaxed)) return;
+    try {
+      (*body_)(begin, std::min(begin + step_, end_));
+    } catch (...) {
+      failed_.store(true, std::memory_order_relaxed);  // no more pieces
+      const std::lock_guard lock(error_mutex_);
+      if (!error_) error_ = std::current_exception();
     }
   }
 
   const detail::RangeFunction* body_ = nullptr;
-  int64_t end_ = 0;
-  int64_t step_ = 0;
+  int64_t begin_ = 0, end_ = 0, step_ = 0, pieces_ = 0;
+  std::unique_ptr<std::atomic<bool>[]> taken_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> open_{false};
-  alignas(64) std::atomic<int64_t> next_{0};
+  std::atomic<bool> failed_{false};
   alignas(64) std::atomic<uint32_t> epoch_{0};
   alignas(64) std::atomic<int> inside_{0};
   std::mutex error_mutex_;

@@ -96,11 +96,15 @@ def _as_integers(
     taps: list[tuple[np.ndarray, np.ndarray]],
 ) -> tuple[list[tuple[np.ndarray, np.ndarray]], int]:
     """Weights in units of 2^-bits, of which the largest still fits 16 bits: how bytes are combined."""
-    largest = max(float(w.max()) for _, w in taps)
+    places, weights = np.stack([at for at, _ in taps]), np.stack([w for _, w in taps])
+    for k in range(1, len(taps)):  # taps that the border moved to one place are one tap
+        same = places[k] == places[k - 1]
+        weights[k] += np.where(same, weights[k - 1], 0)
+        weights[k - 1] = np.where(same, 0, weights[k - 1])
     bits = 0
-    while bits < 22 and int(0.5 + largest * 2 ** (bits + 1)) < 2**15:
+    while bits < 22 and int(0.5 + float(weights.max()) * 2 ** (bits + 1)) < 2**15:
         bits += 1
-    return [(at, np.trunc(w * 2.0**bits + np.copysign(0.5, w))) for at, w in taps], bits
+    return list(zip(places, np.trunc(weights * 2.0**bits + np.copysign(0.5, weights)), strict=True)), bits
 
 
 def _combined(x: Tensor, dim: int, taps: list[tuple[np.ndarray, np.ndarray]]) -> Tensor:
@@ -207,11 +211,8 @@ def interpolate(
         for n, out, f in zip(input.shape[2:], sizes, factors, strict=True)
     ]
     if mode.startswith("nearest"):
-        x = input
-        for d, axis in enumerate(axes):
-            at = axis.nearest(mode == "nearest-exact")
-            x = x.index_select(d + 2, mlx.from_numpy(at).to(x.device))
-        return x
+        places = [mlx.from_numpy(a.nearest(mode == "nearest-exact")).to(input.device) for a in axes]
+        return _C._select_places(input, list(range(2, input.dim())), places)
     is_bytes = input.dtype == mlx.uint8
     x = input if input.dtype in (mlx.float32, mlx.float64) else input.double() if is_bytes else input.float()
     for d, axis in reversed(list(enumerate(axes))):
@@ -410,6 +411,10 @@ def grid_sample(
         raise RuntimeError("grid_sample(): bicubic interpolation only supports 4D input")
     if align_corners is None:
         warnings.warn("grid_sample() takes align_corners=False unless it is given", stacklevel=2)
+    if input.dtype in (mlx.float16, mlx.bfloat16):
+        # Half types cannot tell places of a larger image apart.
+        wide = grid_sample(input.float(), grid.float(), mode, padding_mode, bool(align_corners))
+        return wide.to(input.dtype)
     align = bool(align_corners)
     places = grid.reshape(grid.shape[0], -1, dims)
     coordinates = []

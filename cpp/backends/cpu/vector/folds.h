@@ -46,6 +46,7 @@ template <class T>
 using Total = typename TotalOf<T>::type;
 
 struct Sum {
+  static constexpr bool kRounds = true;
   template <class T>
   MLX_INLINE static T identity() {
     return T(0);
@@ -57,6 +58,7 @@ struct Sum {
 };
 
 struct Product {
+  static constexpr bool kRounds = true;
   template <class T>
   MLX_INLINE static T identity() {
     return T(1);
@@ -81,6 +83,7 @@ constexpr T extreme() {
 
 // NaN wins over every number and stays.
 struct Maximum {
+  static constexpr bool kRounds = false;
   template <class T>
   MLX_INLINE static T identity() {
     return extreme<T, false>();
@@ -88,7 +91,8 @@ struct Maximum {
   template <class T>
     requires std::is_arithmetic_v<T>
   MLX_INLINE T operator()(T a, T b) const {
-    return ((b > a) | (b != b)) ? b : a;
+    const T larger = b > a ? b : a;  // an instruction, where the two conditions as one are a branch
+    return b != b ? b : larger;
   }
   template <class E>
   MLX_INLINE Vec<E> operator()(Vec<E> a, Vec<E> b) const {
@@ -97,6 +101,7 @@ struct Maximum {
 };
 
 struct Minimum {
+  static constexpr bool kRounds = false;
   template <class T>
   MLX_INLINE static T identity() {
     return extreme<T, true>();
@@ -104,7 +109,8 @@ struct Minimum {
   template <class T>
     requires std::is_arithmetic_v<T>
   MLX_INLINE T operator()(T a, T b) const {
-    return ((b < a) | (b != b)) ? b : a;
+    const T smaller = b < a ? b : a;
+    return b != b ? b : smaller;
   }
   template <class E>
   MLX_INLINE Vec<E> operator()(Vec<E> a, Vec<E> b) const {
@@ -128,26 +134,62 @@ MLX_INLINE Total<T> fold_part_scalar(const T* x, int64_t n, Op op) {
   return op(op(a[0], a[1]), op(a[2], a[3]));
 }
 
+// All lanes of a register folded, halves onto each other.
+template <int kHalf, class E, class Op, int... kLane>
+MLX_INLINE E fold_halves(Vec<E> v, Op op, std::integer_sequence<int, kLane...> lanes) {
+  if constexpr (kHalf == 0) {
+    return v[0];
+  } else {
+    const Vec<E> other(__builtin_shufflevector(v.v, v.v, (kLane + kHalf) % Vec<E>::kLanes...));
+    return fold_halves<kHalf / 2>(op(v, other), op, lanes);
+  }
+}
+template <class E>
+using LanesOf = std::make_integer_sequence<int, Vec<E>::kLanes>;
+
+template <class E, class Op>
+MLX_INLINE Total<E> fold_lanes(Vec<E> v, Op op) {
+  if constexpr (std::is_same_v<E, float> && Op::kRounds) {
+    const DoublePair pair = to_doubles(v);
+    return fold_halves<Vec<double>::kLanes / 2>(op(pair.low, pair.high), op, LanesOf<double>{});
+  } else {
+    return fold_halves<Vec<E>::kLanes / 2>(v, op, LanesOf<E>{});
+  }
+}
+
+// The last `count` of the elements before `end` in the upper lanes, the identity in those below.
+template <class T, class Op, int... kLane>
+MLX_INLINE Vec<T> load_last(const T* end, int64_t count, Op, std::integer_sequence<int, kLane...>) {
+  using V = Vec<T>;
+  using Lane = SignedLane<T>;
+  constexpr typename Mask<T>::Bits place = {static_cast<Lane>(kLane)...};
+  const auto first = static_cast<Lane>(V::kLanes - count) - typename Mask<T>::Bits{};
+  return select(Mask<T>(place >= first), V::load(end - V::kLanes), V(Op::template identity<T>()));
+}
+
 template <class T, class Op>
 MLX_INLINE Total<T> fold_part(const T* x, int64_t n, Op op) {
   using V = Vec<T>;
   constexpr int kAccumulators = 8;
   constexpr int64_t step = V::kLanes;
-  if (n < 2 * step) return fold_part_scalar(x, n, op);
-  V a[kAccumulators];
-  for (V& v : a) v = V(Op::template identity<T>());
+  if (n < step) return fold_part_scalar(x, n, op);
+  V total(Op::template identity<T>());
   int64_t i = 0;
-  for (; i + kAccumulators * step <= n; i += kAccumulators * step) {
+  if (n >= kAccumulators * step) {
+    V a[kAccumulators];
+    for (V& v : a) v = total;
+    for (; i + kAccumulators * step <= n; i += kAccumulators * step) {
 #pragma GCC unroll 8
-    for (int k = 0; k < kAccumulators; ++k) a[k] = op(a[k], V::load(x + i + k * step));
+      for (int k = 0; k < kAccumulators; ++k) a[k] = op(a[k], V::load(x + i + k * step));
+    }
+#pragma GCC unroll 8
+    for (int width = kAccumulators / 2; width; width /= 2)
+      for (int k = 0; k < width; ++k) a[k] = op(a[k], a[k + width]);
+    total = a[0];
   }
-  for (; i + step <= n; i += step) a[0] = op(a[0], V::load(x + i));
-#pragma GCC unroll 8
-  for (int width = kAccumulators / 2; width; width /= 2)
-    for (int k = 0; k < width; ++k) a[k] = op(a[k], a[k + width]);
-  Total<T> total = fold_part_scalar(x + i, n - i, op);
-  for (int lane = 0; lane < V::kLanes; ++lane) total = op(total, Total<T>(a[0][lane]));
-  return total;
+  for (; i + step <= n; i += step) total = op(total, V::load(x + i));
+  if (i < n) total = op(total, load_last(x + n, n - i, op, LanesOf<T>{}));
+  return fold_lanes(total, op);
 }
 
 template <class T, class Op>
@@ -201,10 +243,18 @@ void fold_columns(const void* from, int64_t rows, int64_t columns, int64_t strid
 
 // ---- sums of squared deviations, in double throughout
 
-MLX_INLINE double lanes_sum(Vec<double> v) {
-  double total = 0;
-  for (int lane = 0; lane < Vec<double>::kLanes; ++lane) total += v[lane];
-  return total;
+// total[0] + total[1] += the squares of x - mean.
+template <class T>
+MLX_INLINE void add_squares(Vec<T> x, double mean, Vec<double>* total) {
+  if constexpr (sizeof(T) == 4) {
+    const DoublePair p = to_doubles(x);
+    const Vec<double> low = p.low - mean, high = p.high - mean;
+    total[0] = fma(low, low, total[0]);
+    total[1] = fma(high, high, total[1]);
+  } else {
+    const Vec<T> d = x - mean;
+    total[0] = fma(d, d, total[0]);
+  }
 }
 
 template <class T>
@@ -213,21 +263,11 @@ MLX_INLINE double squared_deviation(const T* x, int64_t n, double mean) {
   Vec<double> a[4] = {Vec<double>(0), Vec<double>(0), Vec<double>(0), Vec<double>(0)};
   int64_t i = 0;
   for (; i + 2 * V::kLanes <= n; i += 2 * V::kLanes) {
-#pragma GCC unroll 2
-    for (int k = 0; k < 2; ++k) {
-      const V v = V::load(x + i + k * V::kLanes);
-      if constexpr (sizeof(T) == 4) {
-        const DoublePair p = to_doubles(v);
-        const Vec<double> low = p.low - mean, high = p.high - mean;
-        a[2 * k] = fma(low, low, a[2 * k]);
-        a[2 * k + 1] = fma(high, high, a[2 * k + 1]);
-      } else {
-        const V d = v - mean;
-        a[k] = fma(d, d, a[k]);
-      }
-    }
+    add_squares(V::load(x + i), mean, a);
+    add_squares(V::load(x + i + V::kLanes), mean, a + 2);
   }
-  double total = lanes_sum((a[0] + a[1]) + (a[2] + a[3]));
+  for (; i + V::kLanes <= n; i += V::kLanes) add_squares(V::load(x + i), mean, a);
+  double total = n < V::kLanes ? 0 : fold_lanes((a[0] + a[1]) + (a[2] + a[3]), Sum{});
   for (; i < n; ++i) {
     const double d = x[i] - mean;
     total += d * d;
@@ -258,9 +298,39 @@ void deviation_columns(const void* from, int64_t rows, int64_t columns, int64_t 
   }
 }
 
+// ---- places of extremes
+
+// The lowest lane that is true; kLanes if none is. Without a branch, which could not be predicted.
+template <class T, int... kLane>
+MLX_INLINE int64_t first_lane(Mask<T> mask, std::integer_sequence<int, kLane...>) {
+  using Lane = SignedLane<T>;
+  constexpr typename Mask<T>::Bits place = {static_cast<Lane>(kLane)...};
+  const Vec<Lane> found = select(Mask<Lane>(mask.bits), Vec<Lane>(place), Vec<Lane>(sizeof...(kLane)));
+  return fold_lanes(found, Minimum{});
+}
+
+template <class T>
+int64_t find_first(const void* from, int64_t n, const void* wanted) {
+  using V = Vec<T>;
+  const T* x = static_cast<const T*>(from);
+  const T value = *static_cast<const T*>(wanted);
+  const bool nan = value != value;
+  int64_t i = 0;
+  for (; i + V::kLanes <= n; i += V::kLanes) {
+    const V v = V::load(x + i);
+    const Mask<T> hit = nan ? v != v : v == V(value);
+    if (any(hit)) return i + first_lane(hit, LanesOf<T>{});
+  }
+  int64_t place = n;
+  for (int64_t at = n; at-- > i;) place = (nan ? x[at] != x[at] : x[at] == value) ? at : place;
+  return place;
+}
+
 template <class T, class Op>
 constexpr FoldEntry fold_entry() {
-  return {&fold_row<T, Op>, &fold_columns<T, Op>};
+  FoldEntry entry = {&fold_row<T, Op>, &fold_columns<T, Op>};
+  if constexpr (!Op::kRounds) entry.find = &find_first<T>;
+  return entry;
 }
 
 }  // namespace mlx::cpu::MLX_ISA
