@@ -3,6 +3,7 @@
 
 #include <pybind11/stl.h>
 
+#include "bindings/autocast.h"
 #include "bindings/tensor_type.h"
 #include "jit/trace.h"
 #include "ops/generator.h"
@@ -282,7 +283,8 @@ void add_trace(py::module_& m) {
   m.def("_storage_key", [](const Tensor& t) { return reinterpret_cast<uintptr_t>(t.storage().get()); });
   // What else an op's result depends on.
   m.def("_modes", [] {
-    return py::make_tuple(GradMode::enabled(), GradMode::inference(), static_cast<int>(default_dtype()));
+    return py::make_tuple(GradMode::enabled(), GradMode::inference(), static_cast<int>(default_dtype()),
+                          autocast_key());
   });
   // Bytes that are the same for tensors that a program need not tell apart: layout, dtype, device, need of a
   // gradient, and which of them share a storage.

@@ -46,15 +46,23 @@ from mlx.nn._resampling import (
 from mlx import fft as fft, linalg as linalg, signal as signal, special as special  # isort: skip
 
 if TYPE_CHECKING:
+    from mlx import amp as amp
     from mlx import backends as backends
     from mlx import compiler as compiler
     from mlx import cuda as cuda
     from mlx import distributions as distributions
+    from mlx import func as func
     from mlx import masked as masked
     from mlx import mps as mps
     from mlx import serialization as serialization
+    from mlx import testing as testing
     from mlx import utils as utils
+    from mlx.amp.autocast_mode import autocast as autocast
+    from mlx.amp.autocast_mode import get_autocast_dtype as get_autocast_dtype
+    from mlx.amp.autocast_mode import is_autocast_enabled as is_autocast_enabled
+    from mlx.compiler import compile as compile
     from mlx.compiler import jit as jit
+    from mlx.func import vmap as vmap
     from mlx.serialization import load as load
     from mlx.serialization import load_safetensors as load_safetensors
     from mlx.serialization import save as save
@@ -63,31 +71,47 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-# Imported when asked for, to keep `import mlx` quick: modules, and the names that come from each.
-_LAZY: dict[str, tuple[str, ...]] = {
-    "backends": (),
-    "compiler": ("jit",),
-    "cuda": (),
-    "distributions": (),
-    "masked": (),
-    "mps": (),
-    "serialization": ("load", "load_safetensors", "save", "save_safetensors"),
-    "utils": (),
+# Imported when asked for, to keep `import mlx` quick: modules, and names with the module that has them.
+_LAZY_MODULES = (
+    "amp",
+    "backends",
+    "compiler",
+    "cuda",
+    "distributions",
+    "func",
+    "masked",
+    "mps",
+    "serialization",
+    "testing",
+    "utils",
+)
+_LAZY_NAMES = {
+    "GradScaler": "amp.grad_scaler",
+    "autocast": "amp.autocast_mode",
+    "compile": "compiler",
+    "get_autocast_dtype": "amp.autocast_mode",
+    "is_autocast_enabled": "amp.autocast_mode",
+    "jit": "compiler",
+    "load": "serialization",
+    "load_safetensors": "serialization",
+    "save": "serialization",
+    "save_safetensors": "serialization",
+    "vmap": "func",
 }
 
 
 def __getattr__(name: str) -> Any:
-    for module, names in _LAZY.items():
-        if name == module:
-            return importlib.import_module(f"mlx.{module}")
-        if name in names:
-            value = globals()[name] = getattr(importlib.import_module(f"mlx.{module}"), name)
-            return value
+    if name in _LAZY_MODULES:
+        return importlib.import_module(f"mlx.{name}")
+    if name in _LAZY_NAMES:
+        module = importlib.import_module(f"mlx.{_LAZY_NAMES[name]}")
+        value = globals()[name] = getattr(module, name)
+        return value
     raise AttributeError(f"module 'mlx' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *(name for names in _LAZY.values() for name in names)})
+    return sorted({*globals(), *_LAZY_MODULES, *_LAZY_NAMES})
 
 
 # `from mlx import *` gives the lazy names too.
