@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 # First: how the extension module is loaded matters.
 from mlx._core import _C  # isort: skip
 
-from mlx import _tensor
+from mlx import _memory, _tensor
+from mlx._aliases import *
 from mlx._C import *
 from mlx._calculus import *
 from mlx._constants import *
@@ -23,25 +24,26 @@ from mlx._decompositions import *
 from mlx._functions import *
 from mlx._histograms import *
 from mlx._interchange import *
+from mlx._legacy import *
 from mlx._numbers import *
 from mlx._printing import *
 from mlx._random import *
 from mlx._recurrent import *
 from mlx._sets import *
+from mlx._settings import *
 from mlx._shaping import *
 from mlx._spectral import *
 from mlx.autograd.grad_mode import *
 
 from mlx import autograd as autograd, nn as nn, optim as optim  # isort: skip
-from mlx.nn._resampling import (
-    grid_sampler as grid_sampler,
-)
-from mlx.nn._resampling import (
-    grid_sampler_2d as grid_sampler_2d,
-)
-from mlx.nn._resampling import (
-    grid_sampler_3d as grid_sampler_3d,
-)
+from mlx.nn._pooling import adaptive_avg_pool1d as adaptive_avg_pool1d
+from mlx.nn._pooling import adaptive_max_pool1d as adaptive_max_pool1d
+from mlx.nn._pooling import max_pool1d as max_pool1d
+from mlx.nn._pooling import max_pool2d as max_pool2d
+from mlx.nn._pooling import max_pool3d as max_pool3d
+from mlx.nn._resampling import grid_sampler as grid_sampler
+from mlx.nn._resampling import grid_sampler_2d as grid_sampler_2d
+from mlx.nn._resampling import grid_sampler_3d as grid_sampler_3d
 
 from mlx import fft as fft, linalg as linalg, signal as signal, special as special  # isort: skip
 
@@ -50,13 +52,17 @@ if TYPE_CHECKING:
     from mlx import backends as backends
     from mlx import compiler as compiler
     from mlx import cuda as cuda
+    from mlx import distributed as distributed
     from mlx import distributions as distributions
     from mlx import func as func
     from mlx import masked as masked
     from mlx import mps as mps
+    from mlx import profiler as profiler
+    from mlx import random as random
     from mlx import serialization as serialization
     from mlx import testing as testing
     from mlx import utils as utils
+    from mlx import version as version
     from mlx.amp.autocast_mode import autocast as autocast
     from mlx.amp.autocast_mode import get_autocast_dtype as get_autocast_dtype
     from mlx.amp.autocast_mode import is_autocast_enabled as is_autocast_enabled
@@ -77,13 +83,17 @@ _LAZY_MODULES = (
     "backends",
     "compiler",
     "cuda",
+    "distributed",
     "distributions",
     "func",
     "masked",
     "mps",
+    "profiler",
+    "random",
     "serialization",
     "testing",
     "utils",
+    "version",
 )
 _LAZY_NAMES = {
     "GradScaler": "amp.grad_scaler",

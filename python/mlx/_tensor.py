@@ -42,7 +42,8 @@ def backward(
     `mlx.autograd.backward`. Without `gradient`, that of the sum of all elements."""
     from mlx import autograd
 
-    autograd.backward(self, None if gradient is None else [gradient], retain_graph, create_graph, inputs)
+    grads = None if gradient is None else [gradient]
+    autograd.backward(self, grads, retain_graph, create_graph, inputs=inputs)
 
 
 def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:

@@ -165,3 +165,24 @@ def test_initial_distributions():
     cut = nn.init.trunc_normal_(mlx.empty(10000), mean=1.0, std=1.0, a=0.0, b=2.0)
     assert cut.min().item() >= 0 and cut.max().item() <= 2 and abs(cut.mean().item() - 1) < 0.03
     assert nn.init.trunc_normal_(mlx.empty(100), mean=0.5, a=0.5, b=0.6).min().item() >= 0.5
+
+
+def test_neighbours_that_look_alike_are_printed_once():
+    layers = nn.ModuleList(
+        [nn.Linear(1, 2), nn.Linear(1, 2), nn.ReLU(), nn.ReLU(), nn.ReLU(), nn.Linear(1, 2)]
+    )
+    assert str(layers) == (
+        "ModuleList(\n"
+        "  (0-1): 2 x Linear(in_features=1, out_features=2, bias=True)\n"
+        "  (2-4): 3 x ReLU()\n"
+        "  (5): Linear(in_features=1, out_features=2, bias=True)\n"
+        ")"
+    )
+    assert str(nn.ModuleList()) == "ModuleList()"
+
+
+def test_data_parallel_calls_its_module():
+    inner = nn.Linear(2, 1)
+    model = nn.DataParallel(inner)
+    x = mlx.ones(3, 2)
+    assert mlx.equal(model(x), inner(x)) and list(model.state_dict()) == ["module.weight", "module.bias"]

@@ -12,7 +12,7 @@ from mlx._C import _TraceError as TraceError
 from mlx.compiler.function import CompiledFunction
 from mlx.nn.modules.module import Module
 
-__all__ = ["OptimizedModule", "compile"]
+__all__ = ["OptimizedModule", "compile", "disable", "is_compiling", "reset"]
 
 _MOST_LAYOUTS = 8  # that are compiled before a function that keeps changing them runs eagerly
 
@@ -135,3 +135,22 @@ def compile(
     if isinstance(model, Module):
         return OptimizedModule(model, fullgraph)
     return _Compiled(model, fullgraph)
+
+
+def is_compiling() -> bool:
+    """Whether the code that asks is being traced."""
+    return _C._is_tracing()
+
+
+def disable(fn: Callable | None = None, recursive: bool = True, *, reason: str | None = None) -> Any:
+    """Decorates a function that should not be compiled by itself.
+
+    Within a compiled function it is traced like everything else, or makes all of it run eagerly.
+    """
+    if fn is None:
+        return functools.partial(disable, recursive=recursive)
+    return fn._function if isinstance(fn, _Compiled) else fn
+
+
+def reset() -> None:
+    """Accepted for compatibility: programs belong to the functions that they were compiled for."""

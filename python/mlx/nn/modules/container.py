@@ -115,6 +115,21 @@ class ModuleList(_Numbered):
     def __add__(self, other: Iterable[Module]) -> ModuleList:
         return ModuleList([*self, *other])
 
+    def __repr__(self) -> str:
+        """Neighbours that look alike are shown once, with their number."""
+        lines: list[str] = []
+        first = 0
+        texts = [repr(module) for module in self]
+        for i, text in enumerate(texts):
+            if i + 1 < len(texts) and texts[i + 1] == text:
+                continue
+            name = f"({first})" if first == i else f"({first}-{i}): {i - first + 1} x"
+            name = name if first != i else name + ":"
+            lines.append(f"{name} {text}".replace("\n", "\n  "))
+            first = i + 1
+        body = "".join(f"\n  {line}" for line in lines)
+        return f"{self._get_name()}({body}\n)" if lines else f"{self._get_name()}()"
+
 
 class ModuleDict(Module):
     """A dictionary of modules whose parameters count as the owner's."""
