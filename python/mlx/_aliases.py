@@ -15,7 +15,8 @@ round_ rsqrt_ sigmoid_ sin_ sinc_ sinh_ sqrt_ square_ tan_ tanh_ trunc_ xlogy_ z
 """.split()  # noqa: SIM905
 _OF_LAYERS = """
 alpha_dropout avg_pool1d bilinear channel_shuffle cosine_embedding_loss cosine_similarity dropout
-hinge_embedding_loss kl_div margin_ranking_loss pairwise_distance pixel_shuffle pixel_unshuffle rms_norm triplet_margin_loss
+hinge_embedding_loss kl_div margin_ranking_loss pairwise_distance pixel_shuffle pixel_unshuffle
+rms_norm triplet_margin_loss
 """.split()  # noqa: SIM905
 
 __all__ = [

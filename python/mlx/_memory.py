@@ -139,6 +139,13 @@ def is_pinned(self: Tensor, device: Any = None) -> bool:
     return False
 
 
+def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
+    """A copy on a CUDA device. AssertionError, since this build has none."""
+    import mlx
+
+    mlx.cuda._refuse()
+
+
 def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     """Fill the main diagonal, in place.
 
@@ -205,6 +212,7 @@ for _method in (
     set_,
     pin_memory,
     is_pinned,
+    cuda,
     fill_diagonal_,
     adjoint,
     to_dense,

@@ -122,3 +122,11 @@ for _method in (
     as_subclass,
 ):
     setattr(Tensor, _method.__name__, _method)
+
+
+def _make_subclass(cls: type, data: Tensor, require_grad: bool = False) -> Tensor:
+    """A tensor of a class of one's own, with the memory of `data`."""
+    return _C._make_subclass(cls, data.detach(), require_grad)
+
+
+Tensor._make_subclass = staticmethod(_make_subclass)  # type: ignore[attr-defined]

@@ -186,3 +186,18 @@ def test_data_parallel_calls_its_module():
     model = nn.DataParallel(inner)
     x = mlx.ones(3, 2)
     assert mlx.equal(model(x), inner(x)) and list(model.state_dict()) == ["module.weight", "module.bias"]
+
+
+def test_part_of_a_sequence_keeps_the_names():
+    row = nn.Sequential(nn.Identity(), nn.Linear(2, 3), nn.Flatten())
+    assert list(row[1:].state_dict()) == ["1.weight", "1.bias"]
+    assert list(nn.ModuleList(row)[1:].state_dict()) == ["0.weight", "0.bias"]
+
+
+def test_helpers_that_layers_of_ones_own_import():
+    from mlx.nn.init import _calculate_fan_in_and_fan_out
+    from mlx.nn.modules.utils import _pair, _triple
+
+    assert _pair(3) == (3, 3) and _pair((1, 2)) == (1, 2) and _triple([4, 5, 6]) == (4, 5, 6)
+    assert _calculate_fan_in_and_fan_out(mlx.empty(4, 3, 2, 2)) == (12, 16)
+    assert mlx.nn.utils.__name__ == "mlx.nn.utils" and mlx.nn.modules.utils._pair is _pair

@@ -24,15 +24,15 @@ class _Numbered(Module):
     """What Sequential and ModuleList share: modules under the names "0", "1", and so on."""
 
     def __getitem__(self, index: int | slice) -> Any:
-        values = list(self._modules.values())
+        items = list(self._modules.items())
         if isinstance(index, slice):
-            return self._of(values[index])
-        return values[_position(index, len(values))]
+            return self._part(items[index])
+        return items[_position(index, len(items))][1]
 
-    def _of(self, modules: list[Module]) -> Any:
-        """A container of this class with these modules."""
+    def _part(self, items: list[tuple[str, Any]]) -> Any:
+        """A container of this class with some of the modules."""
         make: Any = type(self)
-        return make(*modules) if isinstance(self, Sequential) else make(modules)
+        return make([module for _, module in items])
 
     def __setitem__(self, index: int, module: Module) -> None:
         setattr(self, list(self._modules)[_position(index, len(self))], module)
@@ -100,6 +100,9 @@ class Sequential(_Numbered):
         for module in self:
             input = module(input)
         return input
+
+    def _part(self, items: list[tuple[str, Any]]) -> Any:
+        return type(self)(dict(items))  # the modules keep their names
 
 
 class ModuleList(_Numbered):
@@ -221,7 +224,7 @@ class ParameterList(Module):
         return self.extend(values)
 
     def extra_repr(self) -> str:
-        return "\n".join(_describe(k, p) for k, p in self._parameters.items())
+        return "\n".join(_describe(k, p, p.dtype) for k, p in self._parameters.items())
 
 
 class ParameterDict(Module):
@@ -268,9 +271,9 @@ class ParameterDict(Module):
             self[key] = value
 
     def extra_repr(self) -> str:
-        return "\n".join(_describe(k, p) for k, p in self._parameters.items())
+        return "\n".join(_describe(k, p, p.type()) for k, p in self._parameters.items())
 
 
-def _describe(name: str, param: Parameter) -> str:
+def _describe(name: str, param: Parameter, kind: Any) -> str:
     size = "x".join(str(n) for n in param.shape)
-    return f"({name}): Parameter containing: [{param.dtype} of size {size}]"
+    return f"  ({name}): Parameter containing: [{kind} of size {size}]"
