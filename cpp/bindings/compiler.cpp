@@ -3,9 +3,12 @@
 
 #include <pybind11/stl.h>
 
+#include <set>
+
 #include "bindings/autocast.h"
 #include "bindings/tensor_type.h"
 #include "jit/trace.h"
+#include "ops/check.h"
 #include "ops/generator.h"
 #include "tape/grad_mode.h"
 
@@ -270,6 +273,11 @@ void add_trace(py::module_& m) {
     return out;
   });
   m.def("_is_tracing", [] { return Tracing::on; });
+  // Raises a ValueError in each call of the function that is being compiled, where not all of `ok` is true.
+  m.def("_require_all", [](const Tensor& ok, const std::string& message) {
+    static auto* messages = new std::set<std::string>;  // programs refer to them
+    raise_if_any(logical_not(ok), Check::Value, messages->insert(message).first->c_str());
+  });
   // Whether the elements are out of reach, since the tensor stands for those of every call.
   m.def("_is_traced", [](const Tensor& t) { return is_traced(t); });
   // Whether a tensor was made in a trace.

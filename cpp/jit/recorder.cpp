@@ -2,6 +2,21 @@
 
 namespace mlx::jit {
 
+namespace {
+
+// The number that the next symbol will exceed.
+uint64_t latest_symbol() {
+  const bool before = Tracing::on;
+  Tracing::on = true;
+  const uint64_t number = Storage::allocate(0, {})->symbol();
+  Tracing::on = before;
+  return number;
+}
+
+}  // namespace
+
+LaunchRecorder::LaunchRecorder() : first_symbol_(latest_symbol()) {}
+
 void LaunchRecorder::record(const Launch& launch) {
   Operation op;
   op.kernel = launch.kernel;
@@ -38,6 +53,11 @@ BufferId LaunchRecorder::buffer_of(const Tensor& t) {
   auto [at, made] = symbols_.try_emplace(s->symbol(), kNone);
   if (made) {
     const bool constant = s->has_memory() && s->bytes();
+    if (!constant && s->bytes() && s->symbol() < first_symbol_)
+      throw TraceError(
+          "the function uses a tensor that an earlier trace has left where the compiler does not look; keep "
+          "it "
+          "in an attribute of a module, a list or a dict, or compute it outside of compiled functions");
     at->second = graph_.add_buffer({constant ? Buffer::Constant : Buffer::Local, s->bytes(), s->device(),
                                     constant ? s : Ref<Storage>()});
   }

@@ -9,6 +9,7 @@ namespace mlx::jit {
 
 class LaunchRecorder : public Recorder {
  public:
+  LaunchRecorder();
   void record(const Launch& launch) override;
 
   // A symbol in the layout of `t`, whose storage is given at each call. Tensors that share a storage get
@@ -24,6 +25,7 @@ class LaunchRecorder : public Recorder {
   BufferId buffer_of(const Tensor& t);
 
   Graph graph_;
+  uint64_t first_symbol_;
   std::unordered_map<uint64_t, BufferId> symbols_;
   std::unordered_map<const Storage*, BufferId> storages_;  // of tensors that were there before
   std::unordered_map<const Storage*, Ref<Storage>> placeholders_;

@@ -158,3 +158,15 @@ def test_a_gradient_from_outside_has_to_be_cloned():
     for _ in range(3):
         f(mlx.ones(1))
         assert p.grad.tolist() == [1.0, 1.0]
+
+
+def test_a_tensor_that_an_earlier_trace_has_left_is_refused_by_a_later_one():
+    kept = deque()  # a container that is not looked into
+
+    def first(x):
+        kept.append(x * 2)
+        return x.sum()
+
+    mlx.jit(first)(mlx.ones(3))
+    with pytest.raises(mlx.jit.TraceError, match="earlier trace"):
+        mlx.jit(lambda x: x + kept[0])(mlx.ones(3))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import mlx
+from mlx import _C
 from mlx._C import Tensor
 from mlx.nn import functional as F
 from mlx.nn import init
@@ -41,8 +42,8 @@ def _is_causal(mask: Tensor | None, hint: bool | None) -> bool:
     if hint is not None or mask is None:
         return bool(hint)
     rows, columns = mask.shape[-2:]
-    if rows != columns or mask.dim() != 2 or not mask.is_floating_point():
-        return False
+    if rows != columns or mask.dim() != 2 or not mask.is_floating_point() or _C._is_traced(mask):
+        return False  # then the mask is applied for what it is
     return mlx.equal(mask, Transformer.generate_square_subsequent_mask(rows, dtype=mask.dtype))
 
 
