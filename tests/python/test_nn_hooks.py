@@ -147,7 +147,11 @@ def test_a_hook_that_a_pre_hook_registers_sees_the_same_call():
     layer, seen = nn.Identity(), []
 
     def before(module, args):
-        handle = module.register_forward_hook(lambda *_: (seen.append("after"), handle.remove()) and None)
+        def after(*_):
+            seen.append("after")
+            handle.remove()
+
+        handle = module.register_forward_hook(after)
 
     layer.register_forward_pre_hook(before)
     layer(mlx.ones(1))
