@@ -1,5 +1,7 @@
 #include "jit/recorder.h"
 
+#include "memory/allocator.h"
+
 namespace mlx::jit {
 
 namespace {
@@ -22,7 +24,10 @@ void LaunchRecorder::record(const Launch& launch) {
   op.kernel = launch.kernel;
   op.params.resize((launch.params_size + sizeof(uint64_t) - 1) / sizeof(uint64_t));
   std::memcpy(op.params.data(), launch.params, launch.params_size);
-  for (const Tensor* t : launch.outputs) op.outputs.push_back(view(*t));
+  for (const Tensor* t : launch.outputs) {
+    op.outputs.push_back(view(*t));
+    if (t->defined()) take_first_value(*t->storage(), op.outputs.back().buffer);
+  }
   for (const Tensor* t : launch.inputs) op.inputs.push_back(view(*t));
   if (const auto* call = op.as<HostCall>()) op.kept = call->keep(call->context);
   graph_.operations.push_back(std::move(op));
@@ -36,6 +41,15 @@ Tensor LaunchRecorder::placeholder(const Tensor& t) {
         graph_.add_buffer({Buffer::Input, t.storage()->bytes(), t.device(), Ref<Storage>()});
   }
   return tensor_over(symbol, t.shape(), t.strides(), t.offset(), t.dtype());
+}
+
+void LaunchRecorder::take_first_value(Storage& s, BufferId buffer) {
+  if (!s.symbol() || !s.data()) return;
+  void* data = s.data();
+  graph_.buffers[buffer].storage = Storage::adopt(
+      data, s.bytes(), s.device(),
+      [data, bytes = s.bytes(), type = s.device().type] { allocator(type).deallocate(data, bytes); });
+  s.rebind(nullptr);
 }
 
 View LaunchRecorder::view(const Tensor& t) {

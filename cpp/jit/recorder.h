@@ -23,6 +23,8 @@ class LaunchRecorder : public Recorder {
 
  private:
   BufferId buffer_of(const Tensor& t);
+  // What the program writes to has no elements to look at any more: those it begins with go to the graph.
+  void take_first_value(Storage& s, BufferId buffer);
 
   Graph graph_;
   uint64_t first_symbol_;

@@ -247,3 +247,33 @@ def test_a_compiled_call_checks_the_parameters_of_distributions():
     density(mlx.ones(2))
     with pytest.raises(ValueError, match="scale of Normal"):
         density(-mlx.ones(2))
+
+
+def is_optimizer(value):
+    base = mlx.optim.Optimizer
+    # L-BFGS searches along lines, which needs the values of losses.
+    return isinstance(value, type) and issubclass(value, base) and value not in (base, mlx.optim.LBFGS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(name for name, value in vars(mlx.optim).items() if is_optimizer(value)),
+)
+def test_steps_of_every_optimizer_are_compiled(name):
+    def trained(wrap):
+        mlx.manual_seed(0)
+        weight = nn.Parameter(mlx.randn(3, 4))
+        optimizer = getattr(mlx.optim, name)([weight], lr=0.05)
+        x = mlx.randn(5, 3)
+
+        def step(x):
+            optimizer.zero_grad()
+            loss = (x @ weight).square().mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        step = wrap(step)
+        return [step(x).item() for _ in range(8)]
+
+    np.testing.assert_allclose(trained(mlx.jit), trained(lambda f: f), rtol=2e-5)

@@ -69,7 +69,7 @@ class Adafactor(Optimizer):
         least, least_of_p = group["eps"]
         least = mlx.finfo(p.dtype).eps if least is None else least
         fresh = step ** group["beta2_decay"]
-        size = max(least_of_p, _root_mean_square(p)) * min(lr, 1 / step**0.5)
+        size = _root_mean_square(p).clamp(min=least_of_p) * _least(1 / step**0.5, lr)
         if group["weight_decay"] != 0:
             p.mul_(1 - lr * group["weight_decay"])
         square = grad * grad
@@ -81,8 +81,12 @@ class Adafactor(Optimizer):
         else:
             moment = state["variance"].lerp_(square, fresh)
         update = moment.clamp(min=least * least).rsqrt() * grad
-        p.sub_(update * (size / max(1.0, _root_mean_square(update) / group["d"])))
+        p.sub_(update * (size / (_root_mean_square(update) / group["d"]).clamp(min=1)).to(p.dtype))
 
 
-def _root_mean_square(x: Tensor) -> float:
-    return float(x.norm(2)) / max(x.numel(), 1) ** 0.5
+def _root_mean_square(x: Tensor) -> Tensor:
+    return x.norm(2) / max(x.numel(), 1) ** 0.5
+
+
+def _least(value: Any, limit: float) -> Any:
+    return value.clamp(max=limit) if isinstance(value, Tensor) else min(value, limit)

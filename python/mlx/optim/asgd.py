@@ -7,7 +7,7 @@ from typing import Any
 
 import mlx
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero
+from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, number
 
 
 class ASGD(Optimizer):
@@ -55,15 +55,19 @@ class ASGD(Optimizer):
 
     def update(self, p: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         step = advance(state)
-        eta, mu = float(state["eta"]), float(state["mu"])
+        eta, mu = number(state["eta"]), number(state["mu"])
         if group["weight_decay"] != 0:
             grad = grad + p * group["weight_decay"]
         p, grad, average = as_real([p, grad, state["ax"]])
         p.mul_(1 - group["lambd"] * eta).sub_(grad * eta)
-        if mu == 1:
+        if isinstance(mu, float) and mu == 1:
             average.copy_(p)
         else:
             average.add_((p - average) * mu)
         lr = float(group["lr"])
-        state["eta"] = mlx.tensor(lr / (1 + group["lambd"] * lr * step) ** group["alpha"])
-        state["mu"] = mlx.tensor(1 / max(1.0, step - group["t0"]))
+        eta = lr / (1 + group["lambd"] * lr * step) ** group["alpha"]
+        since = step - group["t0"]
+        if isinstance(step, Tensor):
+            state["eta"], state["mu"] = eta.float(), (1 / since.clamp(min=1)).float()
+        else:
+            state["eta"], state["mu"] = mlx.tensor(eta), mlx.tensor(1 / max(1.0, since))

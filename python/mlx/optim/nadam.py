@@ -7,7 +7,7 @@ from typing import Any
 
 import mlx
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, check_betas
+from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, check_betas, number
 
 
 class NAdam(Optimizer):
@@ -68,7 +68,7 @@ class NAdam(Optimizer):
         # The momentum's schedule: mu_t = beta1 (1 - 0.96^(t * decay) / 2).
         now, then = (beta1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"])) for t in (step, step + 1))
         state["mu_product"] *= now
-        product = float(state["mu_product"])
+        product = number(state["mu_product"])
         mean.lerp_(grad, 1 - beta1)
         square.mul_(beta2).addcmul_(grad, grad * (1 - beta2))
         denominator = (square / (1 - beta2**step)).sqrt() + group["eps"]

@@ -64,7 +64,11 @@ class RAdam(Optimizer):
         # The length of the simple moving average that the exponential one stands for, and its limit.
         limit = 2 / (1 - beta2) - 1
         length = limit - 2 * t * beta2**t / (1 - beta2**t)
-        if length > 5:
+        is_long = length > 5
+        if isinstance(length, Tensor):
+            length = length.clamp(min=5)
+        if is_long is not False:
             rectified = (length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)
-            direction = direction / (square.sqrt() + group["eps"]) * (rectified * (1 - beta2**t)) ** 0.5
+            scaled = direction / (square.sqrt() + group["eps"]) * (rectified * (1 - beta2**t)) ** 0.5
+            direction = scaled if is_long is True else mlx.where(is_long, scaled, direction)
         p.sub_(direction * lr)
