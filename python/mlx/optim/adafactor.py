@@ -7,7 +7,7 @@ from typing import Any
 
 import mlx
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, advance, check_at_least_zero
+from mlx.optim.optimizer import Optimizer, advance, beside, check_at_least_zero
 
 
 class Adafactor(Optimizer):
@@ -56,7 +56,7 @@ class Adafactor(Optimizer):
     def begin(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         if p.is_complex():
             raise RuntimeError("Adafactor does not support complex parameters")
-        state["step"] = mlx.tensor(0.0)
+        state["step"] = mlx.tensor(0.0, device="cpu")
         if p.dim() > 1:
             state["row_var"] = p.new_zeros((*p.shape[:-1], 1))
             state["col_var"] = p.new_zeros((*p.shape[:-2], 1, p.shape[-1]))
@@ -68,8 +68,8 @@ class Adafactor(Optimizer):
         lr = float(group["lr"])
         least, least_of_p = group["eps"]
         least = mlx.finfo(p.dtype).eps if least is None else least
-        fresh = step ** group["beta2_decay"]
-        size = _root_mean_square(p).clamp(min=least_of_p) * _least(1 / step**0.5, lr)
+        fresh = beside(p, step ** group["beta2_decay"])
+        size = _root_mean_square(p).clamp(min=least_of_p) * beside(p, _least(1 / step**0.5, lr))
         if group["weight_decay"] != 0:
             p.mul_(1 - lr * group["weight_decay"])
         square = grad * grad

@@ -47,6 +47,11 @@ def number(value: Tensor) -> Any:
     return value.double() if value.device.type == "cpu" else value
 
 
+def beside(p: Tensor, value: Any) -> Any:
+    """A number as it is; a tensor that stands for one where `p` lies, in its dtype."""
+    return value.to(p.device, p.dtype) if isinstance(value, Tensor) else value
+
+
 def advance(state: dict[str, Any]) -> Any:
     """Count one more step in `state["step"]`, a tensor as in PyTorch's files; the new count."""
     state["step"] += 1
