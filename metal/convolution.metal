@@ -1,5 +1,6 @@
 // Convolutions as products of matrices of which one is never written down: its elements are found in the image as
-// they are needed. T is the elements' type; images are (batch, channels, depth, height, width) without gaps.
+// they are needed. T is the elements' type; images are (batch, channels, depth, height, width) without gaps. Sums go to
+// FINISH.
 #include "product.h"
 
 struct Layout {
@@ -18,14 +19,14 @@ inline uint3 place_of(uint number, constant const uint* sizes) {
 struct Images {
   device const T* left;
   device const T* right;
-  device T* result;
   constant Layout& l;
+  Finish finish;
   uint group;
   uint m, n, k;
   bool a_by_terms, b_by_columns;
 
-  Images(device const T* a, device const T* b, device T* c, constant Layout& layout, uint number)
-      : left(a), right(b), result(c), l(layout), group(number), a_by_terms(true), b_by_columns(true) {}
+  Images(device const T* a, device const T* b, constant Layout& layout, Finish f, uint number)
+      : left(a), right(b), l(layout), finish(f), group(number), a_by_terms(true), b_by_columns(true) {}
 
   uint taps() const { return volume(l.kernel_size); }
   uint in_at(uint image, uint channel) const {
@@ -72,7 +73,7 @@ struct Forward : Images {
   }
   void write(uint row, uint column, float sum) const {
     const uint places = volume(l.out);
-    result[out_at(column / places, row) + column % places] = T(sum);
+    finish(out_at(column / places, row) + column % places, sum);
   }
 };
 
@@ -87,7 +88,7 @@ struct InputGradient : Images {
   }
   void write(uint row, uint column, float sum) const {
     const uint places = volume(l.in);
-    result[in_at(column / places, row) + column % places] = T(sum);
+    finish(in_at(column / places, row) + column % places, sum);
   }
 };
 
@@ -104,12 +105,12 @@ struct WeightGradient : Images {
     return at < 0 ? T(0) : left[in_at(term / places, column / taps()) + at];
   }
   void write(uint row, uint column, float sum) const {
-    result[weight_at(row, column / taps(), column % taps())] = T(sum);
+    finish(weight_at(row, column / taps(), column % taps()), sum);
   }
 };
 
-inline KIND images_of(device const T* left, device const T* right, device T* result, constant Layout& l, uint group) {
-  KIND images(left, right, result, l, group);
+inline KIND images_of(device const T* left, device const T* right, constant Layout& l, Finish finish, uint group) {
+  KIND images(left, right, l, finish, group);
   const uint taps = volume(l.kernel_size);
   images.m = M;
   images.n = N;
@@ -118,20 +119,20 @@ inline KIND images_of(device const T* left, device const T* right, device T* res
 }
 
 kernel void convolution(device const T* left [[buffer(0)]], device const T* right [[buffer(1)]],
-                        device T* result [[buffer(2)]], constant Layout& l [[buffer(3)]],
+                        constant Layout& l [[buffer(2)]], FINISH_PARAMETERS,
                         uint3 group [[threadgroup_position_in_grid]],
                         uint thread_index [[thread_index_in_threadgroup]],
                         uint simdgroup [[simdgroup_index_in_threadgroup]]) {
   threadgroup float memory[TILE * TILE];
-  const KIND images = images_of(left, right, result, l, group.z);
+  const KIND images = images_of(left, right, l, FINISH, group.z);
   tiled_product<T>(images, group.xy, memory, thread_index, simdgroup);
 }
 
 // A thread makes one result: for products too narrow to fill tiles, as of depthwise convolutions.
 kernel void convolution_by_results(device const T* left [[buffer(0)]], device const T* right [[buffer(1)]],
-                                   device T* result [[buffer(2)]], constant Layout& l [[buffer(3)]],
+                                   constant Layout& l [[buffer(2)]], FINISH_PARAMETERS,
                                    uint3 at [[thread_position_in_grid]]) {
-  const KIND images = images_of(left, right, result, l, at.z);
+  const KIND images = images_of(left, right, l, FINISH, at.z);
   if (at.x >= images.n || at.y >= images.m) return;
   float sum = 0;
   for (uint t = 0; t < images.k; ++t) sum += float(images.read_a(at.y, t)) * float(images.read_b(t, at.x));

@@ -36,9 +36,9 @@ struct FusedProgram {
   std::vector<Store> stores;
   int16_t registers = 0;
   int64_t elements = 0;
-  // What the register `value` holds at the end, seen in this shape, is what a reduction reads.
+  // The shape in which a reduction sees the elements, or a product makes them.
   Shape shape;
-  int16_t value = -1;
+  int16_t value = -1;  // the register whose elements at the end a reduction reads
 };
 
 // Every output is written from the register that the program says: element i, in row-major order, from
@@ -53,6 +53,20 @@ struct FusedReduce {
   static constexpr const char* name = "fused_reduce";
   const FusedProgram* program;
   Reduce reduce;
+};
+
+// A product, then the program, whose first input is the product's elements: rounded to the factors' type if
+// they are read as that, or the sums as they are. The inputs are the factors, then the program's others.
+struct FusedMatMul {
+  static constexpr const char* name = "fused_matmul";
+  const FusedProgram* program;
+};
+
+// The same with a convolution that is no weight's gradient.
+struct FusedConvolution {
+  static constexpr const char* name = "fused_convolution";
+  const FusedProgram* program;
+  Convolution convolution;
 };
 
 // The type of what a formula makes of operands of the compute type `compute`.

@@ -276,13 +276,31 @@ struct LdlSolve {
   bool hermitian;
 };
 
-// out = a @ b for matrices (m, k) and (k, n), or for stacks of them with equal leading dimensions;
-// with `accumulate`, out += a @ b.
+// out = a @ b for matrices (m, k) and (k, n), or for stacks of them with equal leading dimensions. A third
+// input, which broadcasts to out's shape, is added to the sums before they are rounded.
 struct MatMul {
   static constexpr const char* name = "matmul";
-  bool accumulate = false;
-  bool updates() const { return accumulate; }
 };
+
+// ---- attention: stacks of matrices (length, features) of equal shape, float32 or float64. Features lie side
+// by side, whatever the other strides; outputs have no gaps.
+
+// out = softmax(query @ key^T * scale + mask) @ value of (query, key, value, mask). The mask may be missing;
+// it is a stack of (queries, keys) of the same type whose keys lie side by side. When `causal`, query i sees
+// keys up to i. A query that sees no key, its mask being -infinity throughout, gets zeros.
+struct Attention {
+  static constexpr const char* name = "attention";
+  double scale;
+  bool causal;
+};
+// (d query, d key, d value) of (gradient of out, query, key, value, mask).
+struct AttentionGradient {
+  static constexpr const char* name = "attention_gradient";
+  double scale;
+  bool causal;
+};
+
+// ---- convolutions and pooling
 
 // The geometry of a convolution or pooling over three dimensions (fewer are padded with ones in front).
 struct Window {
@@ -291,7 +309,8 @@ struct Window {
 
 // Convolutions of x (batch, channels, D, H, W) with w (out channels, channels / groups, kernel). All
 // three are contiguous. Forward: out = y from (x, w). InputGrad: out = the gradient of x from
-// (the gradient of y, w). WeightGrad: out = the gradient of w from (x, the gradient of y).
+// (the gradient of y, w). WeightGrad: out = the gradient of w from (x, the gradient of y). A third input
+// of the first two is a bias, a number for each channel of out, added to the sums before they are rounded.
 struct Convolution {
   static constexpr const char* name = "convolution";
   enum Kind : uint8_t { Forward, InputGrad, WeightGrad } kind;

@@ -20,6 +20,7 @@ Facts::Facts(const Graph& g) : uses_(g.buffers.size()) {
       u.value = ++u.writes == 1 && u.reads == 0 && !updates && g.is_whole(v) &&
                 g.buffers[v.buffer].kind == Buffer::Local;
       u.writer = static_cast<int>(i);
+      if (u.writes == 1) u.first_write = u.writer;
       u.written_inside |= !back;
     });
   }

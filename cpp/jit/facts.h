@@ -14,8 +14,13 @@ class Facts {
 
   // Written once, as a whole, by an operation that does not read it: the buffer stands for one value.
   bool is_value(BufferId b) const { return uses_[b].value; }
-  // The elements are the same wherever the program reads them.
+  // The elements are the same wherever the program reads them, but for the copies that write inputs back.
   bool is_immutable(BufferId b) const { return is_value(b) || !uses_[b].written_inside; }
+  // Operation number `op` can still read them.
+  bool is_intact_at(BufferId b, size_t op) const {
+    return is_value(b) ||
+           (is_immutable(b) && (!uses_[b].writes || uses_[b].first_write >= static_cast<int>(op)));
+  }
   // The operation that makes a value; -1 for what is not one.
   int writer(BufferId b) const { return uses_[b].value ? uses_[b].writer : -1; }
   int reads(BufferId b) const { return uses_[b].reads; }
@@ -23,7 +28,7 @@ class Facts {
 
  private:
   struct Use {
-    int writer = -1, writes = 0, reads = 0;
+    int writer = -1, first_write = -1, writes = 0, reads = 0;
     bool value = false, result = false;
     bool written_inside = false;  // other than by the copies that write inputs back at the end
   };

@@ -75,17 +75,18 @@ std::vector<Ref<Storage>> Program::run(std::span<const Ref<Storage>> inputs,
     lock.lock();
   }
   bind(inputs, starts);
-  std::array<Ref<Storage>, 3> blocks;
-  for (BufferId b : scratch_) {
-    const Device device = graph_.buffers[b].device;
-    const auto type = static_cast<size_t>(device.type);
-    if (!blocks[type]) blocks[type] = Storage::allocate(plan_.bytes[type], device);
-    windows_[b]->rebind(static_cast<char*>(blocks[type]->data()) + plan_.offsets[b]);
-  }
   std::vector<Ref<Storage>> fresh(graph_.buffers.size());
   for (BufferId b : fresh_) {
     fresh[b] = Storage::allocate(graph_.buffers[b].bytes, graph_.buffers[b].device);
     windows_[b]->rebind(fresh[b]->data());
+  }
+  std::array<Ref<Storage>, 3> blocks;
+  for (BufferId b : scratch_) {
+    const auto [host, offset] = plan_.places[b];
+    const Device device = graph_.buffers[b].device;
+    Ref<Storage>& block = host == kNone ? blocks[static_cast<size_t>(device.type)] : fresh[host];
+    if (!block) block = Storage::allocate(plan_.bytes[static_cast<size_t>(device.type)], device);
+    windows_[b]->rebind(static_cast<char*>(block->data()) + offset);
   }
   {
     std::optional<OutsideHost> outside;

@@ -15,9 +15,14 @@ struct DrawStart {
   uint64_t seed, position;
 };
 
-// Where each local buffer lies in the block that a run allocates for all of a device (see passes/memory.cpp).
+// Where each local buffer lies (see passes/memory.cpp): in the block that a run allocates for all of a
+// device, or in the memory of a result, until that is written.
 struct MemoryPlan {
-  std::vector<size_t> offsets;    // of each buffer; meaningless for those that are not in a block
+  struct Place {
+    BufferId host = kNone;  // a result; kNone: the block
+    size_t offset = 0;
+  };
+  std::vector<Place> places;      // of each buffer; meaningless for those with memory of their own
   std::array<size_t, 3> bytes{};  // of each device type's block
 };
 

@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "backends/attention_kernels.h"
 #include "backends/backend.h"
 #include "ops.h"
 #include "ops/row.h"
@@ -10,29 +9,41 @@
 namespace mlx {
 namespace {
 
-// Each head (dimension -3) repeated `times` times in a row.
-Tensor repeat_heads(const Tensor& t, int64_t times) {
-  if (times == 1) return t;
-  Tensor grouped = unsqueeze(t, -3);
-  Shape wide = grouped.shape(), shape = t.shape();
-  wide[wide.size() - 3] = times;
-  shape[shape.size() - 3] *= times;
-  return reshape(expand(grouped, wide), shape);
-}
-
 // Which places a causal query sees.
 Tensor causal_mask(const Tensor& query, const Tensor& key) {
   return tril(ones({query.size(-2), key.size(-2)}, DType::Bool, query.device()), 0);
 }
 
+// A boolean mask, which tells where attention may look, as numbers to add to the scores.
+Tensor as_addend(const Tensor& mask, const Tensor& query) {
+  if (!mask.defined() || mask.dtype() != DType::Bool)
+    return mask.defined() ? to(mask, query.dtype(), false, false) : mask;
+  return where(mask, zeros({}, query.dtype(), query.device()), Scalar(-INFINITY));
+}
+
+// Softmax of scores, but zeros for a query that may look nowhere.
+Tensor weights_of(const Tensor& scores, bool masked) {
+  if (!masked) return softmax(scores, -1, std::nullopt);
+  const Tensor nowhere = all(eq(scores, Scalar(-INFINITY)), Shape{-1}, true);
+  return where(nowhere, Scalar(0), softmax(where(nowhere, Scalar(0), scores), -1, std::nullopt));
+}
+
 // The gradients written with ops, for second derivatives.
 Grads composed_gradients(const Tensor& g, const Tensor& q, const Tensor& k, const Tensor& v,
-                         const Attention& kernel) {
+                         const Tensor& mask, const Attention& kernel) {
   Tensor scores = matmul(q * Scalar(kernel.scale), transpose(k, -2, -1));
   if (kernel.causal) scores = where(causal_mask(q, k), scores, Scalar(-INFINITY));
-  Tensor weights = softmax(scores, -1, std::nullopt), slopes = matmul(g, transpose(v, -2, -1));
+  if (mask.defined()) scores = scores + mask;
+  Tensor weights = weights_of(scores, mask.defined()), slopes = matmul(g, transpose(v, -2, -1));
   slopes = weights * (slopes - sum(slopes * weights, Shape{-1}, true)) * Scalar(kernel.scale);
   return {matmul(slopes, k), matmul(transpose(slopes, -2, -1), q), matmul(transpose(weights, -2, -1), g)};
+}
+
+// (stack, queries, keys)
+Shape scores_shape(const Tensor& q, const Tensor& k) {
+  Shape shape = q.shape();
+  shape.back() = k.size(-2);
+  return shape;
 }
 
 bool same_stacks(const Tensor& q, const Tensor& k, const Tensor& v) {
@@ -46,22 +57,83 @@ Tensor aligned(const Tensor& t) {
   return side_by_side ? t : contiguous(t);
 }
 
+// Whether a kernel can take the mask: it broadcasts to `shape`, that of the scores, and wants no gradient.
+bool is_plain_mask(const Tensor& mask, const Shape& shape) {
+  if (!mask.defined()) return true;
+  if (recording({&mask}) || mask.shape().size() > shape.size()) return false;
+  const size_t lead = shape.size() - mask.shape().size();
+  for (size_t d = 0; d < mask.shape().size(); ++d)
+    if (mask.shape()[d] != 1 && mask.shape()[d] != shape[lead + d]) return false;
+  return true;
+}
+
+// The mask as the kernel reads it, for each matrix of the stack: numbers to add, those of keys side by side.
+Tensor aligned_mask(const Tensor& mask, const Shape& shape) {
+  if (!mask.defined()) return mask;
+  const Tensor m = expand(detach(mask), shape);
+  if (m.stride(-1) == 1) return m;
+  // Keys share numbers: that dimension alone is written out.
+  Shape small = mask.dim() ? mask.shape() : Shape{1};
+  small.back() = shape.back();
+  return expand(contiguous(expand(detach(mask), small)), shape);
+}
+
 // By one kernel, which never stores the scores of all queries.
-Tensor fused_attention(const Tensor& query, const Tensor& key, const Tensor& value, const Attention& kernel) {
+Tensor fused_attention(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& attn_mask,
+                       const Attention& kernel) {
   Tensor q = aligned(query), k = aligned(key), v = aligned(value);
+  Tensor mask = aligned_mask(attn_mask, scores_shape(q, k));
   Shape shape = q.shape();
   shape.back() = v.size(-1);
   Tensor out = allocate(shape, q.dtype(), q.device());
-  launch(kernel, {&out}, {&q, &k, &v});
+  const Tensor *outputs[] = {&out}, *inputs[] = {&q, &k, &v, &mask};
+  launch(kernel, outputs, std::span(inputs).first(mask.defined() ? 4 : 3));
   return record("ScaledDotProductAttention", out, {&q, &k, &v},
-                [kernel, q = save(q), k = save(k), v = save(v)](Backward& b) -> Grads {
-                  Tensor Q = b.get(q), K = b.get(k), V = b.get(v), g = aligned(b.grad());
-                  if (recording({&g, &Q, &K, &V})) return composed_gradients(g, Q, K, V, kernel);
+                [kernel, q = save(q), k = save(k), v = save(v), mask = save(mask)](Backward& b) -> Grads {
+                  Tensor Q = b.get(q), K = b.get(k), V = b.get(v), M = b.get(mask), g = aligned(b.grad());
+                  if (recording({&g, &Q, &K, &V})) return composed_gradients(g, Q, K, V, M, kernel);
                   auto like = [](const Tensor& t) { return allocate(t.shape(), t.dtype(), t.device()); };
                   Tensor dq = like(Q), dk = like(K), dv = like(V);
-                  launch(AttentionGradient{kernel.scale, kernel.causal}, {&dq, &dk, &dv}, {&g, &Q, &K, &V});
+                  const Tensor *outputs[] = {&dq, &dk, &dv}, *inputs[] = {&g, &Q, &K, &V, &M};
+                  launch(AttentionGradient{kernel.scale, kernel.causal}, outputs,
+                         std::span(inputs).first(M.defined() ? 5 : 4));
                   return {dq, dk, dv};
                 });
+}
+
+// The heads (dimension -3) as (groups, heads of a group); what has one for all heads, as a mask may, has one
+// for all groups.
+Tensor in_groups(const Tensor& t, int64_t groups) {
+  if (t.dim() < 3) return t;
+  Shape shape = t.shape();
+  int64_t& heads = shape[shape.size() - 3];
+  const int64_t size = heads == 1 ? 1 : heads / groups;
+  heads = heads == 1 ? 1 : groups;
+  shape.insert(shape.size() - 2, size);
+  return reshape(t, shape);
+}
+
+// Queries of several heads share a key and a value, which no longer change along a dimension of their own.
+Tensor grouped_attention(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask,
+                         double dropout_p, bool is_causal, std::optional<double> scale) {
+  const int64_t heads = query.size(-3), groups = key.size(-3), values = value.size(-3);
+  if (groups == 0 || values == 0 || heads % groups || heads % values)
+    throw RuntimeError("scaled_dot_product_attention(): with enable_gqa the number of query heads (", heads,
+                       ") must be a multiple of those of key (", groups, ") and value (", values, ")");
+  if (groups != values)
+    return _scaled_dot_product_attention(query, repeat_interleave(key, heads / groups, -3),
+                                         repeat_interleave(value, heads / values, -3), mask, dropout_p,
+                                         is_causal, scale, false);
+  auto shared = [&](const Tensor& t) {
+    Tensor grouped = in_groups(t, groups);
+    Shape shape = grouped.shape();
+    shape[shape.size() - 3] = heads / groups;
+    return expand(grouped, shape);
+  };
+  Tensor out = _scaled_dot_product_attention(in_groups(query, groups), shared(key), shared(value),
+                                             mask.defined() ? in_groups(mask, groups) : mask, dropout_p,
+                                             is_causal, scale, false);
+  return flatten(out, -4, -3);
 }
 
 }  // namespace
@@ -82,41 +154,28 @@ Tensor _scaled_dot_product_attention(const Tensor& query, const Tensor& key, con
                        query.dtype(), ", ", key.dtype(), " and ", value.dtype());
   if (is_causal && attn_mask.defined())
     throw RuntimeError(op, "(): Explicit attn_mask should not be set when is_causal=True");
-  Tensor k = key, v = value;
-  if (enable_gqa && query.dim() > 2) {
-    int64_t heads = query.size(-3);
-    if (k.size(-3) == 0 || heads % k.size(-3) || heads % v.size(-3))
-      throw RuntimeError(op, "(): with enable_gqa the number of query heads (", heads,
-                         ") must be a multiple of those of key (", k.size(-3), ") and value (", v.size(-3),
-                         ")");
-    k = repeat_heads(k, heads / k.size(-3));
-    v = repeat_heads(v, heads / v.size(-3));
-  }
   if (is_reduced(query.dtype())) {
     // Scores of half precision lose what softmax needs.
     auto wide = [](const Tensor& t) {
       return t.defined() && is_reduced(t.dtype()) ? to(t, DType::Float32, false, false) : t;
     };
-    Tensor out = _scaled_dot_product_attention(wide(query), wide(k), wide(v), wide(attn_mask), dropout_p,
-                                               is_causal, scale, false);
+    Tensor out = _scaled_dot_product_attention(wide(query), wide(key), wide(value), wide(attn_mask),
+                                               dropout_p, is_causal, scale, enable_gqa);
     return to(out, query.dtype(), false, false);
   }
+  if (enable_gqa && query.dim() > 2)
+    return grouped_attention(query, key, value, attn_mask, dropout_p, is_causal, scale);
   double factor = scale.value_or(1 / std::sqrt(static_cast<double>(query.size(-1))));
-  if (query.is_floating() && !attn_mask.defined() && dropout_p == 0 && same_stacks(query, k, v) &&
-      query.numel() && k.numel() && v.numel())
-    return fused_attention(query, k, v, Attention{factor, is_causal});
-  Tensor scores = matmul(query * Scalar(factor), transpose(k, -2, -1));
-  Tensor mask = attn_mask;
-  if (is_causal) mask = causal_mask(query, key);
-  if (mask.defined()) {
-    scores = mask.dtype() == DType::Bool ? where(mask, scores, Scalar(-INFINITY)) : scores + mask;
-  }
-  Tensor weights = softmax(scores, -1, std::nullopt);
-  // A query that may look nowhere gets zeros, not NaN.
-  if (mask.defined() && mask.dtype() == DType::Bool)
-    weights = where(logical_not(any(mask, Shape{-1}, true)), Scalar(0), weights);
+  const Tensor mask = as_addend(attn_mask, query);
+  if (query.is_floating() && dropout_p == 0 && same_stacks(query, key, value) && query.numel() &&
+      key.numel() && value.numel() && is_plain_mask(mask, scores_shape(query, key)))
+    return fused_attention(query, key, value, mask, Attention{factor, is_causal});
+  Tensor scores = matmul(query * Scalar(factor), transpose(key, -2, -1));
+  if (is_causal) scores = where(causal_mask(query, key), scores, Scalar(-INFINITY));
+  if (mask.defined()) scores = scores + mask;
+  Tensor weights = weights_of(scores, mask.defined());
   if (dropout_p > 0) weights = functional::dropout(weights, dropout_p, true, false);
-  return matmul(weights, v);
+  return matmul(weights, value);
 }
 
 }  // namespace mlx

@@ -15,47 +15,67 @@ struct Geometry {
   int64_t groups;
 };
 
-Tensor conv_forward(const Tensor& x, const Tensor& w, const Shape& y_shape, const Geometry& g);
-Tensor conv_input_grad(const Tensor& gy, const Tensor& w, const Shape& x_shape, const Geometry& g);
+// A bias, if there is one, is a number a channel that is added to the result.
+Tensor conv_forward(const Tensor& x, const Tensor& w, const Tensor& bias, const Shape& y_shape,
+                    const Geometry& g);
+Tensor conv_input_grad(const Tensor& gy, const Tensor& w, const Tensor& bias, const Shape& x_shape,
+                       const Geometry& g);
 Tensor conv_weight_grad(const Tensor& x, const Tensor& gy, const Shape& w_shape, const Geometry& g);
 
-Tensor run(Convolution::Kind kind, const Shape& shape, const Tensor& a, const Tensor& b, const Geometry& g) {
+Tensor run(Convolution::Kind kind, const Shape& shape, const Tensor& a, const Tensor& b, const Tensor& bias,
+           const Geometry& g) {
   Tensor out = allocate(shape, a.dtype(), a.device());
-  if (a.numel() == 0 || b.numel() == 0 || out.numel() == 0) return zero_(out);
+  if (a.numel() == 0 || b.numel() == 0 || out.numel() == 0) {
+    zero_(out);
+    return bias.defined() ? add(out, view(detach(bias), {1, -1, 1, 1, 1})) : out;
+  }
   Tensor left = contiguous(detach(a)), right = contiguous(detach(b));
-  launch(Convolution{kind, g.window, g.groups}, {&out}, {&left, &right});
+  const Convolution kernel{kind, g.window, g.groups};
+  if (!bias.defined()) {
+    launch(kernel, {&out}, {&left, &right});
+    return out;
+  }
+  Tensor numbers = contiguous(detach(bias));
+  launch(kernel, {&out}, {&left, &right, &numbers});
   return out;
 }
 
-Tensor conv_forward(const Tensor& x, const Tensor& w, const Shape& y_shape, const Geometry& g) {
-  Tensor out = run(Convolution::Forward, y_shape, x, w, g);
-  return record("Convolution", out, {&x, &w},
+// The gradient of a bias: all places of a channel add up.
+Tensor sum_of_places(const Tensor& gy) { return sum(gy, Shape{0, 2, 3, 4}, false, gy.dtype()); }
+
+Tensor conv_forward(const Tensor& x, const Tensor& w, const Tensor& bias, const Shape& y_shape,
+                    const Geometry& g) {
+  Tensor out = run(Convolution::Forward, y_shape, x, w, bias, g);
+  return record("Convolution", out, {&x, &w, &bias},
                 [x = save(x), w = save(w), xs = x.shape(), ws = w.shape(), g](Backward& b) -> Grads {
-                  Grads grads(2);
-                  if (b.needs(0)) grads[0] = conv_input_grad(b.grad(), conj(b.get(w)), xs, g);
+                  Grads grads(3);
+                  if (b.needs(0)) grads[0] = conv_input_grad(b.grad(), conj(b.get(w)), {}, xs, g);
                   if (b.needs(1)) grads[1] = conv_weight_grad(conj(b.get(x)), b.grad(), ws, g);
+                  if (b.needs(2)) grads[2] = sum_of_places(b.grad());
                   return grads;
                 });
 }
 
-Tensor conv_input_grad(const Tensor& gy, const Tensor& w, const Shape& x_shape, const Geometry& g) {
-  Tensor out = run(Convolution::InputGrad, x_shape, gy, w, g);
-  return record("ConvolutionInputGrad", out, {&gy, &w},
+Tensor conv_input_grad(const Tensor& gy, const Tensor& w, const Tensor& bias, const Shape& x_shape,
+                       const Geometry& g) {
+  Tensor out = run(Convolution::InputGrad, x_shape, gy, w, bias, g);
+  return record("ConvolutionInputGrad", out, {&gy, &w, &bias},
                 [gy = save(gy), w = save(w), ys = gy.shape(), ws = w.shape(), g](Backward& b) -> Grads {
-                  Grads grads(2);
-                  if (b.needs(0)) grads[0] = conv_forward(b.grad(), conj(b.get(w)), ys, g);
+                  Grads grads(3);
+                  if (b.needs(0)) grads[0] = conv_forward(b.grad(), conj(b.get(w)), {}, ys, g);
                   if (b.needs(1)) grads[1] = conv_weight_grad(b.grad(), conj(b.get(gy)), ws, g);
+                  if (b.needs(2)) grads[2] = sum_of_places(b.grad());
                   return grads;
                 });
 }
 
 Tensor conv_weight_grad(const Tensor& x, const Tensor& gy, const Shape& w_shape, const Geometry& g) {
-  Tensor out = run(Convolution::WeightGrad, w_shape, x, gy, g);
+  Tensor out = run(Convolution::WeightGrad, w_shape, x, gy, {}, g);
   return record("ConvolutionWeightGrad", out, {&x, &gy},
                 [x = save(x), gy = save(gy), xs = x.shape(), ys = gy.shape(), g](Backward& b) -> Grads {
                   Grads grads(2);
-                  if (b.needs(0)) grads[0] = conv_input_grad(conj(b.get(gy)), b.grad(), xs, g);
-                  if (b.needs(1)) grads[1] = conv_forward(conj(b.get(x)), b.grad(), ys, g);
+                  if (b.needs(0)) grads[0] = conv_input_grad(conj(b.get(gy)), b.grad(), {}, xs, g);
+                  if (b.needs(1)) grads[1] = conv_forward(conj(b.get(x)), b.grad(), {}, ys, g);
                   return grads;
                 });
 }
@@ -71,6 +91,12 @@ void check_operands(const char* op, const Tensor& x, const Tensor& w, const Tens
                        ") and bias type should be the same");
 }
 
+void check_bias(const char* op, const Tensor& bias, int64_t channels) {
+  if (bias.defined() && (bias.dim() != 1 || bias.size(0) != channels))
+    throw RuntimeError(op, "(): expected bias to be 1-dimensional with ", channels,
+                       " elements, but got shape ", bias.shape());
+}
+
 void check_window(const char* op, const Shape& stride, const Shape& padding, const Shape& dilation,
                   int64_t groups) {
   for (int64_t s : stride)
@@ -80,11 +106,6 @@ void check_window(const char* op, const Shape& stride, const Shape& padding, con
   for (int64_t d : dilation)
     if (d <= 0) throw RuntimeError(op, "(): dilation should be greater than zero: ", dilation);
   if (groups <= 0) throw RuntimeError(op, "(): non-positive groups is not supported: ", groups);
-}
-
-// The bias, one number a channel, added to a (batch, channels, D, H, W) result.
-Tensor with_bias(const Tensor& y, const Tensor& bias) {
-  return bias.defined() ? add(y, view(bias, {1, -1, 1, 1, 1})) : y;
 }
 
 Tensor convolve(const char* op, const Tensor& input, const Tensor& weight, const Tensor& bias,
@@ -108,9 +129,10 @@ Tensor convolve(const char* op, const Tensor& input, const Tensor& weight, const
           op, "(): Calculated padded input size per channel: ", x.size(i + 2) + 2 * g.window.padding[i],
           ". Kernel size: ", reach, ". Kernel size can't be greater than actual input size");
   }
+  check_bias(op, bias, w.size(0));
   Shape y_shape{x.size(0), w.size(0)};
   for (int i = 0; i < 3; ++i) y_shape.push_back(output_size(x.size(i + 2), g.window, i));
-  Tensor y = from_3d(with_bias(conv_forward(x, w, y_shape, g), bias), dims);
+  Tensor y = from_3d(conv_forward(x, w, bias, y_shape, g), dims);
   return batched ? y : squeeze(y, 0);
 }
 
@@ -151,6 +173,7 @@ Tensor convolve_transposed(const char* op, const Tensor& input, const Tensor& we
                        " channels instead");
   Geometry g{make_window(Shape(weight.shape().begin() + 2, weight.shape().end()), stride, padding, dilation),
              groups};
+  check_bias(op, bias, w.size(1) * groups);
   Shape shape{gy.size(0), w.size(1) * groups};
   for (int i = 0; i < 3; ++i) {
     int64_t extra = i < 3 - dims ? 0 : output_padding[i - (3 - dims)];
@@ -165,7 +188,7 @@ Tensor convolve_transposed(const char* op, const Tensor& input, const Tensor& we
                          input.shape());
     shape.push_back(size);
   }
-  Tensor y = from_3d(with_bias(conv_input_grad(gy, w, shape, g), bias), dims);
+  Tensor y = from_3d(conv_input_grad(gy, w, bias, shape, g), dims);
   return batched ? y : squeeze(y, 0);
 }
 

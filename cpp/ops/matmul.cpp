@@ -40,6 +40,21 @@ Tensor product(const Tensor& a, const Tensor& b) {
   });
 }
 
+// addend + a @ b, rounded once; the addend is of the same dtype and broadcasts to the product's shape.
+Tensor product_plus(const Tensor& addend, const Tensor& a, const Tensor& b) {
+  const Shape shape = joined(leading(a), a.size(-2), b.size(-1));
+  if (a.size(-1) == 0) return add(product(a, b), addend);
+  Tensor out = allocate(shape, a.dtype(), a.device());
+  launch(MatMul{}, {&out}, {&a, &b, &addend});
+  return record("Addmm", out, {&addend, &a, &b}, [a = save(a), b = save(b)](Backward& back) -> Grads {
+    Grads grads(3);
+    if (back.needs(0)) grads[0] = back.grad();
+    if (back.needs(1)) grads[1] = product(back.grad(), adjoint_of(back.get(b)));
+    if (back.needs(2)) grads[2] = product(adjoint_of(back.get(a)), back.grad());
+    return grads;
+  });
+}
+
 // A factor as an element of the tensor's dtype: that of an integer product is cut to an integer.
 Scalar as_element(const Scalar& s, const Tensor& t) { return t.is_inexact() ? s : Scalar(s.to_int()); }
 
@@ -66,10 +81,28 @@ Tensor checked_combination(const char* op, const Tensor& input, const Tensor& va
   return combined(input, value, beta, alpha);
 }
 
+bool broadcasts_to(const Tensor& t, const Shape& shape) {
+  if (t.shape().size() > shape.size()) return false;
+  const size_t lead = shape.size() - t.shape().size();
+  for (size_t d = 0; d < t.shape().size(); ++d)
+    if (t.shape()[d] != 1 && t.shape()[d] != shape[lead + d]) return false;
+  return true;
+}
+
+// Whether one kernel multiplies and adds. What is no proper product is not: the way through ops says why.
+bool is_plain_sum(const Tensor& input, const Tensor& a, const Tensor& b, const Scalar& beta,
+                  const Scalar& alpha) {
+  if (!beta.equals(1) || !alpha.equals(1) || b.dim() < 2 || a.dim() != b.dim()) return false;
+  if (a.dtype() != b.dtype() || input.dtype() != a.dtype() || a.dtype() == DType::Bool) return false;
+  return a.size(-1) == b.size(-2) && leading(a) == leading(b) &&
+         broadcasts_to(input, joined(leading(a), a.size(-2), b.size(-1)));
+}
+
 // checked_combination(op, input, multiply(a, b), beta, alpha), rounded once.
 template <class Multiply>
 Tensor rounded_combination(const char* op, const Tensor& input, const Tensor& a, const Tensor& b,
                            Multiply multiply, const Scalar& beta, const Scalar& alpha) {
+  if (is_plain_sum(input, a, b, beta, alpha)) return product_plus(input, a, b);
   if (!is_reduced(a.dtype()) || input.dtype() != a.dtype() || b.dtype() != a.dtype())
     return checked_combination(op, input, multiply(a, b), beta, alpha);
   Tensor wide = checked_combination(op, widened(input), multiply(widened(a), widened(b)), beta, alpha);
@@ -255,22 +288,14 @@ Tensor functional::linear(const Tensor& input, const Tensor& weight, const Tenso
     throw RuntimeError("linear(): weight must be 1- or 2-dimensional, but has shape ", weight.shape());
   check_product("linear", input, weight);
   if (input.dim()) check_inner("linear", input, weight, input.size(-1), weight.size(-1));
-  if (weight.dim() == 1 || !bias.defined() || bias.dim() != 1 || input.dim() == 0 ||
-      recording({&input, &weight, &bias}) || Tracing::on) {
-    Tensor out = matmul(input, t(weight));
-    return bias.defined() ? add(out, bias) : out;
-  }
-  // Nothing is recorded (and no compiler will fuse the sum): the product is added onto rows of the bias, one
-  // pass less over the result.
-  if (bias.dtype() != input.dtype() || bias.size(0) != weight.size(0))
+  if (!bias.defined()) return matmul(input, t(weight));
+  if (weight.dim() == 1 || input.dim() == 0 || bias.dim() != 1 || bias.size(0) != weight.size(0) ||
+      bias.dtype() != input.dtype())
     return add(matmul(input, t(weight)), bias);
-  Tensor rows = reshape(input, {input.numel() / std::max<int64_t>(input.size(-1), 1), input.size(-1)});
-  Tensor out = clone(expand(bias, {rows.size(0), weight.size(0)}));
-  Tensor columns = t(weight);
-  if (rows.numel() && columns.numel()) launch(MatMul{true}, {&out}, {&rows, &columns});
-  Shape shape = input.shape();
-  shape.back() = weight.size(0);
-  return view(out, shape);
+  if (input.dim() == 2) return product_plus(bias, input, t(weight));
+  const Shape lead(input.shape().begin(), input.shape().end() - 1);
+  const Tensor rows = reshape(input, {numel(lead), input.size(-1)});
+  return view(product_plus(bias, rows, t(weight)), joined(lead, weight.size(0)));
 }
 
 // x1^T A x2 + bias for each of A's matrices: weight is (out, in1, in2).

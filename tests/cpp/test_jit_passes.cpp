@@ -179,6 +179,52 @@ TEST_F(PassTest, AReductionReadsTheChain) {
   EXPECT_EQ(names(g), (Names{"fused_reduce"}));
 }
 
+TEST_F(PassTest, AProductEndsInTheChainThatReadsIt) {
+  Tensor x = input({8, 4}), w = input({4, 5}), bias = input({5}), residual = input({8, 5});
+  Tensor y = relu(addmm(bias, x, w, 1, 1)) + residual;
+  Graph& g = finish({y});
+  fuse_pointwise(g);
+  fuse_products(g);
+  EXPECT_EQ(names(g), (Names{"fused_matmul"}));
+  EXPECT_EQ(g.operations[0].inputs.size(), 4u);  // the factors, the bias and the residual
+  EXPECT_EQ(g.operations[0].outputs.size(), 1u);
+}
+
+TEST_F(PassTest, AProductThatIsReadElsewhereIsKept) {
+  Tensor x = input({8, 4}), w = input({4, 4});
+  Tensor h = matmul(x, w);
+  Tensor y = matmul(transpose(tanh(h), 0, 1), h);
+  Graph& g = finish({y});
+  fuse_products(g);
+  EXPECT_EQ(names(g), (Names{"fused_matmul", "matmul"}));
+  EXPECT_EQ(g.operations[0].outputs.size(), 2u);
+}
+
+TEST_F(PassTest, AProductIsNotDelayedBeyondItsReaders) {
+  Tensor x = input({4, 4});
+  Tensor h = matmul(x, x);
+  Tensor y = tanh(h) + matmul(h, x);
+  Graph& g = finish({y});
+  fuse_pointwise(g);
+  fuse_products(g);
+  // The sum ends the second product; the first has been read by then.
+  EXPECT_EQ(names(g), (Names{"matmul", "fused_matmul"}));
+}
+
+TEST_F(PassTest, AProductDoesNotEndInWhatOverwritesItsFactors) {
+  Tensor x = input({4, 4});
+  relu_(copy_(x, matmul(x, x), false));
+  Graph& g = finish({});
+  single_assignment(g);
+  fuse_pointwise(g);
+  fuse_products(g);
+  for (const Operation& op : g.operations)
+    for (const View& v : op.inputs)
+      if (op.as<FusedMatMul>()) {
+        EXPECT_NE(v.buffer, op.outputs[0].buffer);
+      }
+}
+
 TEST_F(PassTest, BuffersThatAreNeverAliveTogetherShareMemory) {
   Tensor x = input({64, 64});
   Tensor y = x;
@@ -192,7 +238,19 @@ TEST_F(PassTest, APointwiseResultTakesThePlaceOfItsOperand) {
   Tensor y = sum(sin(exp(x)));
   Graph& g = finish({y});
   const MemoryPlan plan = plan_memory(g);
-  EXPECT_EQ(plan.offsets[g.operations[0].outputs[0].buffer], plan.offsets[g.operations[1].outputs[0].buffer]);
+  EXPECT_EQ(plan.places[g.operations[0].outputs[0].buffer].offset,
+            plan.places[g.operations[1].outputs[0].buffer].offset);
+}
+
+TEST_F(PassTest, ScratchLiesInResultsUntilTheyAreWritten) {
+  Tensor x = input({64, 64});
+  Tensor early = matmul(x, x);
+  Tensor y = matmul(matmul(early, x), x);
+  Graph& g = finish({y});
+  const MemoryPlan plan = plan_memory(g);
+  EXPECT_EQ(plan.places[g.operations[0].outputs[0].buffer].host, g.results[0]);
+  EXPECT_EQ(plan.places[g.operations[1].outputs[0].buffer].host, kNone);  // the last product reads it
+  EXPECT_EQ(plan.bytes[0], 64 * 64 * sizeof(float));
 }
 
 TEST_F(PassTest, AProgramRuns) {

@@ -396,3 +396,19 @@ def test_transforms_and_linear_algebra():
         assert_close(g(a), f(a), 1e-4)
     with pytest.raises(mlx.linalg.LinAlgError):
         mlx.jit(mlx.linalg.inv)(mlx.zeros(2, 2))
+
+
+def test_tensors_that_exchange_their_values():
+    a, b, c = mlx.rand(3000), mlx.rand(3000), mlx.rand(60, 50)
+
+    def f():
+        old = a.clone()
+        a.copy_(b)
+        b.copy_(old)
+        c.copy_((c.t() @ c.view(60, 50)).t()[:1].expand(60, 50))
+        return a + b
+
+    expected = [t.clone() for t in (b, a, (c.t() @ c).t()[:1].expand(60, 50), a + b)]
+    result = mlx.jit(f)()
+    for t, e in zip((a, b, c, result), expected, strict=True):
+        assert_close(t, e)

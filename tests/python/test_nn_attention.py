@@ -186,3 +186,83 @@ def test_copies_and_errors():
         model(src, mlx.rand(4, 3, 8))
     with pytest.raises(RuntimeError, match="relu/gelu"):
         nn.TransformerEncoderLayer(8, 2, activation="tanh")
+
+
+# ---- scaled_dot_product_attention
+
+
+def scores_by_hand(query, key, value, scores_mask):
+    scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1]) + scores_mask
+    nowhere = (scores == -math.inf).all(-1, keepdim=True)
+    return scores.masked_fill(nowhere, 0).softmax(-1).masked_fill(nowhere, 0) @ value
+
+
+MASK_SHAPES = [(70, 65), (1, 65), (70, 1), (65,), (2, 1, 70, 65), (2, 1, 1, 65), (2, 3, 70, 65), (3, 1, 65)]
+
+
+@pytest.mark.parametrize("shape", MASK_SHAPES)
+@pytest.mark.parametrize("kind", ["bool", "float"])
+def test_attention_with_a_mask(shape, kind):
+    mlx.manual_seed(0)
+    q, k, v = (mlx.randn(2, 3, n, 20, requires_grad=True) for n in (70, 65, 65))
+    seen = mlx.rand(shape) > 0.4
+    mask = seen if kind == "bool" else mlx.randn(shape).masked_fill(~seen, -math.inf)
+    added = mlx.zeros(shape).masked_fill(~seen, -math.inf) if kind == "bool" else mask
+    out = F.scaled_dot_product_attention(q, k, v, mask)
+    want = scores_by_hand(q, k, v, added)
+    assert_close(out.cpu(), want.cpu(), 1e-5)
+    g = mlx.randn(out.shape)
+    for a, b in zip(mlx.autograd.grad(out, (q, k, v), g), mlx.autograd.grad(want, (q, k, v), g), strict=True):
+        assert_close(a.cpu(), b.cpu(), 1e-4)
+
+
+def test_a_query_that_sees_nothing_gets_zeros():
+    q, k, v = (mlx.randn(1, n, 4, requires_grad=True) for n in (3, 40, 40))
+    mask = mlx.ones(3, 40, dtype=mlx.bool)
+    mask[1] = False
+    out = F.scaled_dot_product_attention(q, k, v, mask)
+    assert (out[0, 1] == 0).all() and (out[0, 0] != 0).all()
+    out.sum().backward()
+    assert (q.grad[0, 1] == 0).all()
+    assert mlx.isfinite(k.grad).all() and mlx.isfinite(v.grad).all()
+
+
+def test_the_gradient_of_a_mask():
+    q, k, v = of(2, 3, 4), of(2, 5, 4, seed=1), of(2, 5, 4, seed=2)
+    mask = of(3, 5, seed=3)
+    for t in (q, k, v, mask):
+        t.requires_grad_()
+    assert mlx.autograd.gradcheck(F.scaled_dot_product_attention, (q, k, v, mask))
+
+
+def test_second_derivatives_of_masked_attention():
+    q, k, v = (of(2, n, 4, seed=n).requires_grad_() for n in (3, 5, 5))
+    mask = mlx.tensor([[True] * 5, [True, False, True, False, True], [False] * 4 + [True]])
+    assert mlx.autograd.gradgradcheck(lambda *a: F.scaled_dot_product_attention(*a, mask), (q, k, v))
+
+
+@pytest.mark.parametrize(("heads", "keys", "values"), [(6, 2, 2), (6, 1, 1), (6, 6, 6), (6, 2, 3), (6, 1, 2)])
+@pytest.mark.parametrize("mask_heads", [None, 1, 6])
+def test_heads_that_share_keys(heads, keys, values, mask_heads):
+    mlx.manual_seed(0)
+    q, k, v = mlx.randn(2, heads, 7, 4), mlx.randn(2, keys, 9, 4), mlx.randn(2, values, 9, 5)
+    mask = None if mask_heads is None else mlx.rand(2, mask_heads, 7, 9) > 0.3
+    for t in (q, k, v):
+        t.requires_grad_()
+    out = F.scaled_dot_product_attention(q, k, v, mask, enable_gqa=True)
+    wide = (q, k.repeat_interleave(heads // keys, 1), v.repeat_interleave(heads // values, 1))
+    want = F.scaled_dot_product_attention(*wide, mask)
+    assert out.shape == want.shape
+    assert_close(out.cpu(), want.cpu(), 1e-5)
+    for a, b in zip(
+        mlx.autograd.grad(out.square().sum(), (q, k, v)),
+        mlx.autograd.grad(want.square().sum(), (q, k, v)),
+        strict=True,
+    ):
+        assert_close(a.cpu(), b.cpu(), 1e-4)
+
+
+def test_heads_that_cannot_share():
+    q, k = mlx.randn(2, 5, 7, 4), mlx.randn(2, 2, 9, 4)
+    with pytest.raises(RuntimeError, match="enable_gqa"):
+        F.scaled_dot_product_attention(q, k, k, enable_gqa=True)

@@ -29,23 +29,47 @@ FusedOperands::FusedOperands(const FusedProgram& p, std::span<const Tensor* cons
 FusedTiles::FusedTiles(const FusedOperands& operands)
     : operands_(operands), program_(operands.program), registers_(program_.registers) {
   const size_t inputs = program_.inputs.size(), count = static_cast<size_t>(program_.registers);
-  for (size_t i = 0; i < inputs; ++i) readers_.emplace_back(operands.inputs[i], program_.inputs[i]);
-  memory_.reset(new Tile[count - inputs]);
+  for (size_t i = operands.computed; i < inputs; ++i)
+    readers_.emplace_back(operands.inputs[i - operands.computed], program_.inputs[i]);
+  for (const FusedProgram::Store& s : program_.stores)
+    if (!is_in_place(s)) stores_.push_back(&s);
+  memory_.reset(new Tile[count - inputs + stores_.size() + 1]);
+  auto keep = [&](int16_t r) {
+    if (r >= 0 && static_cast<size_t>(r) < inputs)
+      kept_.emplace_back(r, &memory_[count - inputs + kept_.size()]);
+  };
+  for (const FusedProgram::Store* s : stores_) keep(s->from);
+  if (!stores_.empty()) keep(program_.value);
   temporaries_.resize(count);
   for (size_t r = inputs; r < count; ++r) registers_[r] = temporaries_[r] = memory_[r - inputs].data;
   for (size_t c = 0; c < program_.constants.size(); ++c)
     fill(temporaries_[inputs + c], program_.constants[c].value, program_.constants[c].type);
   if (program_.steps.empty()) return;
-  for (const FusedProgram::Store& s : program_.stores)
-    if (s.from == program_.steps.back().result) last_ = &s;
+  for (const FusedProgram::Store* s : stores_)
+    if (s->from == program_.steps.back().result) last_ = s;
+}
+
+// Whether the store would write an input where it lies.
+bool FusedTiles::is_in_place(const FusedProgram::Store& s) const {
+  if (static_cast<size_t>(s.from) >= program_.inputs.size()) return false;
+  const Layout& out = operands_.outputs[s.output];
+  if (operands_.computed && s.from == 0) return operands_.computed_at == out.data;
+  const Layout& in = operands_.inputs[s.from - operands_.computed];
+  return in.contiguous && in.dtype == s.type && in.data == out.data;
 }
 
 char* FusedTiles::address(const FusedProgram::Store& s, int64_t start) const {
   return operands_.outputs[s.output].data + start * static_cast<int64_t>(item_size(s.type));
 }
 
-void FusedTiles::run(int64_t start, int64_t n) {
-  for (size_t i = 0; i < readers_.size(); ++i) registers_[i] = readers_[i].read(start, n);
+void FusedTiles::run(int64_t start, int64_t n, const void* computed) {
+  if (computed) registers_[0] = computed;
+  for (size_t i = 0; i < readers_.size(); ++i)
+    registers_[i + operands_.computed] = readers_[i].read(start, n);
+  for (const auto& [input, tile] : kept_) {
+    std::memcpy(tile, registers_[input], static_cast<size_t>(n) * item_size(program_.inputs[input]));
+    registers_[input] = tile;
+  }
   const VectorKernels& kernels = vector_kernels();
   for (const FusedProgram::Step& s : program_.steps) {
     const bool direct = last_ && &s == &program_.steps.back();
@@ -60,9 +84,9 @@ void FusedTiles::run(int64_t start, int64_t n) {
     registers_[s.result] = result;
   }
   // At the end only: an output may lie where an input was.
-  for (const FusedProgram::Store& s : program_.stores)
-    if (&s != last_)
-      std::memcpy(address(s, start), registers_[s.from], static_cast<size_t>(n) * item_size(s.type));
+  for (const FusedProgram::Store* s : stores_)
+    if (s != last_)
+      std::memcpy(address(*s, start), registers_[s->from], static_cast<size_t>(n) * item_size(s->type));
 }
 
 namespace {

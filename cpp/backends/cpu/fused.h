@@ -16,6 +16,10 @@ struct FusedOperands {
 
   const FusedProgram& program;
   std::vector<Layout> inputs, outputs;  // outputs as the program numbers them
+  // Whether the first input is handed to run(), and `inputs` are the others; and where all of it lies, if it
+  // does anywhere.
+  bool computed = false;
+  const char* computed_at = nullptr;
 };
 
 // One thread's registers.
@@ -24,7 +28,7 @@ class FusedTiles {
   explicit FusedTiles(const FusedOperands& operands);
 
   // Computes elements [start, start + n), n <= kTile, and writes the outputs.
-  void run(int64_t start, int64_t n);
+  void run(int64_t start, int64_t n, const void* computed = nullptr);
   // The same as the source of a reduction: returns the program's value, valid until the next call.
   const void* read(int64_t start, int64_t n) {
     run(start, n);
@@ -33,6 +37,7 @@ class FusedTiles {
 
  private:
   char* address(const FusedProgram::Store& store, int64_t start) const;
+  bool is_in_place(const FusedProgram::Store& store) const;
 
   const FusedOperands& operands_;
   const FusedProgram& program_;
@@ -41,7 +46,10 @@ class FusedTiles {
     char data[kTile * kMaxItem];
   };
   std::unique_ptr<Tile[]> memory_;
-  const FusedProgram::Store* last_ = nullptr;  // the output that the last step writes without a copy
+  std::vector<const FusedProgram::Store*> stores_;
+  const FusedProgram::Store* last_ = nullptr;  // the one that the last step makes without a copy
+  // Inputs that are wanted at the end. An output may lie where they do, so their tiles are copied first.
+  std::vector<std::pair<int16_t, Tile*>> kept_;
   std::vector<const void*> registers_;
   std::vector<void*> temporaries_;  // where a register's own tile is
 };

@@ -1,6 +1,5 @@
 // Attention and its gradient, without storing the scores.
 
-#include "backends/attention_kernels.h"
 #include "backends/gpu/gpu_backend.h"
 
 namespace mlx::gpu {
@@ -19,7 +18,7 @@ struct Layout {
   uint32_t queries, keys, features, value_features, causal, stack_dims;
   uint32_t stack[kMaxStack];
   float scale;
-  Matrix query, key, value, gradient;
+  Matrix query, key, value, gradient, mask;
 };
 
 Matrix matrix_of(const Tensor& t) {
@@ -47,6 +46,7 @@ Layout layout_of(const Tensor& query, const Tensor& key, const Tensor& value, do
            matrix_of(query),
            matrix_of(key),
            matrix_of(value),
+           {},
            {}};
   for (int64_t d = 0; d < query.dim() - 2; ++d) l.stack[d] = u(query.size(d));
   return l;
@@ -56,16 +56,30 @@ Layout layout_of(const Tensor& query, const Tensor& key, const Tensor& value, do
 Size groups_for(uint32_t rows, const Layout& l) {
   uint32_t stack = 1;
   for (uint32_t d = 0; d < l.stack_dims; ++d) stack *= l.stack[d];
-  return {(rows + kRowsAtOnce - 1) / kRowsAtOnce, stack};
+  return {ceil_div(rows, kRowsAtOnce), stack};
+}
+
+// A kernel of the file, and its arguments with the mask, if there is one, behind them.
+void run_with_mask(Runtime& runtime, const Launch& launch, const char* function, const Tensor* mask,
+                   Layout& l, std::initializer_list<Argument> tensors, Size groups) {
+  std::vector<Argument> arguments(tensors);
+  if (mask) l.mask = matrix_of(*mask);
+  arguments.push_back(bytes(l));
+  if (mask) arguments.push_back(read(*mask));
+  const Kernel* kernel = gpu::kernel(runtime, "attention", function, {{"MASKED", mask ? "1" : "0"}});
+  runtime.run({kernel_name(launch.kernel), kernel, arguments, groups, {kThreads}});
+}
+
+const Tensor* mask_of(const Launch& launch, size_t at) {
+  return launch.inputs.size() > at ? &launch.in(at) : nullptr;
 }
 
 bool attention(const Attention& k, const Launch& launch, Runtime& runtime) {
   const Tensor &query = launch.in(0), &key = launch.in(1), &value = launch.in(2);
   if (!fits(query, value)) return false;
-  const Layout l = layout_of(query, key, value, k.scale, k.causal);
-  run(runtime, launch, kernel(runtime, "attention", "attention", {}),
-      {read(query), read(key), read(value), write(launch.out()), bytes(l)}, groups_for(l.queries, l),
-      {kThreads});
+  Layout l = layout_of(query, key, value, k.scale, k.causal);
+  run_with_mask(runtime, launch, "attention", mask_of(launch, 3), l,
+                {read(query), read(key), read(value), write(launch.out())}, groups_for(l.queries, l));
   return true;
 }
 
@@ -75,13 +89,14 @@ bool attention_gradient(const AttentionGradient& k, const Launch& launch, Runtim
   Layout l = layout_of(query, key, value, k.scale, k.causal);
   l.gradient = matrix_of(gradient);
   const Tensor sums = allocate({query.numel() / query.size(-1), 2}, DType::Float32, query.device());
-  run(runtime, launch, kernel(runtime, "attention", "attention_gradient_queries", {}),
-      {read(query), read(key), read(value), read(gradient), write(launch.out(0)), write(sums), bytes(l)},
-      groups_for(l.queries, l), {kThreads});
-  run(runtime, launch, kernel(runtime, "attention", "attention_gradient_keys", {}),
-      {read(query), read(key), read(value), read(gradient), read(sums), write(launch.out(1)),
-       write(launch.out(2)), bytes(l)},
-      groups_for(l.keys, l), {kThreads});
+  const Tensor* mask = mask_of(launch, 4);
+  run_with_mask(runtime, launch, "attention_gradient_queries", mask, l,
+                {read(query), read(key), read(value), read(gradient), write(launch.out(0)), write(sums)},
+                groups_for(l.queries, l));
+  run_with_mask(runtime, launch, "attention_gradient_keys", mask, l,
+                {read(query), read(key), read(value), read(gradient), read(sums), write(launch.out(1)),
+                 write(launch.out(2))},
+                groups_for(l.keys, l));
   return true;
 }
 

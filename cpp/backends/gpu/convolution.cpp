@@ -1,6 +1,6 @@
 // Convolutions of one to three dimensions, forward and both gradients.
 
-#include "backends/gpu/gpu_backend.h"
+#include "backends/gpu/finish.h"
 
 namespace mlx::gpu {
 namespace {
@@ -16,13 +16,12 @@ struct Layout {
   int32_t stride[3], padding[3], dilation[3];
 };
 
-Layout layout_of(const Convolution& k, const Tensor& x, const Tensor& y) {
+Layout layout_of(const Convolution& k, const Shape& x, const Shape& y) {
   auto u = [](int64_t v) { return static_cast<uint32_t>(v); };
   auto i = [](int64_t v) { return static_cast<int32_t>(v); };
-  Layout l{u(x.size(0)), u(k.groups), u(x.size(1) / k.groups), u(y.size(1) / k.groups), {}, {}, {}, {},
-           {},           {}};
+  Layout l{u(x[0]), u(k.groups), u(x[1] / k.groups), u(y[1] / k.groups), {}, {}, {}, {}, {}, {}};
   for (int d = 0; d < 3; ++d) {
-    l.in[d] = u(x.size(d + 2)), l.out[d] = u(y.size(d + 2)), l.kernel[d] = u(k.window.kernel[d]);
+    l.in[d] = u(x[d + 2]), l.out[d] = u(y[d + 2]), l.kernel[d] = u(k.window.kernel[d]);
     l.stride[d] = i(k.window.stride[d]), l.padding[d] = i(k.window.padding[d]);
     l.dilation[d] = i(k.window.dilation[d]);
   }
@@ -54,28 +53,49 @@ Product product_of(Convolution::Kind kind, const Layout& l) {
           l.out_channels,   l.in_channels * taps};
 }
 
-bool convolution(const Convolution& k, const Launch& launch, Runtime& runtime) {
-  // Outputs and inputs by kind: y (x, w); dx (dy, w); dw (x, dy).
-  const Tensor &x = k.kind == Convolution::InputGrad ? launch.out() : launch.in(0),
-               &y = k.kind == Convolution::Forward     ? launch.out()
-                    : k.kind == Convolution::InputGrad ? launch.in(0)
-                                                       : launch.in(1);
-  const DType type = x.dtype();
-  if (!has_type(type) || !is_floating(type) || x.numel() > INT32_MAX || y.numel() > INT32_MAX) return false;
+// Outputs and inputs by kind: y (x, w); dx (dy, w); dw (x, dy).
+const Shape& shape_of_x(const Convolution& k, const Launch& launch, const Shape& out) {
+  return k.kind == Convolution::InputGrad ? out : launch.in(0).shape();
+}
+const Shape& shape_of_y(const Convolution& k, const Launch& launch, const Shape& out) {
+  return k.kind == Convolution::Forward     ? out
+         : k.kind == Convolution::InputGrad ? launch.in(0).shape()
+                                            : launch.in(1).shape();
+}
+
+// Calls run(head) with the kernel that makes the elements of `out`.
+template <class Run>
+bool convolve(const Convolution& k, const Launch& launch, const Shape& out, Run&& run) {
+  const Shape &x = shape_of_x(k, launch, out), &y = shape_of_y(k, launch, out);
+  const DType type = launch.in(0).dtype();
+  if (!has_type(type) || !is_floating(type) || numel(x) > INT32_MAX || numel(y) > INT32_MAX) return false;
   const Layout l = layout_of(k, x, y);
   const Product p = product_of(k.kind, l);
   const bool tiled = p.m >= kFewRows && p.n >= kFewRows;
-  const Kernel* kernel = gpu::kernel(
-      runtime, "convolution", tiled ? "convolution" : "convolution_by_results",
-      {{"T", type_text(type)}, {"KIND", p.kind}, {"M", p.m_text}, {"N", p.n_text}, {"K", p.k_text}});
-  const Size groups = tiled ? Size{(p.n + kTile - 1) / kTile, (p.m + kTile - 1) / kTile, l.groups}
-                            : Size{(p.n + kThreads - 1) / kThreads, p.m, l.groups};
-  run(runtime, launch, kernel, {read(launch.in(0)), read(launch.in(1)), write(launch.out()), bytes(l)},
-      groups, {tiled ? kTiledThreads : kThreads});
-  return true;
+  return run(
+      Head{"convolution",
+           tiled ? "convolution" : "convolution_by_results",
+           {{"T", type_text(type)}, {"KIND", p.kind}, {"M", p.m_text}, {"N", p.n_text}, {"K", p.k_text}},
+           {read(launch.in(0)), read(launch.in(1)), bytes(l)},
+           tiled ? Size{ceil_div(p.n, kTile), ceil_div(p.m, kTile), l.groups}
+                 : Size{ceil_div(p.n, kThreads), p.m, l.groups},
+           {tiled ? kTiledThreads : kThreads}});
+}
+
+bool convolution(const Convolution& k, const Launch& launch, Runtime& runtime) {
+  return convolve(k, launch, launch.out().shape(), [&](const Head& head) {
+    const Tensor* bias = launch.inputs.size() > 2 ? &launch.in(2) : nullptr;
+    return run_product(head, launch, bias, {0, 1, 0, 0, 0}, runtime);
+  });
+}
+
+bool fused_convolution(const FusedConvolution& k, const Launch& launch, Runtime& runtime) {
+  return convolve(k.convolution, launch, k.program->shape,
+                  [&](const Head& head) { return run_product(head, launch, *k.program, runtime); });
 }
 
 GPU_KERNEL(Convolution, convolution);
+GPU_KERNEL(FusedConvolution, fused_convolution);
 
 }  // namespace
 }  // namespace mlx::gpu

@@ -18,7 +18,7 @@ constexpr uint32_t kMaxGroupsAcross = 1 << 16;
 // Of a number in a struct of the kernels' language, where a complex one is two floats.
 size_t alignment(DType t) { return is_complex(t) ? 4 : item_size(t); }
 
-size_t aligned(size_t at, size_t to) { return (at + to - 1) / to * to; }
+size_t aligned(size_t at, size_t to) { return ceil_div(at, to) * to; }
 
 }  // namespace
 
@@ -44,6 +44,11 @@ void Elementwise::value(const Scalar& number, DType as) {
     std::memcpy(&numbers_[at], &element, sizeof element);
   });
   inputs_.push_back({nullptr, {}, as, as, Source::Number, at});
+}
+
+void Elementwise::computed(DType as) {
+  possible_ &= has_type(as);
+  inputs_.push_back({nullptr, {}, as, as, Source::Computed, 0});
 }
 
 void Elementwise::output(const Tensor& t, const Shape& strides, DType from) {
@@ -79,15 +84,20 @@ bool Elementwise::plan() {
           std::all_of(steps_.begin(), steps_.end(), [](const Shape& s) { return s.empty() || s[0] == 1; });
   possible_ = sizes_.size() <= kMaxDims && in_memory.size() <= kMaxTensors &&
               std::all_of(sizes_.begin(), sizes_.end(), [](int64_t s) { return s <= UINT32_MAX; });
-  // Vector loads ask for aligned addresses.
+  // Vector loads, of which the last part of a kernel has none, ask for aligned addresses.
   for (const Operand* o : in_memory)
-    flat_ &= reinterpret_cast<uintptr_t>(o->tensor->raw()) % (kVector * item_size(o->stored)) == 0;
+    flat_ &=
+        finishes_ || reinterpret_cast<uintptr_t>(o->tensor->raw()) % (kVector * item_size(o->stored)) == 0;
   return possible_;
 }
 
-const Kernel*& Elementwise::known(const std::string& name) const {
-  static std::mutex mutex;
-  static std::unordered_map<std::string, const Kernel*> kernels;
+std::string Head::key() const {
+  std::string key = str(file, ' ', function);
+  for (const Definition& d : definitions) key += str(' ', d.name, '=', d.text);
+  return key;
+}
+
+std::string Elementwise::key(const std::string& name) const {
   std::string key = name;
   key += flat_ ? 'f' : 's';
   key += wide_ ? 'w' : ' ';
@@ -97,73 +107,68 @@ const Kernel*& Elementwise::known(const std::string& name) const {
       key += static_cast<char>('a' + static_cast<int>(o.stored));
       key += static_cast<char>('a' + static_cast<int>(o.computed));
     }
-  const std::lock_guard lock(mutex);
-  return kernels[key];
+  return key;
 }
 
-namespace {
+const Kernel*& Elementwise::known(const std::string& name) const {
+  static std::mutex mutex;
+  static std::unordered_map<std::string, const Kernel*> kernels;
+  const std::string full = key(name);
+  const std::lock_guard lock(mutex);
+  return kernels[full];
+}
 
-// As in the kernels' text, with room for the most tensors.
-struct Layout {
-  uint64_t count;
-  uint32_t dims;
-  uint32_t sizes[Elementwise::kMaxDims];
-  int64_t steps[Elementwise::kMaxTensors][Elementwise::kMaxDims];
-};
-
-// The text of a kernel, as it grows.
-struct Text {
-  std::string out;
-  template <class... Parts>
-  void line(const Parts&... parts) {
-    out += str(parts..., '\n');
-  }
-};
-
-}  // namespace
-
-const Kernel* Elementwise::compile(const Arithmetic& arithmetic) const {
-  Text text{std::string(kernel_text("prelude")) + functions_for(arithmetic.functions)};
-  text.out += arithmetic.functions;
-  text.line("typedef ", wide_ ? "ulong" : "uint", " Index;");
-  text.line("struct Numbers {");
+// What a kernel is given beside tensors: numbers, and the layout of the tensors.
+std::string Elementwise::structs() const {
+  std::string out = str("typedef ", wide_ ? "ulong" : "uint", " Index;\nstruct Numbers {\n");
   for (size_t i = 0; i < inputs_.size(); ++i)
-    if (inputs_[i].source == Source::Number) text.line("  ", memory_text(inputs_[i].computed), " x", i, ";");
-  text.line("  uint end;\n};");
-  text.line("struct Layout {\n  ulong count;\n  uint dims;\n  uint sizes[", kMaxDims, "];\n  long steps[",
-            std::max<size_t>(steps_.size(), 1), "][", kMaxDims, "];\n};");
+    if (inputs_[i].source == Source::Number)
+      out += str("  ", memory_text(inputs_[i].computed), " x", i, ";\n");
+  out += str("  uint end;\n};\nstruct Places {\n  ulong count;\n  uint dims;\n  uint sizes[", kMaxDims,
+             "];\n  long steps[", std::max<size_t>(steps_.size(), 1), "][", kMaxDims, "];\n};\n");
+  return out;
+}
 
-  // The parameters, and per operand how its element `e` (at offset a<i> or b<i>) is reached.
-  std::string parameters, loads, vector_loads, from_vector, stores, to_vector, vector_stores, offsets;
-  int slot = 0, step = 0;
-  std::string moves;
+// How a text reaches the operands' elements `e` (at offset a<i> or b<i>), one by one or by vectors.
+struct Elementwise::Access {
+  std::vector<std::string> pointers;  // declarations, as "device const float* in0"
+  std::vector<std::string> names;
+  std::string offsets, loads, stores;
+  std::string vector_loads, from_vector, to_vector, vector_stores;
+};
+
+Elementwise::Access Elementwise::access() const {
+  Access out;
+  int step = 0;
+  std::string starts, moves;
+  auto declare = [&](const char* qualifier, const char* type, std::string name) {
+    out.pointers.push_back(str("device ", qualifier, type, "* ", name));
+    out.names.push_back(std::move(name));
+  };
   auto offset_of = [&](char letter, size_t i) {
     if (flat_) return std::string("e");
     const std::string name = str(letter, i);
-    offsets += str("  long ", name, " = 0;\n");
-    moves += str("    ", name, " += long(k) * layout.steps[", step, "][d];\n");
+    starts += str("  long ", name, " = 0;\n");
+    moves += str("    ", name, " += long(k) * places.steps[", step, "][d];\n");
     ++step;
     return name;
   };
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const Operand& o = inputs_[i];
+    if (o.source == Source::Computed) continue;
     const char *type = type_text(o.computed), *memory = memory_text(o.stored);
-    if (o.source == Source::Number) {
-      const std::string load =
-          str("    const ", type, " x", i, " = convert<", type, ">(numbers.x", i, ");\n");
-      loads += load, from_vector += load;
+    auto load = [&](const std::string& from) {
+      return str("    const ", type, " x", i, " = convert<", type, ">(", from, ");\n");
+    };
+    if (o.source != Source::Number) declare("const ", memory, str("in", i));
+    if (o.source != Source::Memory) {
+      const std::string same = load(o.source == Source::Number ? str("numbers.x", i) : str("in", i, "[0]"));
+      out.loads += same, out.from_vector += same;
       continue;
     }
-    parameters += str("device const ", memory, "* in", i, " [[buffer(", slot++, ")]], ");
-    if (o.source == Source::OneElement) {
-      const std::string load = str("    const ", type, " x", i, " = convert<", type, ">(in", i, "[0]);\n");
-      loads += load, from_vector += load;
-      continue;
-    }
-    loads +=
-        str("    const ", type, " x", i, " = convert<", type, ">(in", i, "[", offset_of('a', i), "]);\n");
-    vector_loads += str("    const Vector<", memory, "> p", i, " = load_vector(in", i, " + first);\n");
-    from_vector += str("      const ", type, " x", i, " = convert<", type, ">(p", i, "[k]);\n");
+    out.loads += load(str("in", i, "[", offset_of('a', i), "]"));
+    out.vector_loads += str("    const Vector<", memory, "> p", i, " = load_vector(in", i, " + first);\n");
+    out.from_vector += "  " + load(str("p", i, "[k]"));
   }
   for (size_t i = 0; i < outputs_.size(); ++i) {
     const Operand& o = outputs_[i];
@@ -171,44 +176,78 @@ const Kernel* Elementwise::compile(const Arithmetic& arithmetic) const {
     // Truth values are bytes of 0 and 1.
     const std::string value =
         str("convert<", memory, ">(", o.stored == DType::Bool ? "convert<bool>(" : "(", "y", i, "))");
-    parameters += str("device ", memory, "* out", i, " [[buffer(", slot++, ")]], ");
-    stores += str("    out", i, "[", offset_of('b', i), "] = ", value, ";\n");
-    to_vector += str("      q", i, "[k] = ", value, ";\n");
-    vector_loads += str("    Vector<", memory, "> q", i, ";\n");
-    vector_stores += str("    store_vector(out", i, " + first, q", i, ");\n");
+    declare("", memory, str("out", i));
+    out.stores += str("    out", i, "[", offset_of('b', i), "] = ", value, ";\n");
+    out.to_vector += str("      q", i, "[k] = ", value, ";\n");
+    out.vector_loads += str("    Vector<", memory, "> q", i, ";\n");
+    out.vector_stores += str("    store_vector(out", i, " + first, q", i, ");\n");
   }
-  text.line("kernel void run(", parameters, "constant Numbers& numbers [[buffer(", slot,
-            ")]], constant Layout& layout [[buffer(", slot + 1,
-            ")]], uint3 group [[threadgroup_position_in_grid]], uint3 groups [[threadgroups_per_grid]], "
-            "uint thread_index [[thread_index_in_threadgroup]]) {");
-  text.line("  const Index i = (Index(group.y) * groups.x + group.x) * ", kThreads, " + thread_index;");
-  if (flat_) {
-    text.line("  const Index first = ", kVector, " * i;");
-    text.line("  if (first + ", kVector, " <= layout.count) {\n", vector_loads, "    for (ushort k = 0; k < ",
-              kVector, "; ++k) {\n", from_vector, arithmetic.statements, to_vector, "    }\n", vector_stores,
-              "    return;\n  }");
-    text.line("  for (Index e = first; e < layout.count; ++e) {\n", loads, arithmetic.statements, stores,
-              "  }\n}");
-  } else {
-    text.line(
-        "  if (i >= layout.count) return;\n  Index rest = i;\n", offsets,
-        "  for (int d = int(layout.dims) - 1; d >= 0; --d) {\n"
-        "    const Index size = layout.sizes[d];\n    const Index k = rest % size;\n    rest /= size;\n",
-        moves, "  }\n", loads, arithmetic.statements, stores, "}");
-  }
-  return runtime_.kernel(text.out, "run");
+  if (!flat_)
+    out.offsets = str("  Index rest = e;\n", starts,
+                      "  for (int d = int(places.dims) - 1; d >= 0; --d) {\n"
+                      "    const Index size = places.sizes[d];\n    const Index k = rest % size;\n"
+                      "    rest /= size;\n",
+                      moves, "  }\n");
+  return out;
 }
 
-void Elementwise::queue(const Kernel* kernel) {
-  Layout layout;
-  layout.count = static_cast<uint64_t>(count_);
-  layout.dims = static_cast<uint32_t>(sizes_.size());
-  for (size_t d = 0; d < sizes_.size(); ++d) layout.sizes[d] = static_cast<uint32_t>(sizes_[d]);
-  for (size_t i = 0; i < steps_.size(); ++i) std::copy(steps_[i].begin(), steps_[i].end(), layout.steps[i]);
+const Kernel* Elementwise::compile(const Arithmetic& arithmetic) const {
+  const Access by = access();
+  std::string text = str(kernel_text("prelude"), functions_for(arithmetic.functions), arithmetic.functions,
+                         structs(), "kernel void run(");
+  int slot = 0;
+  for (const std::string& p : by.pointers) text += str(p, " [[buffer(", slot++, ")]], ");
+  text += str("constant Numbers& numbers [[buffer(", slot, ")]], constant Places& places [[buffer(", slot + 1,
+              ")]], uint3 group [[threadgroup_position_in_grid]], uint3 groups [[threadgroups_per_grid]], "
+              "uint thread_index [[thread_index_in_threadgroup]]) {\n",
+              "  const Index i = (Index(group.y) * groups.x + group.x) * ", kThreads, " + thread_index;\n");
+  if (flat_)
+    text += str("  const Index first = ", kVector, " * i;\n  if (first + ", kVector, " <= places.count) {\n",
+                by.vector_loads, "    for (ushort k = 0; k < ", kVector, "; ++k) {\n", by.from_vector,
+                arithmetic.statements, by.to_vector, "    }\n", by.vector_stores, "    return;\n  }\n",
+                "  for (Index e = first; e < places.count; ++e) {\n", by.loads, arithmetic.statements,
+                by.stores, "  }\n}\n");
+  else
+    text += str("  const Index e = i;\n  if (e >= places.count) return;\n", by.offsets, by.loads,
+                arithmetic.statements, by.stores, "}\n");
+  return runtime_.kernel(text, "run");
+}
 
-  std::vector<Argument> arguments;
+// The text of the head's file with a struct in front that finishes its elements.
+const Kernel* Elementwise::compile(const Head& head, const Arithmetic& arithmetic) const {
+  const Access by = access();
+  std::string text(kernel_text("prelude")), members, parameters, names, values;
+  if (!arithmetic.functions.empty()) text += functions_for(arithmetic.functions) + arithmetic.functions;
+  size_t slot = head.arguments.size();
+  for (size_t i = 0; i < by.pointers.size(); ++i) {
+    members += str("  ", by.pointers[i], ";\n");
+    parameters += str(by.pointers[i], " [[buffer(", slot++, ")]], ");
+    names += by.names[i] + ", ";
+  }
+  for (size_t i = 0; i < inputs_.size(); ++i)
+    if (inputs_[i].source == Source::Computed)
+      values += str("    const ", type_text(inputs_[i].computed), " x", i, " = convert<",
+                    type_text(inputs_[i].computed), ">(value);\n");
+  text += str(structs(), "struct Finish {\n", members,
+              "  constant Numbers& numbers;\n  constant Places& places;\n"
+              "  template <typename Value>\n  void operator()(Index e, Value value) const {\n",
+              by.offsets, by.loads, values, arithmetic.statements, by.stores,
+              "  }\n};\n#define FINISH_PARAMETERS ", parameters, "constant Numbers& numbers [[buffer(", slot,
+              ")]], constant Places& places [[buffer(", slot + 1, ")]]\n#define FINISH Finish{", names,
+              "numbers, places}\n");
+  // Last, since the functions may use the same words.
+  for (const Definition& d : head.definitions) text += str("#define ", d.name, ' ', d.text, '\n');
+  return runtime_.kernel(text += kernel_text(head.file), head.function);
+}
+
+void Elementwise::add_arguments(std::vector<Argument>& arguments) {
+  layout_.count = static_cast<uint64_t>(count_);
+  layout_.dims = static_cast<uint32_t>(sizes_.size());
+  for (size_t d = 0; d < sizes_.size(); ++d) layout_.sizes[d] = static_cast<uint32_t>(sizes_[d]);
+  for (size_t i = 0; i < steps_.size(); ++i) std::copy(steps_[i].begin(), steps_[i].end(), layout_.steps[i]);
+
   for (const Operand& o : inputs_)
-    if (o.source != Source::Number) arguments.push_back(read(*o.tensor));
+    if (o.tensor) arguments.push_back(read(*o.tensor));
   for (const Operand& o : outputs_) arguments.push_back(write(*o.tensor));
   size_t largest = 4;
   for (const Operand& o : inputs_)
@@ -216,13 +255,23 @@ void Elementwise::queue(const Kernel* kernel) {
   numbers_.resize(aligned(aligned(numbers_.size(), 4) + 4, largest));
   arguments.push_back({Argument::Bytes, numbers_.data(), numbers_.size()});
   arguments.push_back(
-      {Argument::Bytes, &layout,
-       offsetof(Layout, steps) + std::max<size_t>(steps_.size(), 1) * sizeof layout.steps[0]});
-  const int64_t work = flat_ ? (count_ + kVector - 1) / kVector : count_;
+      {Argument::Bytes, &layout_,
+       offsetof(Layout, steps) + std::max<size_t>(steps_.size(), 1) * sizeof layout_.steps[0]});
+}
+
+void Elementwise::queue(const Kernel* kernel) {
+  std::vector<Argument> arguments;
+  add_arguments(arguments);
+  const int64_t work = flat_ ? ceil_div(count_, kVector) : count_;
   Size groups = groups_of(work, kThreads);
-  if (groups.x > kMaxGroupsAcross)
-    groups = {kMaxGroupsAcross, (groups.x + kMaxGroupsAcross - 1) / kMaxGroupsAcross};
+  if (groups.x > kMaxGroupsAcross) groups = {kMaxGroupsAcross, ceil_div(groups.x, kMaxGroupsAcross)};
   runtime_.run({op_, kernel, arguments, groups, {kThreads}});
+}
+
+void Elementwise::queue(const Kernel* kernel, const Head& head) {
+  std::vector<Argument> arguments = head.arguments;
+  add_arguments(arguments);
+  runtime_.run({op_, kernel, arguments, head.groups, head.threads});
 }
 
 }  // namespace mlx::gpu

@@ -9,6 +9,7 @@
 // works in the same memory once queued work is done.
 
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "backends/backend.h"
@@ -71,9 +72,13 @@ inline void run(Runtime& runtime, const Launch& launch, const Kernel* kernel,
   runtime.run({kernel_name(launch.kernel), kernel, {arguments.begin(), arguments.size()}, groups, threads});
 }
 
-// The groups that n threads make.
-inline Size groups_of(int64_t n, uint32_t threads) {
-  return {static_cast<uint32_t>((n + threads - 1) / threads)};
+// n / parts, rounded up.
+template <class T>
+constexpr T ceil_div(T n, std::type_identity_t<T> parts) {
+  return (n + parts - 1) / parts;
 }
+
+// The groups that n threads make.
+inline Size groups_of(int64_t n, uint32_t threads) { return {static_cast<uint32_t>(ceil_div(n, threads))}; }
 
 }  // namespace mlx::gpu

@@ -29,7 +29,7 @@ struct Drawing {
 
 // A thread a block, of whole groups of blocks.
 Size blocks_for(int64_t elements, int64_t per_group) {
-  return groups_of((elements + per_group - 1) / per_group * kBlocks, kThreads);
+  return groups_of(ceil_div(elements, per_group) * kBlocks, kThreads);
 }
 
 bool random(const Random& k, const Launch& launch, Runtime& runtime) {

@@ -24,11 +24,11 @@ struct Lines {
         n(static_cast<uint32_t>(t.size(1))),
         reverse(backwards) {
     const bool beside = inner > 1 && lines >= kManyLines;
-    lanes = beside ? 1 : power_of_two((t.size(1) + kElementsEach - 1) / kElementsEach, kThreads);
+    lanes = beside ? 1 : power_of_two(ceil_div(t.size(1), kElementsEach), kThreads);
     const int64_t most = std::min(
         {t.size(1) / kPieceElements, kBusyThreads / static_cast<int64_t>(lines * lanes), kMaxPieces});
     pieces = static_cast<uint32_t>(std::max<int64_t>(most, 1));
-    piece_length = (n + pieces - 1) / pieces;
+    piece_length = ceil_div(n, pieces);
   }
 };
 

@@ -42,7 +42,7 @@ Sorting sorting_of(const Tensor& in, int64_t columns, bool falling, bool direct)
   s.n = static_cast<uint32_t>(in.size(1));
   s.columns = static_cast<uint32_t>(columns);
   s.width = std::max(2u, power_of_two(in.size(1), kSlots));
-  s.tiles = (s.n + s.width - 1) / s.width;
+  s.tiles = ceil_div(s.n, s.width);
   s.slots = s.tiles > 1 ? kSlots : std::min(kSlots, s.width * power_of_two(in.size(0), kSlots));
   s.flip = falling;
   s.direct = direct && s.tiles == 1;
@@ -62,7 +62,7 @@ Tensor sorted_items(const Launch& launch, Runtime& runtime, const Sorting& s) {
   if (s.tiles > 1) spare = allocate({in.numel() * bytes_each}, DType::UInt8, in.device());
   for (uint32_t length = s.width; length < s.n; length *= 2) {
     run(runtime, launch, merge_kernel(runtime, in), {read(items), write(spare), bytes(s), bytes(length)},
-        {groups_of((s.n + kMerged - 1) / kMerged, kThreads).x, s.rows}, {kThreads});
+        {groups_of(ceil_div(s.n, kMerged), kThreads).x, s.rows}, {kThreads});
     std::swap(items, spare);
   }
   return items;

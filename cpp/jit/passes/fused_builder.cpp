@@ -1,9 +1,7 @@
 #include "jit/passes/fused_builder.h"
 
 namespace mlx::jit {
-namespace {
 
-// The view with the strides of its broadcast to `shape`.
 View broadcast(View v, const Shape& shape) {
   Shape strides(shape.size());
   const size_t lead = shape.size() - v.shape.size();
@@ -12,8 +10,6 @@ View broadcast(View v, const Shape& shape) {
   v.strides = strides;
   return v;
 }
-
-}  // namespace
 
 FusedBuilder::Value FusedBuilder::read(const View& v, const Shape& shape, DType as) {
   if (auto made = made_.find(v.buffer); made != made_.end()) return converted(made->second, as);

@@ -7,6 +7,9 @@
 
 namespace mlx::jit {
 
+// The view with the strides of its broadcast to `shape`.
+View broadcast(View v, const Shape& shape);
+
 class FusedBuilder {
  public:
   FusedBuilder(const Graph& g, const Facts& facts) : g_(g), facts_(facts) {}

@@ -15,6 +15,7 @@ void optimise(Graph& g) {
   fuse_pointwise(g);
   remove_dead_code(g);  // numbers that fusion has taken in
   fuse_reductions(g);
+  fuse_products(g);
 }
 
 }  // namespace mlx::jit

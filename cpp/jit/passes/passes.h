@@ -25,6 +25,8 @@ void share_common_operations(Graph& g);
 void fuse_pointwise(Graph& g);
 // Lets a reduction read its input from the chain that computes it.
 void fuse_reductions(Graph& g);
+// Makes a pointwise program the last part of the product whose elements it reads.
+void fuse_products(Graph& g);
 
 void optimise(Graph& g);
 

@@ -65,9 +65,10 @@ std::optional<View> through(const Graph& g, const Operation& user, const View& u
 void simplify(Graph& g) {
   const Facts facts(g);
   std::vector<View> source(g.buffers.size());  // of each buffer that is a copy
-  for (Operation& op : g.operations) {
+  for (size_t i = 0; i < g.operations.size(); ++i) {
+    Operation& op = g.operations[i];
     for (View& v : op.inputs)
-      if (v.defined() && source[v.buffer].defined())
+      if (v.defined() && source[v.buffer].defined() && facts.is_intact_at(source[v.buffer].buffer, i))
         if (auto direct = through(g, op, v, source[v.buffer])) v = *direct;
     if (op.outputs.size() != 1 || !facts.is_value(op.outputs[0].buffer)) continue;
     const View& out = op.outputs[0];
