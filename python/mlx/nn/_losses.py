@@ -7,6 +7,7 @@ from typing import Any
 
 import mlx
 from mlx._C import Tensor, _is_tracing, _op_namespaces, _raise_if_any
+from mlx._precision import in_float32
 
 __all__ = [
     "ctc_loss",
@@ -36,6 +37,7 @@ def _reduced(loss: Tensor, reduction: str) -> Tensor:
     raise ValueError(f"{reduction} is not a valid value for reduction; it must be 'none', 'mean' or 'sum'")
 
 
+@in_float32
 def multi_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -85,6 +87,7 @@ def multi_margin_loss(
     return _reduced(loss.reshape(target.shape) if input.dim() < 2 else loss, how)
 
 
+@in_float32
 def multilabel_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -172,6 +175,7 @@ def triplet_margin_with_distance_loss(
 _LOG_ZERO = -1e30
 
 
+@in_float32
 def ctc_loss(
     log_probs: Tensor,
     targets: Tensor,
