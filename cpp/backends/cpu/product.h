@@ -7,8 +7,9 @@
 // that stay in the second-level cache and multiplies them tile by tile. Sums are made in float32, in an order
 // that depends on the depth alone: the result is the same for any number of threads.
 
+#include <algorithm>
+
 #include "backends/cpu/product_kernels.h"
-#include "backends/cpu/vector_kernels.h"
 #include "tensor/tensor.h"
 
 namespace mlx::cpu {
