@@ -32,7 +32,6 @@ TappedImages tapped(const Tensor& t, int64_t group, int64_t groups, const int64_
                     const int64_t (&grid)[3]) {
   TappedImages images;
   images.channels = t.size(1) / groups;
-  images.images = t.size(0);
   images.dtype = t.dtype();
   for (int i = 0; i < 3; ++i) {
     images.size[i] = size[i];

@@ -18,7 +18,7 @@ struct TappedImages {
 
   const void* data;  // of the first image's first channel
   DType dtype;
-  int64_t images, channels, image_stride;
+  int64_t channels, image_stride;
   int64_t size[3], grid[3], step[3];
   std::vector<Tap> taps;
 

@@ -5,12 +5,13 @@
 //
 // The depth is cut into blocks and the result into tasks; a task packs its part of the operands into panels
 // that stay in the second-level cache and multiplies them tile by tile. Sums are made in float32, in an order
-// that depends on the depth alone: the result is the same for any number of threads.
+// that depends on the shapes alone: the result is the same for any number of threads.
+
+#include <algorithm>
 
 #include <memory>
 
 #include "backends/cpu/product_kernels.h"
-#include "backends/cpu/vector_kernels.h"
 #include "tensor/tensor.h"
 
 namespace mlx::cpu {
