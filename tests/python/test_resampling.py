@@ -168,7 +168,7 @@ def keys_kernel(d):
 
 
 def fixed_point_bicubic(line, out):
-    """Bytes by weights of 16 bits; taps beyond the border first add theirs to that of the last one."""
+    """Bytes by weights of 16 bits, those of taps beyond the border are added to that of the last first."""
     n = len(line)
     weights = np.zeros((out, n))
     for i in range(out):

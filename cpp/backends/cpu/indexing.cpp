@@ -291,8 +291,15 @@ struct Lines {
         m0 += c * moved[d];
         p0 += c * plain[d];
       }
+      i0 += first * index_width;
+      m0 += first * moved_width;
+      p0 += first * plain_width;
+      if (last - first == 1) {  // a loop of one turn inside would cost as much as the work
+        for (int64_t k = 0; k < length; ++k) f(i0 + k * index_step, m0, p0 + k * plain_step);
+        continue;
+      }
       for (int64_t k = 0; k < length; ++k)
-        for (int64_t w = first; w < last; ++w)
+        for (int64_t w = 0; w < last - first; ++w)
           f(i0 + k * index_step + w * index_width, m0 + w * moved_width,
             p0 + k * plain_step + w * plain_width);
     }
