@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "backends/cpu/vector_kernels.h"
+
 namespace mlx::cpu {
 namespace {
 
