@@ -62,6 +62,16 @@ char* FusedTiles::address(const FusedProgram::Store& s, int64_t start) const {
   return operands_.outputs[s.output].data + start * static_cast<int64_t>(item_size(s.type));
 }
 
+void FusedTiles::prefetch(int64_t start, int64_t n) const {
+  constexpr int64_t kLine = 64, kIntoSecondLevel = 2;
+  for (const Layout& l : operands_.inputs) {
+    if (!l.contiguous || l.constant) continue;
+    const int64_t item = static_cast<int64_t>(item_size(l.dtype));
+    for (int64_t at = 0; at < n * item; at += kLine)
+      __builtin_prefetch(l.data + start * item + at, 0, kIntoSecondLevel);
+  }
+}
+
 void FusedTiles::run(int64_t start, int64_t n, const void* computed) {
   if (computed) registers_[0] = computed;
   for (size_t i = 0; i < readers_.size(); ++i)

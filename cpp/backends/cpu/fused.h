@@ -29,6 +29,8 @@ class FusedTiles {
 
   // Computes elements [start, start + n), n <= kTile, and writes the outputs.
   void run(int64_t start, int64_t n, const void* computed = nullptr);
+  // Brings inputs that run() will read nearer, where they lie in order.
+  void prefetch(int64_t start, int64_t n) const;
   // The same as the source of a reduction: returns the program's value, valid until the next call.
   const void* read(int64_t start, int64_t n) {
     run(start, n);

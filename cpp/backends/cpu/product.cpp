@@ -182,21 +182,36 @@ class Task {
                              all.data + at * all.stride,
                              all.stride};
       if (begin == 0 && p_.accumulate && !in_place) p_.target.load(part);
+      if (finish_ && end == p_.depth)
+        for_elements(part, [&](float*, int64_t first, int64_t n) { finish_->prepare(first, n); });
       multiply_rows(left_panel(i, begin, end), right, end - begin, part, begin > 0 || p_.accumulate);
       if (end < p_.depth) continue;
-      if (finish_) finish(part);
+      if (finish_)
+        for_elements(part, [&](float* sums, int64_t first, int64_t n) { finish_->run(sums, first, n); });
       if (!in_place && !(finish_ && p_.ending->stores())) p_.target.store(part);
     }
   }
 
-  void finish(const ResultBlock& part) {
+  // Calls f(where the sums are, number of the first element, count) for the runs of elements in a part; rows
+  // that follow one another in both are one run.
+  template <class F>
+  void for_elements(const ResultBlock& part, F&& f) {
+    float* from = part.data;
+    int64_t start = 0, length = 0;
     for (int64_t i = 0; i < part.rows; ++i)
       for (int64_t j = 0; j < part.columns;) {
         const auto [first, count] = p_.target.elements_from(part.row + i, part.column + j);
         const int64_t n = std::min(count, part.columns - j);
-        finish_->run(part.data + i * part.stride + j, first, n);
+        float* sums = part.data + i * part.stride + j;
+        if (length && (first != start + length || sums != from + length)) {
+          f(from, start, length);
+          length = 0;
+        }
+        if (length == 0) from = sums, start = first;
+        length += n;
         j += n;
       }
+    f(from, start, length);
   }
 
   const uint32_t* right_panels(int64_t begin, int64_t end) {

@@ -8,7 +8,6 @@
 // that depends on the shapes alone: the result is the same for any number of threads.
 
 #include <algorithm>
-
 #include <memory>
 
 #include "backends/cpu/product_kernels.h"
@@ -89,6 +88,8 @@ class ProductEnding {
   class Finish {
    public:
     virtual ~Finish() = default;
+    // Is told of elements that run() will get, while their sums are still to be made.
+    virtual void prepare(int64_t /*first*/, int64_t /*n*/) {}
     virtual void run(float* sums, int64_t first, int64_t n) = 0;
   };
   virtual std::unique_ptr<Finish> start() const = 0;

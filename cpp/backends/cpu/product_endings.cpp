@@ -29,6 +29,7 @@ class ProgramFinish : public ProductEnding::Finish {
   explicit ProgramFinish(const FusedOperands& operands)
       : tiles_(operands), type_(operands.program.inputs[0]) {}
 
+  void prepare(int64_t first, int64_t n) override { tiles_.prefetch(first, n); }
   void run(float* sums, int64_t first, int64_t n) override {
     for (int64_t i = 0; i < n; i += kTile) {
       const int64_t part = std::min(kTile, n - i);
