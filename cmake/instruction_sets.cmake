@@ -1,19 +1,23 @@
 # Compiles sources once per instruction set and links all of the results; the program picks one at start-up.
 #
 #   mlx_add_vector_sources(<target> <source>...)
+#   mlx_add_bfloat16_sources(<target> <source>...)   for processors with instructions for bfloat16 alone
 #
 # Each source sees MLX_ISA, the name of the namespace that all its code must live in: two builds of one inline
 # function would otherwise be merged by the linker, and a machine could be handed instructions it lacks.
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$" OR CMAKE_OSX_ARCHITECTURES STREQUAL "arm64")
   set(MLX_INSTRUCTION_SETS neon)
+  set(MLX_BFLOAT16_INSTRUCTION_SETS "")
 else()
   set(MLX_INSTRUCTION_SETS v2 v3 v4)
+  set(MLX_BFLOAT16_INSTRUCTION_SETS v4_bf16)
 endif()
 
 set(MLX_INSTRUCTION_SET_FLAGS_v2 -march=x86-64-v2)
 set(MLX_INSTRUCTION_SET_FLAGS_v3 -march=x86-64-v3)
 set(MLX_INSTRUCTION_SET_FLAGS_v4 -march=x86-64-v4)
+set(MLX_INSTRUCTION_SET_FLAGS_v4_bf16 -march=x86-64-v4 -mavx512bf16)
 set(MLX_INSTRUCTION_SET_FLAGS_neon "")
 
 # Floating point:
@@ -32,8 +36,8 @@ endif()
 # A formula `exp` that found no exp() of its argument's type would call itself.
 list(APPEND MLX_VECTOR_FLAGS -Werror=infinite-recursion)
 
-function(mlx_add_vector_sources target)
-  foreach(isa IN LISTS MLX_INSTRUCTION_SETS)
+function(mlx_add_sources_for_sets target sets)
+  foreach(isa IN LISTS sets)
     set(library ${target}_${isa})
     if(NOT TARGET ${library})
       add_library(${library} OBJECT)
@@ -48,4 +52,12 @@ function(mlx_add_vector_sources target)
     endif()
     target_sources(${library} PRIVATE ${ARGN})
   endforeach()
+endfunction()
+
+function(mlx_add_vector_sources target)
+  mlx_add_sources_for_sets(${target} "${MLX_INSTRUCTION_SETS}" ${ARGN})
+endfunction()
+
+function(mlx_add_bfloat16_sources target)
+  mlx_add_sources_for_sets(${target} "${MLX_BFLOAT16_INSTRUCTION_SETS}" ${ARGN})
 endfunction()

@@ -212,7 +212,7 @@ void set_python_history(py::object context, const std::string& name, py::handle 
 PyObject* wrap_node(const Ref<Node>& node) {
   if (!node) return Py_NewRef(Py_None);
   py::object o = py::cast(node);
-  if (!o.get_type().is(py::type::of<Node>())) return o.release().ptr();
+  if (!py::type::handle_of(o).is(py::type::of<Node>())) return o.release().ptr();
   static auto* types = new std::map<std::string, py::object>;
   py::object& type = (*types)[node->name()];
   if (!type) {

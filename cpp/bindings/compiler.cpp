@@ -3,8 +3,12 @@
 
 #include <pybind11/stl.h>
 
+#include <unordered_set>
+
+#include "bindings/autocast.h"
 #include "bindings/tensor_type.h"
 #include "jit/trace.h"
+#include "ops/check.h"
 #include "ops/generator.h"
 #include "tape/grad_mode.h"
 
@@ -269,6 +273,16 @@ void add_trace(py::module_& m) {
     return out;
   });
   m.def("_is_tracing", [] { return Tracing::on; });
+  m.def(
+      "_raise_if_any",
+      [](const Tensor& wrong, const std::string& message, bool is_value) {
+        static auto* messages = new std::unordered_set<std::string>;  // programs point to them
+        raise_if_any(wrong, is_value ? Check::Value : Check::Runtime,
+                     messages->insert(message).first->c_str());
+      },
+      py::arg("wrong"), py::arg("message"), py::arg("is_value") = false,
+      "RuntimeError (or ValueError) with this message if an element is true: at once, or in each call of the "
+      "function that is being compiled.");
   // Whether the elements are out of reach, since the tensor stands for those of every call.
   m.def("_is_traced", [](const Tensor& t) { return is_traced(t); });
   // Whether a tensor was made in a trace.
@@ -282,7 +296,8 @@ void add_trace(py::module_& m) {
   m.def("_storage_key", [](const Tensor& t) { return reinterpret_cast<uintptr_t>(t.storage().get()); });
   // What else an op's result depends on.
   m.def("_modes", [] {
-    return py::make_tuple(GradMode::enabled(), GradMode::inference(), static_cast<int>(default_dtype()));
+    return py::make_tuple(GradMode::enabled(), GradMode::inference(), static_cast<int>(default_dtype()),
+                          autocast_key());
   });
   // Bytes that are the same for tensors that a program need not tell apart: layout, dtype, device, need of a
   // gradient, and which of them share a storage.

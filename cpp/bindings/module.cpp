@@ -1,6 +1,7 @@
 // The extension module mlx._C: everything that the package `mlx` is made of.
 
 #include "backends/backend.h"
+#include "bindings/autocast.h"
 #include "bindings/op_table.h"
 #include "bindings/tensor_type.h"
 
@@ -25,6 +26,7 @@ PYBIND11_MODULE(_C, m) {
   make_tensor_type(m);
   add_values(m);
   add_ops(m);
+  add_autocast(m);
   add_autograd(m);
   add_data(m);
   add_runtime(m);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 
+#include "bindings/autocast.h"
 #include "ops/pointwise.h"
 
 namespace mlx::bindings {
@@ -144,17 +145,24 @@ void write_out(const Tensor& out, const Tensor& result) {
 PyObject* call_with_out(const OpGroup& group, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames,
                         Py_ssize_t at);
 
+PyObject* run(const OpGroup& group, const OpEntry& entry, PyObject** values) {
+  if (!Autocast::active()) return entry.call(Args(entry, values));
+  py::list held;
+  cast_arguments(group.path, values, entry.count, held);
+  return entry.call(Args(entry, values));
+}
+
 PyObject* call(const OpGroup& group, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   PyObject* values[kMaxArguments];
   py::object packed;
   std::string why;
   if (group.overloads.size() == 1) {
     const auto& o = group.overloads[0];
-    if (bind(o, args, nargs, kwnames, values, packed, &why)) return o.entry.call(Args(o.entry, values));
+    if (bind(o, args, nargs, kwnames, values, packed, &why)) return run(group, o.entry, values);
   } else {
     for (const auto& o : group.overloads)
       if (bind(o, args, nargs, kwnames, values, packed, &why) && fits(o.entry, values))
-        return o.entry.call(Args(o.entry, values));
+        return run(group, o.entry, values);
   }
   for (Py_ssize_t k = 0, n = kwnames ? PyTuple_GET_SIZE(kwnames) : 0; k < n; ++k)
     if (PyUnicode_Compare(PyTuple_GET_ITEM(kwnames, k), out_name) == 0)

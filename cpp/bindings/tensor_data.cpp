@@ -192,6 +192,12 @@ py::object to_numpy(const Tensor& t, bool force) {
 }
 
 void add_data(py::module_& m) {
+  // Where a tensor's storage begins, and how many bytes it has.
+  m.def("_storage_extent", [](const Tensor& t) {
+    const uintptr_t first = t.numel() ? reinterpret_cast<uintptr_t>(t.raw()) : 0;
+    const uintptr_t skipped = static_cast<uintptr_t>(t.offset()) * t.item_size();
+    return py::make_tuple(first ? first - skipped : 0, t.storage()->bytes());
+  });
   auto optional_dtype = [](py::object o) {
     return o.is_none() ? std::optional<DType>() : std::optional<DType>(dtype_of(o.ptr()));
   };

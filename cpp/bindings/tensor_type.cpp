@@ -6,6 +6,7 @@
 
 #include <cstddef>
 
+#include "bindings/autocast.h"
 #include "bindings/op_table.h"
 #include "ops.h"
 #include "tape/autograd_meta.h"
@@ -110,7 +111,14 @@ Tensor slot_div(const Tensor& a, const Tensor& b) { return div(a, b); }
 Tensor slot_div_(const Tensor& a, const Tensor& b) { return div_(a, b); }
 Tensor slot_positive(const Tensor& a) { return positive(a); }
 
-PyObject* slot_pow(PyObject* a, PyObject* b, PyObject*) { return binary<mlx::pow>(a, b); }
+Tensor slot_power(const Tensor& a, const Tensor& b) {
+  if (!Autocast::active()) return mlx::pow(a, b);
+  Tensor x = a, y = b;
+  cast_operands("pow", x, y);
+  return mlx::pow(x, y);
+}
+
+PyObject* slot_pow(PyObject* a, PyObject* b, PyObject*) { return binary<slot_power>(a, b); }
 PyObject* slot_pow_(PyObject* a, PyObject* b, PyObject*) { return inplace<mlx::pow_>(a, b); }
 
 PyObject* slot_divmod(PyObject* a, PyObject* b) {
@@ -126,7 +134,10 @@ PyObject* slot_divmod(PyObject* a, PyObject* b) {
 PyObject* slot_matmul(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
     if (!is_tensor(a) || !is_tensor(b)) return Py_NewRef(Py_NotImplemented);
-    return wrap(matmul(tensor_of(a), tensor_of(b)));
+    if (!Autocast::active()) return wrap(matmul(tensor_of(a), tensor_of(b)));
+    Tensor x = tensor_of(a), y = tensor_of(b);
+    cast_operands("matmul", x, y);
+    return wrap(matmul(x, y));
   });
 }
 

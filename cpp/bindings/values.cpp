@@ -167,7 +167,8 @@ void add_devices(py::module_& m) {
 
 void add_generator(py::module_& m) {
   py::class_<Generator, Ref<Generator>>(m, "Generator", "A stream of random numbers with a state of its own.")
-      .def(py::init([](py::object) {
+      .def(py::init([](py::object device) {
+             device_of(device.ptr());  // which must be one; the numbers are the same on all
              Ref<Generator> g(new Generator);
              g->set(default_generator()->seed());
              return g;

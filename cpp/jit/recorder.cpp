@@ -1,13 +1,33 @@
 #include "jit/recorder.h"
 
+#include "memory/allocator.h"
+
 namespace mlx::jit {
+
+namespace {
+
+// The number that the next symbol will exceed.
+uint64_t latest_symbol() {
+  const bool before = Tracing::on;
+  Tracing::on = true;
+  const uint64_t number = Storage::allocate(0, {})->symbol();
+  Tracing::on = before;
+  return number;
+}
+
+}  // namespace
+
+LaunchRecorder::LaunchRecorder() : first_symbol_(latest_symbol()) {}
 
 void LaunchRecorder::record(const Launch& launch) {
   Operation op;
   op.kernel = launch.kernel;
   op.params.resize((launch.params_size + sizeof(uint64_t) - 1) / sizeof(uint64_t));
   std::memcpy(op.params.data(), launch.params, launch.params_size);
-  for (const Tensor* t : launch.outputs) op.outputs.push_back(view(*t));
+  for (const Tensor* t : launch.outputs) {
+    op.outputs.push_back(view(*t));
+    if (t->defined()) take_first_value(*t->storage(), op.outputs.back().buffer);
+  }
   for (const Tensor* t : launch.inputs) op.inputs.push_back(view(*t));
   if (const auto* call = op.as<HostCall>()) op.kept = call->keep(call->context);
   graph_.operations.push_back(std::move(op));
@@ -21,6 +41,15 @@ Tensor LaunchRecorder::placeholder(const Tensor& t) {
         graph_.add_buffer({Buffer::Input, t.storage()->bytes(), t.device(), Ref<Storage>()});
   }
   return tensor_over(symbol, t.shape(), t.strides(), t.offset(), t.dtype());
+}
+
+void LaunchRecorder::take_first_value(Storage& s, BufferId buffer) {
+  if (!s.symbol() || !s.data()) return;
+  void* data = s.data();
+  graph_.buffers[buffer].storage = Storage::adopt(
+      data, s.bytes(), s.device(),
+      [data, bytes = s.bytes(), type = s.device().type] { allocator(type).deallocate(data, bytes); });
+  s.rebind(nullptr);
 }
 
 View LaunchRecorder::view(const Tensor& t) {
@@ -38,6 +67,11 @@ BufferId LaunchRecorder::buffer_of(const Tensor& t) {
   auto [at, made] = symbols_.try_emplace(s->symbol(), kNone);
   if (made) {
     const bool constant = s->has_memory() && s->bytes();
+    if (!constant && s->bytes() && s->symbol() < first_symbol_)
+      throw TraceError(
+          "the function uses a tensor that an earlier trace has left where the compiler does not look; keep "
+          "it "
+          "in an attribute of a module, a list or a dict, or compute it outside of compiled functions");
     at->second = graph_.add_buffer({constant ? Buffer::Constant : Buffer::Local, s->bytes(), s->device(),
                                     constant ? s : Ref<Storage>()});
   }

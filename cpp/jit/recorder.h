@@ -9,6 +9,7 @@ namespace mlx::jit {
 
 class LaunchRecorder : public Recorder {
  public:
+  LaunchRecorder();
   void record(const Launch& launch) override;
 
   // A symbol in the layout of `t`, whose storage is given at each call. Tensors that share a storage get
@@ -22,8 +23,11 @@ class LaunchRecorder : public Recorder {
 
  private:
   BufferId buffer_of(const Tensor& t);
+  // What the program writes to has no elements to look at any more: those it begins with go to the graph.
+  void take_first_value(Storage& s, BufferId buffer);
 
   Graph graph_;
+  uint64_t first_symbol_;
   std::unordered_map<uint64_t, BufferId> symbols_;
   std::unordered_map<const Storage*, BufferId> storages_;  // of tensors that were there before
   std::unordered_map<const Storage*, Ref<Storage>> placeholders_;

@@ -105,6 +105,9 @@ Tensor where(const Tensor& condition, const Tensor& input, const Tensor& other) 
                        condition.dtype());
   return _where(condition, input, other);
 }
+// The coordinates of the elements that are not zero: a tensor a dimension, ready to index with.
+OP("where(Tensor condition) -> Tensor[]");
+TensorList where(const Tensor& condition) { return _nonzero_tuple(condition); }
 OP("_where_method(Tensor input, Tensor condition, Operand other) -> Tensor").alias("Tensor.where");
 Tensor _where_method(const Tensor& input, const Tensor& condition, const Tensor& other) {
   return where(condition, input, other);

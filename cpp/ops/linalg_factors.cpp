@@ -149,7 +149,7 @@ Tensor cholesky(const Tensor& input, bool upper) {
 }
 
 // The solution of A X = B by the Cholesky factor L of A.
-OP("cholesky_solve(Tensor B, Tensor L, bool upper=False) -> Tensor");
+OP("cholesky_solve(Tensor B, Tensor L, bool upper=False) -> Tensor").alias("Tensor.cholesky_solve");
 Tensor cholesky_solve(const Tensor& B, const Tensor& L, bool upper) {
   check_square("cholesky_solve", L, "L");
   check_matrix("cholesky_solve", B, "B");
@@ -169,7 +169,7 @@ Tensor cholesky_solve(const Tensor& B, const Tensor& L, bool upper) {
 }
 
 // The inverse of A by its Cholesky factor L.
-OP("cholesky_inverse(Tensor L, bool upper=False) -> Tensor");
+OP("cholesky_inverse(Tensor L, bool upper=False) -> Tensor").alias("Tensor.cholesky_inverse");
 Tensor cholesky_inverse(const Tensor& L, bool upper) {
   check_square("cholesky_inverse", L, "L");
   return cholesky_solve(expand(eye(L.size(-1), {}, L.dtype(), L.device()), L.shape()), L, upper);

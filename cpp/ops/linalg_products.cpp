@@ -57,7 +57,7 @@ Tensor taylor(const Tensor& a) {
 namespace linalg {
 
 // A multiplied by itself n times; for negative n, the inverse.
-OP("linalg.matrix_power(Tensor A, int n) -> Tensor").alias(".matrix_power");
+OP("linalg.matrix_power(Tensor A, int n) -> Tensor").alias(".matrix_power").alias("Tensor.matrix_power");
 Tensor matrix_power(const Tensor& A, int64_t n) {
   if (A.dim() < 2 || A.size(-1) != A.size(-2))
     throw RuntimeError("linalg.matrix_power: A must be batches of square matrices, but has shape ",
@@ -97,7 +97,7 @@ Tensor multi_dot(const TensorList& tensors) {
 }
 
 // The exponential of each square matrix: 1 + A + A^2 / 2 + ..., by scaling and squaring (Higham, 2005).
-OP("linalg.matrix_exp(Tensor A) -> Tensor").alias(".matrix_exp");
+OP("linalg.matrix_exp(Tensor A) -> Tensor").alias(".matrix_exp").alias("Tensor.matrix_exp");
 Tensor matrix_exp(const Tensor& A) {
   if (A.dim() < 2 || A.size(-1) != A.size(-2))
     throw RuntimeError("linalg.matrix_exp: A must be batches of square matrices, but has shape ", A.shape());

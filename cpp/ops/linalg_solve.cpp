@@ -133,14 +133,14 @@ std::tuple<Tensor, Tensor> inv_ex(const Tensor& A, bool check_errors) {
 // >>> mlx.linalg.inv(mlx.tensor([[2., 0.], [0., 4.]]))
 // tensor([[0.5000, 0.0000],
 //         [0.0000, 0.2500]])
-OP("linalg.inv(Tensor A) -> Tensor").alias(".inverse");
+OP("linalg.inv(Tensor A) -> Tensor").alias(".inverse").alias("Tensor.inverse");
 Tensor inv(const Tensor& A) { return inverse_of("linalg.inv", A, not_invertible("linalg.inv")).result; }
 
 // The determinant of each square matrix.
 //
 // >>> mlx.linalg.det(mlx.tensor([[1., 2.], [3., 4.]]))
 // tensor(-2.)
-OP("linalg.det(Tensor A) -> Tensor").alias(".det");
+OP("linalg.det(Tensor A) -> Tensor").alias(".det").alias("Tensor.det");
 Tensor det(const Tensor& A) {
   check_square("linalg.det", A);
   Factors f = factored(A);
@@ -164,7 +164,7 @@ Tensor det(const Tensor& A) {
 
 // The sign (of modulus 1 for complex matrices, 0 for singular ones) and the logarithm of the absolute value
 // of the determinant.
-OP("linalg.slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)").alias(".slogdet");
+OP("linalg.slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)").alias(".slogdet").alias("Tensor.slogdet");
 std::tuple<Tensor, Tensor> slogdet(const Tensor& A) {
   check_square("linalg.slogdet", A);
   Factors f = factored(A);
@@ -183,7 +183,7 @@ std::tuple<Tensor, Tensor> slogdet(const Tensor& A) {
 }  // namespace linalg
 
 // The logarithm of the determinant: NaN where it is negative.
-OP("logdet(Tensor A) -> Tensor");
+OP("logdet(Tensor A) -> Tensor").alias("Tensor.logdet");
 Tensor logdet(const Tensor& A) {
   auto [sign, logabs] = linalg::slogdet(A);
   return log(sign) + logabs;

@@ -180,18 +180,17 @@ void renormalise_rows(const Tensor& weight, const Tensor& index, double max_norm
 }  // namespace
 
 // The rows of `weight` that `input` names, in its shape. Row `padding_idx` gets no gradient; with `max_norm`
-// the rows in use are first shrunk, in place, to that norm.
+// the rows in use are first shrunk, in place, to that norm. Gradients are dense, also with `sparse`.
 OP("nn.functional.embedding(Tensor input, Tensor weight, int? padding_idx=None, float? max_norm=None, float "
    "norm_type=2.0, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor");
 Tensor embedding(const Tensor& input, const Tensor& weight, std::optional<int64_t> padding_idx,
-                 std::optional<double> max_norm, double norm_type, bool scale_grad_by_freq, bool sparse) {
+                 std::optional<double> max_norm, double norm_type, bool scale_grad_by_freq, bool) {
   if (weight.dim() != 2)
     throw RuntimeError("embedding(): 'weight' must be 2-D, not of shape ", weight.shape());
   if (input.dtype() != DType::Int64 && input.dtype() != DType::Int32)
     throw RuntimeError(
         "embedding(): Expected tensor for argument #1 'indices' to have scalar type Long or Int, but got ",
         input.dtype());
-  if (sparse) throw NotImplementedError("embedding(): sparse gradients are not supported; use sparse=False");
   const int64_t count = weight.size(0);
   if (padding_idx && (*padding_idx >= count || *padding_idx < -count))
     throw RuntimeError("embedding(): Padding_idx must be within num_embeddings: ", *padding_idx,

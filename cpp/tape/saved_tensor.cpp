@@ -7,12 +7,22 @@ namespace mlx {
 SavedTensor::SavedTensor(const Tensor& t, bool is_output, uint32_t output)
     : output_(output), is_output_(is_output) {
   if (!t.defined()) return;
-  if (t.impl()->inference)
+  tensor_ = is_output ? alias(t) : t;
+  version_ = t.version();
+}
+
+SavedTensor::SavedTensor(SavedTensor&& other) { *this = std::move(other); }
+
+SavedTensor& SavedTensor::operator=(SavedTensor&& other) {
+  if (other.kept() && other.tensor_.impl()->inference)
     throw RuntimeError(
         "Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal "
         "tensor and use it in autograd.");
-  tensor_ = is_output ? alias(t) : t;
-  version_ = t.version();
+  tensor_ = std::move(other.tensor_);
+  version_ = other.version_;
+  output_ = other.output_;
+  is_output_ = other.is_output_;
+  return *this;
 }
 
 Tensor SavedTensor::get(const Node& node) const {

@@ -11,6 +11,12 @@ class SavedTensor {
   // `is_output`: a result of the very node that saves it, kept without its history, since the node
   // would otherwise own itself.
   SavedTensor(const Tensor& t, bool is_output, uint32_t output = 0);
+  // A rule's captures are made before it is known whether the op is recorded, and move into a node only then:
+  // there, and not earlier, an inference tensor is refused (RuntimeError).
+  SavedTensor(SavedTensor&& other);
+  SavedTensor& operator=(SavedTensor&& other);
+  SavedTensor(const SavedTensor&) = default;
+  SavedTensor& operator=(const SavedTensor&) = default;
 
   // The tensor as it was. RuntimeError when its memory was written to meanwhile.
   Tensor get(const Node& node) const;

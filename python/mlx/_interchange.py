@@ -206,8 +206,8 @@ def __deepcopy__(self: Tensor, memo: dict[Any, Any]) -> Tensor:
 
 
 def __format__(self: Tensor, spec: str) -> str:
-    """A zero-dimensional tensor formats as its number does."""
-    if self.dim() == 0 and spec:
+    """A zero-dimensional tensor formats as its number does; so `f"{loss}"` is shorter than `str(loss)`."""
+    if self.dim() == 0 and (spec or type(self) is Tensor):
         return format(self.item(), spec)
     return object.__format__(self, spec)
 

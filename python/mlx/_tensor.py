@@ -42,7 +42,8 @@ def backward(
     `mlx.autograd.backward`. Without `gradient`, that of the sum of all elements."""
     from mlx import autograd
 
-    autograd.backward(self, None if gradient is None else [gradient], retain_graph, create_graph, inputs)
+    grads = None if gradient is None else [gradient]
+    autograd.backward(self, grads, retain_graph, create_graph, inputs=inputs)
 
 
 def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
@@ -121,3 +122,11 @@ for _method in (
     as_subclass,
 ):
     setattr(Tensor, _method.__name__, _method)
+
+
+def _make_subclass(cls: type, data: Tensor, require_grad: bool = False) -> Tensor:
+    """A tensor of a class of one's own, with the memory of `data`."""
+    return _C._make_subclass(cls, data.detach(), require_grad)
+
+
+Tensor._make_subclass = staticmethod(_make_subclass)  # type: ignore[attr-defined]

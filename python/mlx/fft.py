@@ -16,6 +16,7 @@ import mlx
 from mlx import _C
 from mlx._C import Tensor
 from mlx._C import dtype as _dtype
+from mlx._precision import widened
 from mlx.autograd.function import Function
 
 __all__ = [
@@ -79,6 +80,8 @@ def _scale(norm: str | None, inverse: bool, points: int) -> float:
 
 def _checked(name: str, x: Tensor, *, is_complex: bool) -> Tensor:
     """The input as the dtype that is transformed: complex, or real for the transforms of real signals."""
+    if _C._autocast_active():
+        x = widened(x)
     if not is_complex and x.dtype.is_complex:
         raise RuntimeError(f"{name} expects a real input tensor, but got {x.dtype}")
     if x.dtype in (mlx.float16, mlx.bfloat16):

@@ -242,6 +242,17 @@ TEST_F(PassTest, APointwiseResultTakesThePlaceOfItsOperand) {
             plan.places[g.operations[1].outputs[0].buffer].offset);
 }
 
+TEST_F(PassTest, ScratchLiesInResultsUntilTheyAreWritten) {
+  Tensor x = input({64, 64});
+  Tensor early = matmul(x, x);
+  Tensor y = matmul(matmul(early, x), x);
+  Graph& g = finish({y});
+  const MemoryPlan plan = plan_memory(g);
+  EXPECT_EQ(plan.places[g.operations[0].outputs[0].buffer].host, g.results[0]);
+  EXPECT_EQ(plan.places[g.operations[1].outputs[0].buffer].host, kNone);  // the last product reads it
+  EXPECT_EQ(plan.bytes[0], 64 * 64 * sizeof(float));
+}
+
 TEST_F(PassTest, AProgramRuns) {
   Tensor x = input({3, 2});
   Tensor y = sum(x * 2 + 1, Shape{1}, false, std::nullopt);

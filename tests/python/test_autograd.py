@@ -391,3 +391,13 @@ def test_gradcheck_finds_an_unrecorded_output():
 def test_gradcheck_needs_an_input_that_requires_grad():
     with pytest.raises(ValueError, match="require"):
         mlx.autograd.gradcheck(mlx.exp, mlx.ones(1))
+
+
+def test_the_older_arguments_of_grad_and_backward():
+    x = double(3)
+    (found,) = mlx.autograd.grad(x.square().sum(), x, None, True, True, True, False)
+    assert mlx.allclose(found, 2 * x)
+    with pytest.raises(ValueError, match="only_inputs"):
+        mlx.autograd.grad(x.sum(), x, only_inputs=False)
+    mlx.autograd.backward(x * 2, grad_variables=mlx.ones_like(x))
+    assert (x.grad == 2).all()

@@ -137,3 +137,39 @@ def test_normal_tensor_may_change_inside_inference_mode():
     with mlx.inference_mode():
         t.add_(1)
     assert t.item() == 2
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        lambda x: x.softmax(-1),
+        lambda x: x @ mlx.ones(3, 3),
+        lambda x: mlx.nn.functional.linear(x, mlx.ones(3, 3)),
+        lambda x: mlx.nn.functional.layer_norm(x, (3,)),
+        lambda x: x.cumsum(0),
+        lambda x: x.sort().values,
+    ],
+)
+def test_inference_tensors_in_ops_that_are_not_recorded(op):
+    with mlx.inference_mode():
+        x = mlx.arange(6.0).view(2, 3)
+        inside = op(x)
+    outside = op(x)
+    assert inside.is_inference() and not outside.is_inference()
+    assert mlx.equal(inside, outside)
+
+
+def test_a_model_in_inference_mode():
+    layer = mlx.nn.MultiheadAttention(4, 2)
+    x = mlx.ones(3, 4)
+    with mlx.inference_mode():
+        found = layer(x, x, x)[0]
+    assert mlx.allclose(found, layer(x, x, x)[0])
+
+
+def test_inference_tensors_cannot_be_saved_by_a_product():
+    with mlx.inference_mode():
+        x = mlx.ones(2, 3)
+    weight = mlx.ones(3, 3, requires_grad=True)
+    with pytest.raises(RuntimeError, match="Inference tensors cannot be saved"):
+        x @ weight

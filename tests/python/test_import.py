@@ -9,8 +9,21 @@ import mlx
 
 pytestmark = pytest.mark.cpu  # about the module
 
-LAZY_MODULES = ["compiler", "distributions", "masked", "serialization", "utils"]
+LAZY_MODULES = [
+    "amp",
+    "compiler",
+    "distributions",
+    "func",
+    "masked",
+    "serialization",
+    "testing",
+    "utils",
+]
 LAZY_NAMES = {
+    "GradScaler": "mlx.amp.grad_scaler",
+    "autocast": "mlx.amp.autocast_mode",
+    "compile": "mlx.compiler.optimized",
+    "vmap": "mlx.func.vectorize",
     "jit": "mlx.compiler.function",
     "load": "mlx.serialization",
     "load_safetensors": "mlx.serialization.safetensors",

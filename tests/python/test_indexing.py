@@ -244,3 +244,10 @@ def test_masked_select_broadcasts():
 
 def test_argwhere():
     assert mlx.argwhere(mlx.tensor([[0, 1], [1, 0]])).tolist() == [[0, 1], [1, 0]]
+
+
+def test_where_of_a_condition_alone_gives_coordinates():
+    mask = mlx.tensor([[False, True], [True, True]])
+    rows, columns = mlx.where(mask)
+    assert rows.tolist() == [0, 1, 1] and columns.tolist() == [1, 0, 1]
+    assert mlx.tensor([[1, 2], [3, 4]])[mlx.where(mask)].tolist() == [2, 3, 4]

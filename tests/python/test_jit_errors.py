@@ -158,3 +158,36 @@ def test_a_gradient_from_outside_has_to_be_cloned():
     for _ in range(3):
         f(mlx.ones(1))
         assert p.grad.tolist() == [1.0, 1.0]
+
+
+def test_a_tensor_that_an_earlier_trace_has_left_is_refused_by_a_later_one():
+    kept = deque()  # a container that is not looked into
+
+    def first(x):
+        kept.append(x * 2)
+        return x.sum()
+
+    mlx.jit(first)(mlx.ones(3))
+    with pytest.raises(mlx.jit.TraceError, match="earlier trace"):
+        mlx.jit(lambda x: x + kept[0])(mlx.ones(3))
+
+
+def test_a_constant_that_was_written_to_has_no_elements_to_look_at():
+    def count(x):
+        steps = mlx.tensor(0.0)
+        steps += 1
+        return x * int(steps)
+
+    with pytest.raises(mlx.jit.TraceError, match="elements"):
+        mlx.jit(count)(mlx.ones(2))
+
+
+def test_a_constant_that_was_written_to_keeps_its_first_value():
+    def count(x):
+        steps = mlx.tensor([1.0, 2.0])
+        steps += x
+        return steps * 2
+
+    program = mlx.jit(count)
+    for _ in range(2):
+        assert program(mlx.ones(2)).tolist() == [4, 6]

@@ -122,3 +122,49 @@ def test_gradients():
         for a, e in zip(compiled(x), expected, strict=True):
             assert mlx.allclose(a, e, rtol=1e-4, atol=1e-4)
     assert "fused_matmul" in str(compiled.lower(x))
+
+
+@pytest.mark.parametrize("sizes", [(200, 700, 120), (3, 900, 1100), (129, 70, 1300)])
+@pytest.mark.parametrize("dtype", [mlx.float32, mlx.bfloat16, mlx.float16])
+def test_large_products(sizes, dtype):
+    m, k, n = sizes
+    x, w, b = mlx.randn(m, k).to(dtype), (mlx.randn(n, k) / k**0.5).to(dtype), mlx.randn(n).to(dtype)
+    residual = mlx.randn(m, n).to(dtype)
+
+    def f(x, r):
+        h = F.linear(x, w, b)
+        return F.silu(h) + r, h
+
+    check(f, x, residual, tolerance=1e-5 if dtype == mlx.float32 else 0)
+    exact = (
+        x.double() @ w.double().t() + b.double() if not x.is_mps else x.float() @ w.float().t() + b.float()
+    )
+    assert mlx.allclose(F.linear(x, w, b).to(exact.dtype), exact, **TOLERANCE[dtype])
+
+
+TOLERANCE = {
+    mlx.float32: {"rtol": 1e-5, "atol": 1e-4},
+    mlx.bfloat16: {"rtol": 2**-8, "atol": 1e-3},
+    mlx.float16: {"rtol": 2**-11, "atol": 1e-3},
+}
+
+
+@pytest.mark.parametrize("dtype", [mlx.float32, mlx.bfloat16])
+@pytest.mark.parametrize(
+    "options", [{"padding": 1}, {"stride": 2}, {"groups": 2, "padding": 2, "dilation": 2}]
+)
+def test_large_convolutions(options, dtype):
+    x = mlx.randn(3, 16, 20, 21).to(dtype)
+    w = (mlx.randn(24, 16 // options.get("groups", 1), 3, 3) / 12).to(dtype)
+    b, r = mlx.randn(24).to(dtype), mlx.randn(F.conv2d(x, w, **options).shape).to(dtype)
+    check(
+        lambda x, r: F.relu(F.conv2d(x, w, b, **options) + r),
+        x,
+        r,
+        tolerance=1e-5 if dtype == mlx.float32 else 0,
+    )
+    apart = F.conv2d(x.float(), w.float(), **options) + b.float().view(1, -1, 1, 1)
+    assert mlx.allclose(F.conv2d(x, w, b, **options).float(), apart, **TOLERANCE[dtype])
+    turned = F.conv_transpose2d(r, w, None if "groups" in options else mlx.ones(16).to(dtype), **options)
+    wide = F.conv_transpose2d(r.float(), w.float(), **options)
+    assert mlx.allclose(turned.float(), wide + (0 if "groups" in options else 1), **TOLERANCE[dtype])

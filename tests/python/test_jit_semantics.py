@@ -412,3 +412,36 @@ def test_tensors_that_exchange_their_values():
     result = mlx.jit(f)()
     for t, e in zip((a, b, c, result), expected, strict=True):
         assert_close(t, e)
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_bags_whose_bounds_are_arguments(mode):
+    table = mlx.rand(9, 4, requires_grad=True)
+
+    def f(numbers, offsets):
+        bags = nn.functional.embedding_bag(numbers, table, offsets, mode=mode, padding_idx=2)
+        return bags, *mlx.autograd.grad(bags.square().sum(), (table,))
+
+    compiled = mlx.jit(f)
+    numbers = mlx.tensor([1, 2, 8, 2, 0, 5])
+    for offsets in ([0, 3, 4], [0, 0, 6], [0, 2, 2]):
+        for a, b in zip(compiled(numbers, mlx.tensor(offsets)), f(numbers, mlx.tensor(offsets)), strict=True):
+            assert_close(a, b)
+    with pytest.raises(RuntimeError, match="offsets must begin with 0"):
+        compiled(numbers, mlx.tensor([1, 2, 2]))
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_ctc_loss_whose_lengths_are_arguments(flat):
+    x = mlx.randn(7, 2, 4).log_softmax(-1)
+    targets = mlx.tensor([1, 2, 2, 3]) if flat else mlx.tensor([[1, 2, 2], [3, 1, 1]])
+
+    def f(targets, inputs, lengths):
+        return nn.functional.ctc_loss(x, targets, inputs, lengths, reduction="none")
+
+    compiled = mlx.jit(f)
+    for inputs, lengths in (([7, 6], [3, 1]), ([5, 7], [2, 2])):
+        given = (targets, mlx.tensor(inputs), mlx.tensor(lengths))
+        assert_close(compiled(*given), f(*given))
+    with pytest.raises(RuntimeError, match="at most 7"):
+        compiled(targets, mlx.tensor([8, 7]), mlx.tensor([2, 2]))

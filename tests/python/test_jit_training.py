@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 
 import mlx
@@ -169,3 +170,110 @@ def test_recurrent_state_passed_from_call_to_call():
         with mlx.no_grad():
             h, g = f(h, x), (cell(g) + x).tanh()
         assert mlx.allclose(h, g, atol=1e-6)
+
+
+def losses_of(wrap, make):
+    mlx.manual_seed(0)
+    parameters, loss_of, arguments = make()
+    optimizer = mlx.optim.SGD(parameters, lr=0.05)
+
+    def step(*args):
+        optimizer.zero_grad()
+        loss = loss_of(*args)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    step = wrap(step)
+    return [step(*arguments).item() for _ in range(4)]
+
+
+def gaussian_policy():
+    net, log_std = mlx.nn.Linear(3, 2), mlx.nn.Parameter(mlx.zeros(2))
+
+    def loss(x, actions):
+        policy = mlx.distributions.Normal(net(x), log_std.exp())
+        return -(policy.log_prob(actions).sum(-1) + 0.01 * policy.entropy().sum(-1)).mean()
+
+    return [*net.parameters(), log_std], loss, (mlx.randn(5, 3), mlx.randn(5, 2))
+
+
+def categorical_policy():
+    net = mlx.nn.Linear(3, 4)
+
+    def loss(x, actions):
+        policy = mlx.distributions.Categorical(probs=net(x).softmax(-1))
+        return -policy.log_prob(actions).mean()
+
+    return net.parameters(), loss, (mlx.randn(5, 3), mlx.tensor([0, 1, 2, 3, 0]))
+
+
+def flow_to_a_normal_prior():
+    net = mlx.nn.Linear(2, 2)
+    prior = mlx.distributions.MultivariateNormal(mlx.zeros(2), mlx.eye(2))
+    return net.parameters(), lambda x: -prior.log_prob(net(x)).mean(), (mlx.randn(5, 2),)
+
+
+def masked_encoder():
+    layer = mlx.nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0)
+    encoder = mlx.nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+    def loss(x):
+        mask = mlx.nn.Transformer.generate_square_subsequent_mask(len(x))
+        return encoder(x, mask).square().mean()
+
+    return encoder.parameters(), loss, (mlx.randn(6, 2, 8),)
+
+
+def normalised_weights():
+    net = mlx.nn.Sequential(
+        mlx.nn.utils.spectral_norm(mlx.nn.Linear(3, 4)),
+        mlx.nn.Tanh(),
+        mlx.nn.utils.weight_norm(mlx.nn.Linear(4, 1)),
+    )
+    return net.parameters(), lambda x: net(x).square().mean(), (mlx.randn(5, 3),)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [gaussian_policy, categorical_policy, flow_to_a_normal_prior, masked_encoder, normalised_weights],
+)
+def test_what_looks_at_elements_only_to_check_them_is_compiled(make):
+    np.testing.assert_allclose(losses_of(mlx.jit, make), losses_of(lambda f: f, make), rtol=1e-5)
+
+
+def test_a_compiled_call_checks_the_parameters_of_distributions():
+    density = mlx.jit(lambda scale: mlx.distributions.Normal(mlx.zeros(2), scale).log_prob(mlx.ones(2)))
+    density(mlx.ones(2))
+    with pytest.raises(ValueError, match="scale of Normal"):
+        density(-mlx.ones(2))
+
+
+def is_optimizer(value):
+    base = mlx.optim.Optimizer
+    # L-BFGS searches along lines, which needs the values of losses.
+    return isinstance(value, type) and issubclass(value, base) and value not in (base, mlx.optim.LBFGS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(name for name, value in vars(mlx.optim).items() if is_optimizer(value)),
+)
+def test_steps_of_every_optimizer_are_compiled(name):
+    def trained(wrap):
+        mlx.manual_seed(0)
+        weight = nn.Parameter(mlx.randn(3, 4))
+        optimizer = getattr(mlx.optim, name)([weight], lr=0.05)
+        x = mlx.randn(5, 3)
+
+        def step(x):
+            optimizer.zero_grad()
+            loss = (x @ weight).square().mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        step = wrap(step)
+        return [step(x).item() for _ in range(8)]
+
+    np.testing.assert_allclose(trained(mlx.jit), trained(lambda f: f), rtol=2e-5)

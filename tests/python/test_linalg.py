@@ -424,3 +424,20 @@ def test_the_ex_forms_report_instead():
 def test_arguments_are_checked(call, message):
     with pytest.raises(RuntimeError, match=message):
         call()
+
+
+def test_methods_of_tensors():
+    a = sample(3, 3) + 4 * np.eye(3)
+    t = from_numpy(a)
+    np.testing.assert_allclose(to_numpy(t.det()), np.linalg.det(a), rtol=1e-5)
+    np.testing.assert_allclose(to_numpy(t.logdet()), np.log(np.linalg.det(a)), rtol=1e-5)
+    np.testing.assert_allclose(to_numpy(t.slogdet()[1]), np.linalg.slogdet(a)[1], rtol=1e-5)
+    np.testing.assert_allclose(to_numpy(t.inverse()), np.linalg.inv(a), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(to_numpy(t.matrix_power(3)), np.linalg.matrix_power(a, 3), rtol=1e-4)
+    spd = a @ a.T
+    factor, b = from_numpy(np.linalg.cholesky(spd)), sample(3, 2)
+    np.testing.assert_allclose(
+        to_numpy(from_numpy(b).cholesky_solve(factor)), np.linalg.solve(spd, b), rtol=1e-3, atol=1e-4
+    )
+    np.testing.assert_allclose(to_numpy(factor.cholesky_inverse()), np.linalg.inv(spd), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(to_numpy((t * 0).matrix_exp()), np.eye(3))

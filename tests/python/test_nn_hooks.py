@@ -141,3 +141,19 @@ def test_set_submodule():
     assert isinstance(net[0][0], nn.Tanh)
     with pytest.raises(AttributeError):
         net.set_submodule("0.7", nn.Tanh(), strict=True)
+
+
+def test_a_hook_that_a_pre_hook_registers_sees_the_same_call():
+    layer, seen = nn.Identity(), []
+
+    def before(module, args):
+        def after(*_):
+            seen.append("after")
+            handle.remove()
+
+        handle = module.register_forward_hook(after)
+
+    layer.register_forward_pre_hook(before)
+    layer(mlx.ones(1))
+    layer(mlx.ones(1))
+    assert seen == ["after", "after"]

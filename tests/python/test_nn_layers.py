@@ -429,3 +429,9 @@ def test_dropout_checks_its_probability(p):
 )  # fmt: skip
 def test_repr(layer, text):
     assert repr(layer) == text
+
+
+def test_gradients_of_a_sparse_embedding_are_dense():
+    layer = nn.Embedding(4, 2, sparse=True)
+    layer(mlx.tensor([1, 1, 3])).sum().backward()
+    assert layer.weight.grad.tolist() == [[0, 0], [2, 2], [0, 0], [1, 1]]

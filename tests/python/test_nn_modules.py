@@ -165,3 +165,39 @@ def test_initial_distributions():
     cut = nn.init.trunc_normal_(mlx.empty(10000), mean=1.0, std=1.0, a=0.0, b=2.0)
     assert cut.min().item() >= 0 and cut.max().item() <= 2 and abs(cut.mean().item() - 1) < 0.03
     assert nn.init.trunc_normal_(mlx.empty(100), mean=0.5, a=0.5, b=0.6).min().item() >= 0.5
+
+
+def test_neighbours_that_look_alike_are_printed_once():
+    layers = nn.ModuleList(
+        [nn.Linear(1, 2), nn.Linear(1, 2), nn.ReLU(), nn.ReLU(), nn.ReLU(), nn.Linear(1, 2)]
+    )
+    assert str(layers) == (
+        "ModuleList(\n"
+        "  (0-1): 2 x Linear(in_features=1, out_features=2, bias=True)\n"
+        "  (2-4): 3 x ReLU()\n"
+        "  (5): Linear(in_features=1, out_features=2, bias=True)\n"
+        ")"
+    )
+    assert str(nn.ModuleList()) == "ModuleList()"
+
+
+def test_data_parallel_calls_its_module():
+    inner = nn.Linear(2, 1)
+    model = nn.DataParallel(inner)
+    x = mlx.ones(3, 2)
+    assert mlx.equal(model(x), inner(x)) and list(model.state_dict()) == ["module.weight", "module.bias"]
+
+
+def test_part_of_a_sequence_keeps_the_names():
+    row = nn.Sequential(nn.Identity(), nn.Linear(2, 3), nn.Flatten())
+    assert list(row[1:].state_dict()) == ["1.weight", "1.bias"]
+    assert list(nn.ModuleList(row)[1:].state_dict()) == ["0.weight", "0.bias"]
+
+
+def test_helpers_that_layers_of_ones_own_import():
+    from mlx.nn.init import _calculate_fan_in_and_fan_out
+    from mlx.nn.modules.utils import _pair, _triple
+
+    assert _pair(3) == (3, 3) and _pair((1, 2)) == (1, 2) and _triple([4, 5, 6]) == (4, 5, 6)
+    assert _calculate_fan_in_and_fan_out(mlx.empty(4, 3, 2, 2)) == (12, 16)
+    assert mlx.nn.utils.__name__ == "mlx.nn.utils" and mlx.nn.modules.utils._pair is _pair

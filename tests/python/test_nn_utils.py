@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 import pytest
-from support import sample
+from support import sample, to_numpy
 
 import mlx
 from mlx import nn
@@ -204,3 +204,45 @@ def test_first_values():
     conv = nn.Conv1d(4, 4, 3, padding=1, groups=2, bias=False)
     nn.init.dirac_(conv.weight, groups=2)
     assert mlx.equal(conv(x), x)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (5, 3), (3, 5)])
+@pytest.mark.parametrize("orthogonal_map", ["matrix_exp", "cayley", "householder"])
+@pytest.mark.parametrize("use_trivialization", [True, False])
+def test_an_orthogonal_weight_stays_orthogonal(shape, orthogonal_map, use_trivialization):
+    mlx.manual_seed(0)
+    layer = nn.Linear(shape[1], shape[0])
+    start = to_numpy(layer.weight)
+    utils.parametrizations.orthogonal(
+        layer, orthogonal_map=orthogonal_map, use_trivialization=use_trivialization
+    )
+    optimizer = mlx.optim.SGD(layer.parameters(), lr=0.1)
+    for _ in range(3):
+        weight = to_numpy(layer.weight)
+        product = weight.T @ weight if shape[0] >= shape[1] else weight @ weight.T
+        np.testing.assert_allclose(product, np.eye(min(shape)), atol=2e-6)
+        optimizer.zero_grad()
+        (layer.weight * mlx.tensor(start)).sum().backward()
+        optimizer.step()
+    assert np.abs(weight - to_numpy(layer.weight)).max() > 1e-3
+
+
+def test_an_orthogonal_weight_starts_as_the_factor_of_qr():
+    layer = nn.Linear(4, 4)
+    q, r = np.linalg.qr(to_numpy(layer.weight))
+    utils.parametrizations.orthogonal(layer)
+    np.testing.assert_allclose(to_numpy(layer.weight), q * np.sign(np.diag(r)), atol=1e-5)
+
+
+def test_a_parametrization_that_has_no_inverse_starts_from_the_value():
+    class Doubled(nn.Module):
+        def forward(self, x):
+            return 2 * x
+
+        def right_inverse(self, x):
+            raise NotImplementedError
+
+    layer = nn.Linear(2, 2)
+    before = to_numpy(layer.weight)
+    utils.parametrize.register_parametrization(layer, "weight", Doubled())
+    np.testing.assert_array_equal(to_numpy(layer.weight), 2 * before)

@@ -355,3 +355,10 @@ def test_repr_of_dtype_and_device():
 
 def test_repr_of_size():
     assert repr(mlx.ones(2, 3).shape) == "mlx.Size([2, 3])"
+
+
+def test_formatting_a_number_gives_the_number():
+    loss = mlx.tensor(2.5, requires_grad=True) * 1
+    assert f"{loss}" == "2.5" and f"{loss:.3f}" == "2.500" and f"{mlx.tensor(7)}" == "7"
+    assert f"{mlx.tensor([7])}" == "tensor([7])"
+    assert f"{mlx.nn.Parameter(mlx.tensor(1.5))}".startswith("Parameter containing:")

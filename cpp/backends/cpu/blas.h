@@ -9,6 +9,13 @@
 
 namespace mlx::cpu {
 
+// Whether the library reaches units that vector instructions do not.
+#if defined(MLX_USE_ACCELERATE)
+inline constexpr bool kBlasHasMatrixUnits = true;
+#else
+inline constexpr bool kBlasHasMatrixUnits = false;
+#endif
+
 // c = alpha * op(a) @ op(b) + beta * c, where op(a) is (m, k), op(b) is (k, n), c is (m, n) and op transposes
 // if asked. ld* is the distance between rows as stored. With beta 0, c is not read: it may hold NaN.
 template <class T>

@@ -1,51 +1,27 @@
-// Convolutions as matrix products: the elements under the kernel become columns (im2col), in blocks
-// of places that stay in the second-level cache.
+// Convolutions of the types that the packed product does not know, and of few channels, as matrix products:
+// the elements under the kernel become columns (im2col), in blocks of places that stay in the second-level
+// cache.
 
 #include <cstring>
 
 #include "backends/cpu/blas.h"
+#include "backends/cpu/convolution_shapes.h"
 #include "backends/cpu/cpu_backend.h"
+#include "backends/cpu/product_endings.h"
 #include "backends/cpu/row_kernels.h"
+#include "backends/cpu/scratch.h"
 #include "backends/cpu/thread_pool.h"
 
 namespace mlx::cpu {
 namespace {
 
-// The geometry of one launch. x is (batch, groups * cin, D, H, W), y (batch, groups * cout, d, h, w).
-struct Shapes {
-  int64_t batch, groups, cin, cout, in[3], out[3];
-  Window window;
-  int64_t in_size() const { return in[0] * in[1] * in[2]; }
-  int64_t places() const { return out[0] * out[1] * out[2]; }
-  int64_t taps() const { return window.kernel[0] * window.kernel[1] * window.kernel[2]; }
-  int64_t rows() const { return cin * taps(); }  // of the column matrix
-  // The input itself is the column matrix.
-  bool is_pointwise() const {
-    bool one = true;
-    for (int i = 0; i < 3; ++i)
-      one &= window.kernel[i] == 1 && window.stride[i] == 1 && window.padding[i] == 0;
-    return one;
-  }
-  // How many places a block of columns holds: about half a megabyte.
-  template <class T>
-  int64_t block() const {
-    int64_t fit = (int64_t{1} << 19) / static_cast<int64_t>(sizeof(T)) / std::max<int64_t>(rows(), 1);
-    return std::clamp<int64_t>(fit / out[2] * out[2], out[2], std::max<int64_t>(places(), 1));
-  }
-};
+using Shapes = ConvolutionShapes;
 
-Shapes shapes_of(const Convolution& k, const Tensor& x, const Tensor& y) {
-  Shapes s;
-  s.batch = x.size(0);
-  s.groups = k.groups;
-  s.cin = x.size(1) / k.groups;
-  s.cout = y.size(1) / k.groups;
-  for (int i = 0; i < 3; ++i) {
-    s.in[i] = x.size(i + 2);
-    s.out[i] = y.size(i + 2);
-  }
-  s.window = k.window;
-  return s;
+// How many places a block of columns holds: about half a megabyte.
+template <class T>
+int64_t block_of(const Shapes& s) {
+  int64_t fit = (int64_t{1} << 19) / static_cast<int64_t>(sizeof(T)) / std::max<int64_t>(s.rows(), 1);
+  return std::clamp<int64_t>(fit / s.out[2] * s.out[2], s.out[2], std::max<int64_t>(s.places(), 1));
 }
 
 // Calls visit(tap row of the column matrix, output place, input offset, run length) for every run of
@@ -172,18 +148,6 @@ void depthwise_by_rows(const Shapes& s, const float* x, const float* w, float* y
   });
 }
 
-// Uninitialised elements in memory of the cache, which is warm, where a vector's would be new.
-template <class T>
-class Scratch {
- public:
-  explicit Scratch(int64_t elements)
-      : bytes_(allocate({elements * static_cast<int64_t>(sizeof(T))}, DType::UInt8)) {}
-  T* data() const { return reinterpret_cast<T*>(bytes_.data<uint8_t>()); }
-
- private:
-  Tensor bytes_;
-};
-
 // Images with few places share a matrix, since a product with few columns is slow: the columns of one image
 // stand beside those of the next, and the whole pool works on one product.
 template <class T>
@@ -279,7 +243,7 @@ void forward(const Shapes& s, const T* x, const T* w, T* y) {
     if (s.cin == 1 && s.cout == 1 && s.window.stride[2] == 1) return depthwise_by_rows(s, x, w, y);
   if (s.cin == 1 && s.cout == 1) return depthwise(s, x, w, y);
   if (SharedColumns<T>::serves(s)) return SharedColumns<T>(s).forward(x, w, y);
-  const int64_t block = s.is_pointwise() ? s.places() : s.block<T>(),
+  const int64_t block = s.is_pointwise() ? s.places() : block_of<T>(s),
                 blocks = (s.places() + block - 1) / block;
   parallel_for(0, s.batch * s.groups * blocks, 1, [&](int64_t begin, int64_t end) {
     const Scratch<T> columns(s.is_pointwise() ? 0 : s.rows() * block);
@@ -299,7 +263,7 @@ template <class T>
 void input_grad(const Shapes& s, const T* gy, const T* w, T* gx) {
   if (SharedColumns<T>::serves(s)) return SharedColumns<T>(s).input_grad(gy, w, gx);
   parallel_for(0, s.batch * s.groups, 1, [&](int64_t begin, int64_t end) {
-    const int64_t block = s.block<T>();
+    const int64_t block = block_of<T>(s);
     const Scratch<T> columns(s.is_pointwise() ? 0 : s.rows() * block);
     for (int64_t image = begin; image < end; ++image) {
       T* out = gx + image * s.cin * s.in_size();
@@ -328,7 +292,7 @@ void weight_grad(const Shapes& s, const T* x, const T* gy, T* gw) {
   const int64_t parts = std::min<int64_t>(s.batch, 8), size = s.groups * s.cout * s.rows();
   std::vector<T> partial(static_cast<size_t>(parts * size), T(0));
   parallel_for(0, parts * s.groups, 1, [&](int64_t begin, int64_t end) {
-    const int64_t block = s.block<T>();
+    const int64_t block = block_of<T>(s);
     const Scratch<T> columns(s.is_pointwise() ? 0 : s.rows() * block);
     for (int64_t i = begin; i < end; ++i) {
       int64_t part = i / s.groups, group = i % s.groups;
@@ -378,26 +342,57 @@ void add_bias(const Tensor& out, const T* bias) {
                });
 }
 
-void convolution(const Convolution& k, const Launch& launch) {
-  DType compute = compute_type(launch.out().dtype());
-  Tensor a = widened(launch.in(0), compute), b = widened(launch.in(1), compute);
-  Tensor out = launch.out().dtype() == compute ? launch.out() : allocate(launch.out().shape(), compute);
+// In the compute type, by BLAS, or row by row where channels stand alone.
+void unpacked_convolution(const Shapes& s, const Convolution& k, const Launch& launch) {
+  const DType compute = compute_type(launch.out().dtype());
+  const Tensor a = widened(launch.in(0), compute), b = widened(launch.in(1), compute);
+  const Tensor out = launch.out().dtype() == compute ? launch.out() : allocate(launch.out().shape(), compute);
   visit_compute(compute, [&](auto zero) {
     using T = decltype(zero);
     const T *p = a.data<T>(), *q = b.data<T>();
     T* r = out.data<T>();
     if (k.kind == Convolution::Forward)
-      forward(shapes_of(k, a, out), p, q, r);
+      forward(s, p, q, r);
     else if (k.kind == Convolution::InputGrad)
-      input_grad(shapes_of(k, out, a), p, q, r);
+      input_grad(s, p, q, r);
     else
-      weight_grad(shapes_of(k, a, b), p, q, r);
+      weight_grad(s, p, q, r);
     if (launch.inputs.size() > 2) add_bias<T>(out, widened(launch.in(2), compute).data<T>());
   });
   if (!out.is(launch.out())) copy_elements(launch.out(), out);
 }
 
+void convolution(const Convolution& k, const Launch& launch) {
+  const Tensor &a = launch.in(0), &b = launch.in(1), &out = launch.out();
+  const Shapes s = shapes_of(k, a, b, out.shape());
+  const bool biased = launch.inputs.size() > 2;
+  if (!is_packed(s, k.kind, a, b) || a.dtype() != out.dtype() || (biased && !takes_ending(s, k.kind)))
+    return unpacked_convolution(s, k, launch);
+  if (!biased) return packed_convolution(s, k.kind, a, b, out.raw());
+  const AddendEnding bias(launch.in(2), out.shape(), {0, 1, 0, 0, 0});
+  packed_convolution(s, k.kind, a, b, out.raw(), &bias);
+}
+
 CPU_KERNEL(Convolution, convolution);
 
 }  // namespace
+
+ConvolutionShapes shapes_of(const Convolution& k, const Tensor& a, const Tensor& b, const Shape& out) {
+  const Shape& x = k.kind == Convolution::InputGrad ? out : a.shape();
+  const Shape& y = k.kind == Convolution::Forward     ? out
+                   : k.kind == Convolution::InputGrad ? a.shape()
+                                                      : b.shape();
+  Shapes s;
+  s.batch = x[0];
+  s.groups = k.groups;
+  s.cin = x[1] / k.groups;
+  s.cout = y[1] / k.groups;
+  for (size_t i = 0; i < 3; ++i) {
+    s.in[i] = x[i + 2];
+    s.out[i] = y[i + 2];
+  }
+  s.window = k.window;
+  return s;
+}
+
 }  // namespace mlx::cpu

@@ -29,7 +29,8 @@ FusedOperands::FusedOperands(const FusedProgram& p, std::span<const Tensor* cons
 FusedTiles::FusedTiles(const FusedOperands& operands)
     : operands_(operands), program_(operands.program), registers_(program_.registers) {
   const size_t inputs = program_.inputs.size(), count = static_cast<size_t>(program_.registers);
-  for (size_t i = 0; i < inputs; ++i) readers_.emplace_back(operands.inputs[i], program_.inputs[i]);
+  for (size_t i = operands.computed; i < inputs; ++i)
+    readers_.emplace_back(operands.inputs[i - operands.computed], program_.inputs[i]);
   for (const FusedProgram::Store& s : program_.stores)
     if (!is_in_place(s)) stores_.push_back(&s);
   memory_.reset(new Tile[count - inputs + stores_.size() + 1]);
@@ -51,7 +52,9 @@ FusedTiles::FusedTiles(const FusedOperands& operands)
 // Whether the store would write an input where it lies.
 bool FusedTiles::is_in_place(const FusedProgram::Store& s) const {
   if (static_cast<size_t>(s.from) >= program_.inputs.size()) return false;
-  const Layout &in = operands_.inputs[s.from], &out = operands_.outputs[s.output];
+  const Layout& out = operands_.outputs[s.output];
+  if (operands_.computed && s.from == 0) return operands_.computed_at == out.data;
+  const Layout& in = operands_.inputs[s.from - operands_.computed];
   return in.contiguous && in.dtype == s.type && in.data == out.data;
 }
 
@@ -59,8 +62,20 @@ char* FusedTiles::address(const FusedProgram::Store& s, int64_t start) const {
   return operands_.outputs[s.output].data + start * static_cast<int64_t>(item_size(s.type));
 }
 
-void FusedTiles::run(int64_t start, int64_t n) {
-  for (size_t i = 0; i < readers_.size(); ++i) registers_[i] = readers_[i].read(start, n);
+void FusedTiles::prefetch(int64_t start, int64_t n) const {
+  constexpr int64_t kLine = 64, kIntoSecondLevel = 2;
+  for (const Layout& l : operands_.inputs) {
+    if (!l.contiguous || l.constant) continue;
+    const int64_t item = static_cast<int64_t>(item_size(l.dtype));
+    for (int64_t at = 0; at < n * item; at += kLine)
+      __builtin_prefetch(l.data + start * item + at, 0, kIntoSecondLevel);
+  }
+}
+
+void FusedTiles::run(int64_t start, int64_t n, const void* computed) {
+  if (computed) registers_[0] = computed;
+  for (size_t i = 0; i < readers_.size(); ++i)
+    registers_[i + operands_.computed] = readers_[i].read(start, n);
   for (const auto& [input, tile] : kept_) {
     std::memcpy(tile, registers_[input], static_cast<size_t>(n) * item_size(program_.inputs[input]));
     registers_[input] = tile;

@@ -16,6 +16,10 @@ struct FusedOperands {
 
   const FusedProgram& program;
   std::vector<Layout> inputs, outputs;  // outputs as the program numbers them
+  // Whether the first input is handed to run(), and `inputs` are the others; and where all of it lies, if it
+  // does anywhere.
+  bool computed = false;
+  const char* computed_at = nullptr;
 };
 
 // One thread's registers.
@@ -24,7 +28,9 @@ class FusedTiles {
   explicit FusedTiles(const FusedOperands& operands);
 
   // Computes elements [start, start + n), n <= kTile, and writes the outputs.
-  void run(int64_t start, int64_t n);
+  void run(int64_t start, int64_t n, const void* computed = nullptr);
+  // Brings inputs that run() will read nearer, where they lie in order.
+  void prefetch(int64_t start, int64_t n) const;
   // The same as the source of a reduction: returns the program's value, valid until the next call.
   const void* read(int64_t start, int64_t n) {
     run(start, n);

@@ -1,7 +1,10 @@
-// Products that end in a program of the compiler.
+// Products that end in a program of the compiler: part by part while it is in the first-level cache where the
+// product is packed here, else one after the other.
 
+#include "backends/cpu/convolution_shapes.h"
 #include "backends/cpu/cpu_backend.h"
-#include "backends/fused.h"
+#include "backends/cpu/matrix_stacks.h"
+#include "backends/cpu/product_endings.h"
 
 namespace mlx::cpu {
 namespace {
@@ -19,6 +22,11 @@ const Tensor* room_for_product(const FusedProgram& p, const Launch& launch) {
   return nullptr;
 }
 
+// The same for sums in float32 of factors of that type.
+const Tensor* room_for_sums(const FusedProgram& p, const Launch& launch) {
+  return launch.in(0).dtype() == DType::Float32 ? room_for_product(p, launch) : nullptr;
+}
+
 template <class Product>
 void multiply_and_run(const Product& product, const FusedProgram& p, const Launch& launch) {
   const Tensor* room = room_for_product(p, launch);
@@ -34,11 +42,23 @@ void multiply_and_run(const Product& product, const FusedProgram& p, const Launc
 }
 
 void fused_matmul(const FusedMatMul& k, const Launch& launch) {
-  multiply_and_run(MatMul{}, *k.program, launch);
+  const FusedProgram& p = *k.program;
+  const Tensor &a = launch.in(0), &b = launch.in(1);
+  if (!is_packed(a, b)) return multiply_and_run(MatMul{}, p, launch);
+  const Tensor* room = room_for_sums(p, launch);
+  const ProgramEnding ending(p, launch.outputs, launch.inputs.subspan(2), room);
+  multiply_packed(a, b, room ? room->raw() : nullptr, &ending);
 }
 
 void fused_convolution(const FusedConvolution& k, const Launch& launch) {
-  multiply_and_run(k.convolution, *k.program, launch);
+  const FusedProgram& p = *k.program;
+  const Tensor &a = launch.in(0), &b = launch.in(1);
+  const ConvolutionShapes s = shapes_of(k.convolution, a, b, p.shape);
+  const Convolution::Kind kind = k.convolution.kind;
+  if (!is_packed(s, kind, a, b) || !takes_ending(s, kind)) return multiply_and_run(k.convolution, p, launch);
+  const Tensor* room = room_for_sums(p, launch);
+  const ProgramEnding ending(p, launch.outputs, launch.inputs.subspan(2), room);
+  packed_convolution(s, kind, a, b, room ? room->raw() : nullptr, &ending);
 }
 
 CPU_KERNEL(FusedMatMul, fused_matmul);

@@ -1,7 +1,10 @@
-// Matrix products: BLAS for floating-point and complex types, plain loops for integers.
+// Matrix products: BLAS for floating-point and complex types, the packed product for half types and for
+// strides that BLAS does not know, plain loops for integers.
 
 #include "backends/cpu/blas.h"
 #include "backends/cpu/cpu_backend.h"
+#include "backends/cpu/matrix_stacks.h"
+#include "backends/cpu/product_endings.h"
 #include "backends/cpu/thread_pool.h"
 #include "backends/cpu/tiles.h"
 
@@ -23,26 +26,12 @@ Tensor packed(const Tensor& t, DType dtype) {
 
 Matrices as_matrices(const Tensor& t, DType compute) {
   int64_t rows = t.size(-2), columns = t.size(-1);
-  auto usable = [&](int64_t across, int64_t along, int64_t width) {
-    return (t.stride(along) == 1 || t.size(along) == 1) &&
-           (t.stride(across) >= std::max<int64_t>(width, 1) || t.size(across) == 1);
-  };
   if (t.dtype() == compute) {
-    if (usable(-2, -1, columns))
+    if (has_rows(t, -2, -1))
       return {t, false, t.size(-2) == 1 ? std::max<int64_t>(columns, 1) : t.stride(-2)};
-    if (usable(-1, -2, rows)) return {t, true, t.size(-1) == 1 ? std::max<int64_t>(rows, 1) : t.stride(-1)};
+    if (has_rows(t, -1, -2)) return {t, true, t.size(-1) == 1 ? std::max<int64_t>(rows, 1) : t.stride(-1)};
   }
   return {packed(t, compute), false, std::max<int64_t>(columns, 1)};
-}
-
-// The element offset of matrix number i of a stack.
-int64_t offset_of(const Tensor& t, int64_t i) {
-  int64_t offset = 0;
-  for (int64_t d = t.dim() - 3; d >= 0; --d) {
-    offset += i % t.size(d) * t.stride(d);
-    i /= t.size(d);
-  }
-  return offset;
 }
 
 template <class T>
@@ -83,9 +72,14 @@ void matmul(const MatMul&, const Launch& launch) {
   const Tensor &out = launch.out(), &a = launch.in(0), &b = launch.in(1);
   if (out.numel() == 0) return;
   int64_t m = a.size(-2), k = a.size(-1), n = b.size(-1);
+  const bool add = launch.inputs.size() > 2;
+  if (out.dtype() == a.dtype() && is_packed(a, b)) {
+    if (!add) return multiply_packed(a, b, out.raw(), nullptr);
+    const AddendEnding ending(launch.in(2), out.shape(), broadcast_strides(launch.in(2), out.shape()));
+    return multiply_packed(a, b, out.raw(), &ending);
+  }
   DType compute = compute_type(out.dtype());
   Tensor target = compute == out.dtype() ? out : allocate(out.shape(), compute);
-  const bool add = launch.inputs.size() > 2;
   if (add) copy_elements(target, launch.in(2));
   visit_compute(compute, [&](auto zero) {
     using T = decltype(zero);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from mlx import _C
 from mlx._C import Tensor
@@ -29,6 +30,16 @@ __all__ = [
 ]
 
 Variable = Tensor
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("functional", "profiler"):
+        import importlib
+
+        return importlib.import_module(f"mlx.autograd.{name}")
+    raise AttributeError(f"module 'mlx.autograd' has no attribute {name!r}")
+
+
 Tensors = Tensor | Sequence[Tensor]
 
 
@@ -51,6 +62,7 @@ def backward(
     grad_tensors: Tensors | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    grad_variables: Tensors | None = None,
     inputs: Tensors | None = None,
 ) -> None:
     """Add the gradients of `tensors` to the `.grad` of the leaves they were made from.
@@ -62,6 +74,7 @@ def backward(
         grad_tensors: a cotangent of the same shape for each.
         retain_graph: keep what the pass needs, for another one (default: `create_graph`).
         create_graph: record the pass itself, for derivatives of derivatives.
+        grad_variables: the old name of `grad_tensors`.
         inputs: accumulate into these tensors only.
 
     Raises:
@@ -73,6 +86,10 @@ def backward(
     >>> x.grad
     tensor([2., 4.])
     """
+    if grad_variables is not None:
+        if grad_tensors is not None:
+            raise RuntimeError("grad_tensors and grad_variables are two names of one argument; give one")
+        grad_tensors = grad_variables
     roots, grads = _as_tuple(tensors), _as_tuple(grad_tensors)
     _check_cotangents(roots, grads, "grad_tensors")
     targets = _as_tuple(inputs)
@@ -88,6 +105,7 @@ def grad(
     grad_outputs: Tensors | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -100,6 +118,7 @@ def grad(
         grad_outputs: a cotangent for each output; missing ones are ones.
         retain_graph: keep what the pass needs, for another one (default: `create_graph`).
         create_graph: record the pass itself, for derivatives of derivatives.
+        only_inputs: must be True: gradients of other leaves are not accumulated.
         allow_unused: give None for inputs that the outputs do not depend on, rather than raise.
         is_grads_batched: the cotangents have a leading dimension, and so have the results.
         materialize_grads: give zeros in place of None.
@@ -111,6 +130,8 @@ def grad(
     """
     roots, wanted, grads = _as_tuple(outputs), _as_tuple(inputs), _as_tuple(grad_outputs)
     _check_cotangents(roots, grads, "grad_outputs")
+    if not only_inputs:
+        raise ValueError("only_inputs=False is not supported; use backward() to accumulate gradients")
     if materialize_grads and allow_unused is False:
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True")
     keep = create_graph if retain_graph is None else retain_graph

@@ -104,6 +104,9 @@ class FunctionContext:
         return tuple(r for r, is_tensor in zip(results, self._input_is_tensor, strict=False) if is_tensor)
 
 
+FunctionCtx = FunctionContext  # PyTorch's name
+
+
 class Function:
     """An operation with a derivative of its own: subclass it, write `forward` and `backward` as
     static methods, and call `apply`.

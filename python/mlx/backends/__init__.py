@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from mlx import _C
 from mlx.backends import cuda as cuda
+from mlx.backends import cudnn as cudnn
 from mlx.backends import mps as mps
 
 

@@ -34,8 +34,8 @@ class CacheInfo(NamedTuple):
 class CompiledFunction:
     """A function that is traced for each layout of its arguments and runs as a program; see `jit`."""
 
-    def __init__(self, function: Callable) -> None:
-        self._function = function
+    def __init__(self, function: Callable, warns: bool = True) -> None:
+        self._function, self._warns = function, warns
         self._programs: OrderedDict[Any, list[Program]] = OrderedDict()
         self._last_key: Any = None
         self.clear_cache()
@@ -60,6 +60,7 @@ class CompiledFunction:
         self._misses += 1
         self._warn_of_recompiling(key)
         program = Program(self._function, spec, leaves)
+        self.has_side_effects |= program.has_side_effects
         if program.is_repeatable:
             self._programs.setdefault(key, []).append(program)
             self._programs.move_to_end(key)
@@ -75,7 +76,7 @@ class CompiledFunction:
                 del self._programs[key]
 
     def _warn_of_recompiling(self, key: Any) -> None:
-        if self._misses % _RECOMPILES_BEFORE_WARNING or self._hits > 4 * self._misses:
+        if not self._warns or self._misses % _RECOMPILES_BEFORE_WARNING or self._hits > 4 * self._misses:
             return
         warnings.warn(
             f"{self._name()} was compiled {self._misses} times in {self._hits + self._misses} calls; what "
@@ -110,6 +111,7 @@ class CompiledFunction:
         """Forget all programs."""
         self._programs.clear()
         self._hits = self._misses = 0
+        self.has_side_effects = False  # whether plain values changed that later calls leave alone
         self._last_key = None
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:

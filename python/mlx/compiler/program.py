@@ -41,6 +41,7 @@ class Program:
         self.is_repeatable = trace.is_repeatable
         self.changed, self.rates = trace.changed, trace.rates
         self.guards = _C._Guards(trace.guards())
+        self.has_side_effects = trace.has_side_effects
         # The externals as numbers of the guards; -1 for those that no slot holds.
         self._externals = [self.guards.with_storage_of(raw.external_tensor(e)) for e in raw.externals()]
         self._reached = [self.guards.number_of(t) for t in trace.reached]

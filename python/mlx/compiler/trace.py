@@ -149,12 +149,14 @@ class Trace:
         after = {slot.place: slot.value for slot in self.after.slots}
         known = {slot.place for slot in self.before.slots}
         touched = self._touched_storages()
+        self.has_side_effects = False
         guards = []
         for slot in self.before.slots:
             now = after.get(slot.place, MISSING)
             # A side effect on a plain value, say a count of calls, happens while tracing and never again.
             side_effect = now is not slot.value and not isinstance(slot.value, Tensor) and not is_symbol(now)
             if side_effect or self.rates.covers(slot):
+                self.has_side_effects |= side_effect
                 continue
             if is_guarded(slot, self._names, lambda t: _C._storage_key(t) in touched):
                 guards.append((slot.kind, slot.container, slot.key, slot.value))

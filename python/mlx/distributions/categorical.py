@@ -8,7 +8,7 @@ import mlx
 import mlx.nn.functional as F
 from mlx._C import Tensor
 from mlx.distributions import constraints
-from mlx.distributions.distribution import Distribution, Shape, broadcast_all, probability_or_logit
+from mlx.distributions.distribution import Distribution, Shape, broadcast_all, probability_or_logit, satisfied
 
 __all__ = [
     "Categorical",
@@ -39,7 +39,7 @@ class Categorical(Distribution):
     ) -> None:
         self._given, value = probability_or_logit(self, probs, logits, vector=True)
         if self._given == "probs":
-            if validate_args is not False and bool((value < 0).any()):
+            if validate_args is not False and not satisfied(value >= 0, "probs of at least 0"):
                 raise ValueError(f"Expected parameter probs of Categorical to be at least 0, got {value}")
             self.probs = value / value.sum(-1, keepdim=True)
             limits = mlx.finfo(value.dtype)

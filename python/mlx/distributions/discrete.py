@@ -16,6 +16,7 @@ from mlx.distributions.distribution import (
     Shape,
     broadcast_all,
     probability_or_logit,
+    satisfied,
 )
 
 __all__ = ["Bernoulli", "Binomial", "Geometric", "NegativeBinomial", "Poisson"]
@@ -106,7 +107,7 @@ class Geometric(ByProbability):
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         self._take(probs, logits)
         super().__init__(self._param.shape, (), validate_args)
-        if self._validate_args and self._given == "probs" and not bool((self.probs > 0).all()):
+        if self._validate_args and self._given == "probs" and not satisfied(self.probs > 0, "positive probs"):
             raise ValueError(f"Expected parameter probs of Geometric to be positive, got {self.probs}")
 
     @property
@@ -145,7 +146,8 @@ class Binomial(ByProbability):
         (self.total_count,) = self._take(probs, logits, total_count)
         self.total_count = self.total_count.to(self._param.dtype)
         super().__init__(self._param.shape, (), validate_args)
-        if self._validate_args and not bool(constraints.nonnegative_integer.check(self.total_count).all()):
+        whole = constraints.nonnegative_integer.check(self.total_count)
+        if self._validate_args and not satisfied(whole, "total_count to be whole numbers of at least 0"):
             raise ValueError(
                 f"Expected parameter total_count of Binomial to be counts, got {self.total_count}"
             )
@@ -203,7 +205,7 @@ class NegativeBinomial(ByProbability):
         (self.total_count,) = self._take(probs, logits, total_count)
         self.total_count = self.total_count.to(self._param.dtype)
         super().__init__(self._param.shape, (), validate_args)
-        if self._validate_args and not bool((self.total_count >= 0).all()):
+        if self._validate_args and not satisfied(self.total_count >= 0, "total_count of at least 0"):
             raise ValueError(f"Expected parameter total_count to be at least 0, got {self.total_count}")
 
     @property

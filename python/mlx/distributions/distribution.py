@@ -6,11 +6,19 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import mlx
+from mlx import _C
 from mlx._C import Tensor
 from mlx.distributions import constraints
 from mlx.distributions.constraints import Constraint
 
-__all__ = ["Distribution", "ExponentialFamily", "broadcast_all", "open_uniform", "probability_or_logit"]
+__all__ = [
+    "Distribution",
+    "ExponentialFamily",
+    "broadcast_all",
+    "open_uniform",
+    "probability_or_logit",
+    "satisfied",
+]
 
 Shape = Sequence[int]
 
@@ -24,6 +32,15 @@ def broadcast_all(*values: Any) -> list[Tensor]:
     device = tensors[0].device if tensors else None
     made = [v if isinstance(v, Tensor) else mlx.tensor(v, dtype=dtype, device=device) for v in values]
     return list(mlx.broadcast_tensors(*made))
+
+
+def satisfied(ok: Tensor, what: str) -> bool:
+    """Whether a condition holds for all elements. In a compiled function each call of it checks that, and
+    raises a ValueError that says what should hold."""
+    if _C._is_traced(ok):
+        _C._raise_if_any(~ok, f"Expected {what}", is_value=True)
+        return True
+    return bool(ok.all())
 
 
 def open_uniform(shape: Shape, like: Tensor) -> Tensor:
@@ -70,7 +87,8 @@ class Distribution:
             value = self.__dict__.get(name)
             if value is None or constraints.is_dependent(constraint) or not isinstance(value, Tensor):
                 continue
-            if not bool(constraint.check(value).all()):
+            what = f"parameter {name} of {type(self).__name__} to satisfy the constraint {constraint}"
+            if not satisfied(constraint.check(value), what):
                 raise ValueError(
                     f"Expected parameter {name} (Tensor of shape {tuple(value.shape)}) of distribution "
                     f"{type(self).__name__} to satisfy the constraint {constraint}, but found invalid values:"
@@ -94,7 +112,9 @@ class Distribution:
         support: Constraint = self.support
         if constraints.is_dependent(support):
             return
-        if not bool(support.check(value).all()):
+        if not satisfied(
+            support.check(value), f"values within the support ({support}) of {type(self).__name__}"
+        ):
             raise ValueError(
                 f"Expected value argument (Tensor of shape {tuple(value.shape)}) to be within the support "
                 f"({support}) of the distribution {self!r}, but found invalid values:\n{value}"

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import mlx
+from mlx import _C
 from mlx._C import Tensor
 from mlx.distributions import constraints
 from mlx.distributions.distribution import Shape
@@ -81,7 +82,8 @@ class MultivariateNormal(Centred):
             value = mlx.linalg.inv(self.covariance_matrix)
         else:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self.__dict__[name] = value
+        if not _C._is_traced(value):  # what stands for the elements of every call is of no use afterwards
+            self.__dict__[name] = value
         return value
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 import mlx
-from mlx._C import Tensor, _op_namespaces
+from mlx._C import Tensor, _is_tracing, _op_namespaces, _raise_if_any
 
 __all__ = ["embedding_bag"]
 
@@ -68,14 +68,16 @@ def embedding_bag(
         rows = rows.float()  # added up before they are rounded
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.reshape(-1, 1)
+    counted = mlx.ones_like(numbers, dtype=mlx.bool)
     if padding_idx is not None:
         counted = numbers != padding_idx % weight.size(0)
-        rows, bag_of = rows[counted], bag_of[counted]
+        rows = rows.masked_fill(~counted.unsqueeze(1), -float("inf") if mode == "max" else 0)
+    counts = _in_each(bag_of, bags, counted)
     if mode == "max":
-        return _maxima(rows, bag_of, bags)
+        return _maxima(rows, bag_of, counts)
     sums = rows.new_zeros(bags, rows.size(1)).index_add(0, bag_of, rows)
     if mode == "mean":
-        sums = sums / mlx.bincount(bag_of, minlength=bags).clamp_(min=1).to(rows.dtype).unsqueeze(1)
+        sums = sums / counts.clamp(min=1).to(rows.dtype).unsqueeze(1)
     return sums.to(weight.dtype)
 
 
@@ -97,11 +99,12 @@ def _flat_bags(
         raise ValueError("offsets has to be a 1D Tensor but got None")
     if offsets.dim() != 1:
         raise ValueError("offsets has to be a 1D Tensor")
-    places = offsets.tolist()
-    if places and (places[0] != 0 or places[-1] > input.numel() or places != sorted(places)):
-        raise RuntimeError(
+    if offsets.numel():
+        wrong = (offsets[0] != 0) | (offsets[-1] > input.numel()) | (offsets[1:] < offsets[:-1]).any()
+        _raise_if_any(
+            wrong,
             "embedding_bag(): offsets must begin with 0, increase, and not pass the end of the input "
-            f"({input.numel()}), but got {places}"
+            f"({input.numel()})",
         )
     starts = offsets[:-1] if include_last_offset else offsets
     return input, starts, starts.numel()
@@ -113,12 +116,20 @@ def _bag_of(numbers: Tensor, starts: Tensor) -> Tensor:
     return mlx.searchsorted(starts.to(mlx.int64), places, right=True) - 1
 
 
-def _maxima(rows: Tensor, bag_of: Tensor, bags: int) -> Tensor:
-    counts = mlx.bincount(bag_of, minlength=bags)
-    longest = int(counts.max()) if bags else 0
+def _in_each(bag_of: Tensor, bags: int, counted: Tensor) -> Tensor:
+    """How many numbers that count each bag holds."""
+    return counted.new_zeros(bags, dtype=mlx.int64).index_add(0, bag_of, counted.to(mlx.int64))
+
+
+def _maxima(rows: Tensor, bag_of: Tensor, counts: Tensor) -> Tensor:
+    """The largest of each bag's rows, zeros where none counts."""
+    bags = counts.numel()
+    sizes = _in_each(bag_of, bags, mlx.ones_like(bag_of, dtype=mlx.bool))
+    # How long the longest bag is has to be known. In a compiled function it is not: as long as all together.
+    longest = rows.size(0) if _is_tracing() else int(sizes.max()) if bags else 0
     if longest == 0:
         return rows.new_zeros(bags, rows.size(1)) + 0 * rows.sum()
     # A table of bags with room for the longest; what is left over is below everything.
-    place = mlx.arange(rows.size(0), device=rows.device) - (counts.cumsum(0) - counts)[bag_of]
+    place = mlx.arange(rows.size(0), device=rows.device) - (sizes.cumsum(0) - sizes)[bag_of]
     table = rows.new_full((bags, longest, rows.size(1)), -float("inf")).index_put((bag_of, place), rows)
     return mlx.where((counts == 0).unsqueeze(1), rows.new_zeros(()), table.max(1).values)

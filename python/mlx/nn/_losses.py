@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import mlx
-from mlx._C import Tensor, _op_namespaces
+from mlx._C import Tensor, _is_tracing, _op_namespaces, _raise_if_any
+from mlx._precision import in_float32
 
 __all__ = [
     "ctc_loss",
@@ -36,6 +37,7 @@ def _reduced(loss: Tensor, reduction: str) -> Tensor:
     raise ValueError(f"{reduction} is not a valid value for reduction; it must be 'none', 'mean' or 'sum'")
 
 
+@in_float32
 def multi_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -85,6 +87,7 @@ def multi_margin_loss(
     return _reduced(loss.reshape(target.shape) if input.dim() < 2 else loss, how)
 
 
+@in_float32
 def multilabel_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -172,6 +175,7 @@ def triplet_margin_with_distance_loss(
 _LOG_ZERO = -1e30
 
 
+@in_float32
 def ctc_loss(
     log_probs: Tensor,
     targets: Tensor,
@@ -203,15 +207,10 @@ def ctc_loss(
     steps, batch, classes = probs.shape
     if not 0 <= blank < classes:
         raise RuntimeError(f"ctc_loss(): blank must be in label range [0, {classes}), but is {blank}")
-    inputs, lengths = _lengths(input_lengths), _lengths(target_lengths)
-    for name, given in (("input_lengths", inputs), ("target_lengths", lengths)):
-        if len(given) != batch:
-            raise RuntimeError(f"ctc_loss(): {name} must be of size batch_size ({batch}), not {len(given)}")
-    if any(n > steps for n in inputs):
-        raise RuntimeError(f"ctc_loss(): Expected input_lengths to have value at most {steps}, got {inputs}")
-    labels = _padded_targets(targets, lengths, batch, blank).to(probs.device)
-    counts = mlx.tensor(inputs, device=probs.device)
-    label_counts = mlx.tensor(lengths, device=probs.device)
+    counts = _lengths("input_lengths", input_lengths, batch, probs)
+    label_counts = _lengths("target_lengths", target_lengths, batch, probs)
+    _raise_if_any(counts > steps, f"ctc_loss(): Expected input_lengths to have value at most {steps}")
+    labels = _padded_targets(targets.to(probs.device, mlx.int64), label_counts, blank)
     losses = -_log_likelihood(probs, labels, counts, label_counts, blank)
     # PyTorch's gradient is that of the logits behind the probabilities: it has their softmax in it.
     counted = (mlx.arange(steps, device=probs.device).unsqueeze(1) < counts).unsqueeze(2)
@@ -224,33 +223,33 @@ def ctc_loss(
     return _reduced(losses if batched else losses.squeeze(0), reduction)
 
 
-def _lengths(given: Any) -> list[int]:
-    values = given.tolist() if isinstance(given, Tensor) else given
-    return [int(n) for n in values] if isinstance(values, (list, tuple)) else [int(values)]
+def _lengths(name: str, given: Any, batch: int, like: Tensor) -> Tensor:
+    lengths = mlx.as_tensor(given, dtype=mlx.int64, device=like.device).reshape(-1)
+    if lengths.numel() != batch:
+        raise RuntimeError(f"ctc_loss(): {name} must be of size batch_size ({batch}), not {lengths.numel()}")
+    return lengths
 
 
-def _padded_targets(targets: Tensor, lengths: list[int], batch: int, blank: int) -> Tensor:
-    """The targets as (batch, longest), filled up with blanks."""
-    longest = max(lengths, default=0)
-    if targets.dim() == 1 and len(lengths) == 1 and targets.numel() >= longest:
+def _padded_targets(targets: Tensor, lengths: Tensor, blank: int) -> Tensor:
+    """The targets as (batch, labels), filled up with blanks."""
+    batch = lengths.numel()
+    if targets.dim() == 1 and batch == 1:
         targets = targets.unsqueeze(0)
+    # No target is longer than there are labels; how long the longest is, a compiled function does not know.
+    room = targets.size(-1)
     if targets.dim() == 2:
-        if targets.size(0) != batch or targets.size(1) < longest:
-            raise RuntimeError(
-                f"ctc_loss(): Expected tensor to have size at least {longest} at dimension 1, but got size "
-                f"{targets.shape}"
-            )
-        return targets[:, :longest].to(mlx.int64)
-    if targets.numel() < sum(lengths):
-        raise RuntimeError(
-            f"ctc_loss(): targets has {targets.numel()} elements, but target_lengths add up to {sum(lengths)}"
-        )
-    padded = targets.new_full((batch, longest), blank, dtype=mlx.int64)
-    start = 0
-    for row, n in enumerate(lengths):
-        padded[row, :n] = targets[start : start + n].to(mlx.int64)
-        start += n
-    return padded
+        if targets.size(0) != batch:
+            raise RuntimeError(f"ctc_loss(): expected {batch} rows of targets, but got shape {targets.shape}")
+        _raise_if_any(lengths > room, f"ctc_loss(): a target is longer than the {room} labels of its row")
+        return targets if _is_tracing() or not batch else targets[:, : int(lengths.max())]
+    _raise_if_any(lengths.sum() > room, f"ctc_loss(): target_lengths add up to more than {room} labels")
+    longest = room if _is_tracing() or not batch else int(lengths.max())
+    place = mlx.arange(longest, device=targets.device)
+    if longest == 0:
+        return targets.new_zeros(batch, 0)
+    starts = (lengths.cumsum(0) - lengths).unsqueeze(1)
+    rows = targets[(starts + place).clamp(max=room - 1)]
+    return mlx.where(place < lengths.unsqueeze(1), rows, blank)
 
 
 def _log_likelihood(

@@ -7,7 +7,7 @@ from typing import Any
 
 import mlx
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, advance, check_at_least_zero
+from mlx.optim.optimizer import Optimizer, advance, beside, check_at_least_zero
 
 
 class Adafactor(Optimizer):
@@ -56,7 +56,7 @@ class Adafactor(Optimizer):
     def begin(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         if p.is_complex():
             raise RuntimeError("Adafactor does not support complex parameters")
-        state["step"] = mlx.tensor(0.0)
+        state["step"] = mlx.tensor(0.0, device="cpu")
         if p.dim() > 1:
             state["row_var"] = p.new_zeros((*p.shape[:-1], 1))
             state["col_var"] = p.new_zeros((*p.shape[:-2], 1, p.shape[-1]))
@@ -68,8 +68,8 @@ class Adafactor(Optimizer):
         lr = float(group["lr"])
         least, least_of_p = group["eps"]
         least = mlx.finfo(p.dtype).eps if least is None else least
-        fresh = step ** group["beta2_decay"]
-        size = max(least_of_p, _root_mean_square(p)) * min(lr, 1 / step**0.5)
+        fresh = beside(p, step ** group["beta2_decay"])
+        size = _root_mean_square(p).clamp(min=least_of_p) * beside(p, _least(1 / step**0.5, lr))
         if group["weight_decay"] != 0:
             p.mul_(1 - lr * group["weight_decay"])
         square = grad * grad
@@ -81,8 +81,12 @@ class Adafactor(Optimizer):
         else:
             moment = state["variance"].lerp_(square, fresh)
         update = moment.clamp(min=least * least).rsqrt() * grad
-        p.sub_(update * (size / max(1.0, _root_mean_square(update) / group["d"])))
+        p.sub_(update * (size / (_root_mean_square(update) / group["d"]).clamp(min=1)).to(p.dtype))
 
 
-def _root_mean_square(x: Tensor) -> float:
-    return float(x.norm(2)) / max(x.numel(), 1) ** 0.5
+def _root_mean_square(x: Tensor) -> Tensor:
+    return x.norm(2) / max(x.numel(), 1) ** 0.5
+
+
+def _least(value: Any, limit: float) -> Any:
+    return value.clamp(max=limit) if isinstance(value, Tensor) else min(value, limit)

@@ -7,7 +7,7 @@ from typing import Any
 
 import mlx
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, check_betas
+from mlx.optim.optimizer import Optimizer, advance, as_real, beside, check_at_least_zero, check_betas
 
 
 class Adamax(Optimizer):
@@ -51,7 +51,7 @@ class Adamax(Optimizer):
         super().__init__(params, defaults)
 
     def begin(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        state["step"] = mlx.tensor(0.0)
+        state["step"] = mlx.tensor(0.0, device="cpu")
         state["exp_avg"] = mlx.zeros_like(p)
         state["exp_inf"] = mlx.zeros_like(p)
 
@@ -64,4 +64,4 @@ class Adamax(Optimizer):
         mean.lerp_(grad, 1 - beta1)
         bound = mlx.maximum(largest * beta2, grad.abs() + group["eps"])
         largest.copy_(bound)
-        p.sub_(mean / bound * (group["lr"] / (1 - beta1**step)))
+        p.sub_(mean / bound * beside(p, group["lr"] / (1 - beta1**step)))

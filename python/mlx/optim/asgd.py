@@ -7,7 +7,7 @@ from typing import Any
 
 import mlx
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero
+from mlx.optim.optimizer import Optimizer, advance, as_real, beside, check_at_least_zero, number
 
 
 class ASGD(Optimizer):
@@ -48,22 +48,27 @@ class ASGD(Optimizer):
         super().__init__(params, defaults)
 
     def begin(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        state["step"] = mlx.zeros(())
-        state["eta"] = mlx.tensor(float(group["lr"]))
-        state["mu"] = mlx.ones(())
+        state["step"] = mlx.zeros((), device="cpu")
+        state["eta"] = mlx.tensor(float(group["lr"]), device="cpu")
+        state["mu"] = mlx.ones((), device="cpu")
         state["ax"] = mlx.zeros_like(p)
 
     def update(self, p: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         step = advance(state)
-        eta, mu = float(state["eta"]), float(state["mu"])
+        eta, mu = number(state["eta"]), number(state["mu"])
         if group["weight_decay"] != 0:
             grad = grad + p * group["weight_decay"]
         p, grad, average = as_real([p, grad, state["ax"]])
-        p.mul_(1 - group["lambd"] * eta).sub_(grad * eta)
-        if mu == 1:
+        p.mul_(beside(p, 1 - group["lambd"] * eta)).sub_(grad * beside(p, eta))
+        if isinstance(mu, float) and mu == 1:
             average.copy_(p)
         else:
-            average.add_((p - average) * mu)
+            average.add_((p - average) * beside(p, mu))
         lr = float(group["lr"])
-        state["eta"] = mlx.tensor(lr / (1 + group["lambd"] * lr * step) ** group["alpha"])
-        state["mu"] = mlx.tensor(1 / max(1.0, step - group["t0"]))
+        eta = lr / (1 + group["lambd"] * lr * step) ** group["alpha"]
+        since = step - group["t0"]
+        if isinstance(step, Tensor):
+            state["eta"], state["mu"] = eta.float(), (1 / since.clamp(min=1)).float()
+        else:
+            state["eta"] = mlx.tensor(eta, device="cpu")
+            state["mu"] = mlx.tensor(1 / max(1.0, since), device="cpu")

@@ -107,6 +107,9 @@ class LRScheduler:
         self.__dict__.update(state_dict)
 
 
+_LRScheduler = LRScheduler  # its older name
+
+
 class LambdaLR(LRScheduler):
     """The initial rate times a function of the epoch, one for all groups or one for each."""
 

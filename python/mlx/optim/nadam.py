@@ -7,7 +7,7 @@ from typing import Any
 
 import mlx
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, check_betas
+from mlx.optim.optimizer import Optimizer, advance, as_real, beside, check_at_least_zero, check_betas, number
 
 
 class NAdam(Optimizer):
@@ -50,8 +50,8 @@ class NAdam(Optimizer):
         super().__init__(params, defaults)
 
     def begin(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        state["step"] = mlx.tensor(0.0)
-        state["mu_product"] = mlx.ones(())
+        state["step"] = mlx.tensor(0.0, device="cpu")
+        state["mu_product"] = mlx.ones((), device="cpu")
         state["exp_avg"] = mlx.zeros_like(p)
         state["exp_avg_sq"] = mlx.zeros_like(p)
 
@@ -68,9 +68,9 @@ class NAdam(Optimizer):
         # The momentum's schedule: mu_t = beta1 (1 - 0.96^(t * decay) / 2).
         now, then = (beta1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"])) for t in (step, step + 1))
         state["mu_product"] *= now
-        product = float(state["mu_product"])
+        product = number(state["mu_product"])
         mean.lerp_(grad, 1 - beta1)
         square.mul_(beta2).addcmul_(grad, grad * (1 - beta2))
-        denominator = (square / (1 - beta2**step)).sqrt() + group["eps"]
-        p.sub_(grad / denominator * (lr * (1 - now) / (1 - product)))
-        p.sub_(mean / denominator * (lr * then / (1 - product * then)))
+        denominator = (square / beside(p, 1 - beta2**step)).sqrt() + group["eps"]
+        p.sub_(grad / denominator * beside(p, lr * (1 - now) / (1 - product)))
+        p.sub_(mean / denominator * beside(p, lr * then / (1 - product * then)))

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 import mlx
+from mlx import _C
 from mlx._C import Tensor
 from mlx.nn.modules.hooks import RemovableHandle
 
@@ -39,10 +40,23 @@ def check_betas(betas: tuple[Any, Any]) -> None:
             raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
 
 
-def advance(state: dict[str, Any]) -> int:
+def number(value: Tensor) -> Any:
+    """What a tensor of one element holds; within a compiled function a tensor that stands for it."""
+    if not _C._is_traced(value):
+        return float(value)
+    return value.double() if value.device.type == "cpu" else value
+
+
+def beside(p: Tensor, value: Any) -> Any:
+    """A number as it is; a tensor that stands for one where `p` lies, in its dtype."""
+    return value.to(p.device, p.dtype) if isinstance(value, Tensor) else value
+
+
+def advance(state: dict[str, Any]) -> Any:
     """Count one more step in `state["step"]`, a tensor as in PyTorch's files; the new count."""
     state["step"] += 1
-    return int(state["step"])
+    count = number(state["step"])
+    return count if isinstance(count, Tensor) else int(count)
 
 
 def steps_of(p: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 import mlx
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, check_betas
+from mlx.optim.optimizer import Optimizer, advance, as_real, beside, check_at_least_zero, check_betas
 
 
 class RAdam(Optimizer):
@@ -44,7 +44,7 @@ class RAdam(Optimizer):
         super().__init__(params, defaults)
 
     def begin(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        state["step"] = mlx.tensor(0.0)
+        state["step"] = mlx.tensor(0.0, device="cpu")
         state["exp_avg"] = mlx.zeros_like(p)
         state["exp_avg_sq"] = mlx.zeros_like(p)
 
@@ -60,11 +60,16 @@ class RAdam(Optimizer):
         p, grad, mean, square = as_real([p, grad, state["exp_avg"], state["exp_avg_sq"]])
         mean.lerp_(grad, 1 - beta1)
         square.mul_(beta2).addcmul_(grad, grad * (1 - beta2))
-        direction = mean / (1 - beta1**t)
+        direction = mean / beside(p, 1 - beta1**t)
         # The length of the simple moving average that the exponential one stands for, and its limit.
         limit = 2 / (1 - beta2) - 1
         length = limit - 2 * t * beta2**t / (1 - beta2**t)
-        if length > 5:
+        is_long = length > 5
+        if isinstance(length, Tensor):
+            length = length.clamp(min=5)
+        if is_long is not False:
             rectified = (length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)
-            direction = direction / (square.sqrt() + group["eps"]) * (rectified * (1 - beta2**t)) ** 0.5
+            factor = beside(p, (rectified * (1 - beta2**t)) ** 0.5)
+            scaled = direction / (square.sqrt() + group["eps"]) * factor
+            direction = scaled if is_long is True else mlx.where(is_long.to(p.device), scaled, direction)
         p.sub_(direction * lr)

@@ -1,5 +1,7 @@
 """The layers, by kind."""
 
+from typing import Any
+
 from mlx.nn.modules.activation import *
 from mlx.nn.modules.adaptive import *
 from mlx.nn.modules.attention import *
@@ -21,3 +23,14 @@ from mlx.nn.modules.rnn import *
 from mlx.nn.modules.sparse import *
 from mlx.nn.modules.transformer import *
 from mlx.nn.modules.upsampling import *
+
+# `from mlx.nn.modules import *` must not put it in the place of mlx.nn.utils.
+del utils  # type: ignore[name-defined]  # noqa: F821
+
+
+def __getattr__(name: str) -> Any:
+    if name == "utils":
+        import importlib
+
+        return importlib.import_module("mlx.nn.modules.utils")
+    raise AttributeError(f"module 'mlx.nn.modules' has no attribute {name!r}")

@@ -8,7 +8,7 @@ import mlx
 from mlx._C import Tensor
 from mlx.nn import functional as F
 from mlx.nn import init
-from mlx.nn.modules.linear import Linear
+from mlx.nn.modules.linear import NonDynamicallyQuantizableLinear
 from mlx.nn.modules.module import Module
 from mlx.nn.parameter import Parameter
 
@@ -80,7 +80,7 @@ class MultiheadAttention(Module):
         for name, shape in shapes.items():
             empty = None if shape is None else Parameter(mlx.empty(shape, device=device, dtype=dtype))
             self.register_parameter(name, empty)
-        self.out_proj = Linear(embed_dim, embed_dim, bias, device, dtype)
+        self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias, device, dtype)
         self._reset_parameters()
 
     def _reset_parameters(self) -> None:

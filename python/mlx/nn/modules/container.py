@@ -24,15 +24,15 @@ class _Numbered(Module):
     """What Sequential and ModuleList share: modules under the names "0", "1", and so on."""
 
     def __getitem__(self, index: int | slice) -> Any:
-        values = list(self._modules.values())
+        items = list(self._modules.items())
         if isinstance(index, slice):
-            return self._of(values[index])
-        return values[_position(index, len(values))]
+            return self._part(items[index])
+        return items[_position(index, len(items))][1]
 
-    def _of(self, modules: list[Module]) -> Any:
-        """A container of this class with these modules."""
+    def _part(self, items: list[tuple[str, Any]]) -> Any:
+        """A container of this class with some of the modules."""
         make: Any = type(self)
-        return make(*modules) if isinstance(self, Sequential) else make(modules)
+        return make([module for _, module in items])
 
     def __setitem__(self, index: int, module: Module) -> None:
         setattr(self, list(self._modules)[_position(index, len(self))], module)
@@ -101,6 +101,9 @@ class Sequential(_Numbered):
             input = module(input)
         return input
 
+    def _part(self, items: list[tuple[str, Any]]) -> Any:
+        return type(self)(dict(items))  # the modules keep their names
+
 
 class ModuleList(_Numbered):
     """A list of modules whose parameters count as the owner's."""
@@ -114,6 +117,21 @@ class ModuleList(_Numbered):
 
     def __add__(self, other: Iterable[Module]) -> ModuleList:
         return ModuleList([*self, *other])
+
+    def __repr__(self) -> str:
+        """Neighbours that look alike are shown once, with their number."""
+        lines: list[str] = []
+        first = 0
+        texts = [repr(module) for module in self]
+        for i, text in enumerate(texts):
+            if i + 1 < len(texts) and texts[i + 1] == text:
+                continue
+            name = f"({first})" if first == i else f"({first}-{i}): {i - first + 1} x"
+            name = name if first != i else name + ":"
+            lines.append(f"{name} {text}".replace("\n", "\n  "))
+            first = i + 1
+        body = "".join(f"\n  {line}" for line in lines)
+        return f"{self._get_name()}({body}\n)" if lines else f"{self._get_name()}()"
 
 
 class ModuleDict(Module):
@@ -206,7 +224,7 @@ class ParameterList(Module):
         return self.extend(values)
 
     def extra_repr(self) -> str:
-        return "\n".join(_describe(k, p) for k, p in self._parameters.items())
+        return "\n".join(_describe(k, p, p.dtype) for k, p in self._parameters.items())
 
 
 class ParameterDict(Module):
@@ -253,9 +271,9 @@ class ParameterDict(Module):
             self[key] = value
 
     def extra_repr(self) -> str:
-        return "\n".join(_describe(k, p) for k, p in self._parameters.items())
+        return "\n".join(_describe(k, p, p.type()) for k, p in self._parameters.items())
 
 
-def _describe(name: str, param: Parameter) -> str:
+def _describe(name: str, param: Parameter, kind: Any) -> str:
     size = "x".join(str(n) for n in param.shape)
-    return f"({name}): Parameter containing: [{param.dtype} of size {size}]"
+    return f"  ({name}): Parameter containing: [{kind} of size {size}]"

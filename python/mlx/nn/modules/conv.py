@@ -9,8 +9,8 @@ import mlx
 from mlx._C import Tensor
 from mlx.nn import functional as F
 from mlx.nn import init
-from mlx.nn.modules._utils import function_of, per_dim
 from mlx.nn.modules.module import Module
+from mlx.nn.modules.utils import function_of, per_dim
 from mlx.nn.parameter import Parameter
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]

@@ -90,6 +90,8 @@ def call_with_hooks(module: Module, own: CallHooks | None, args: tuple, kwargs: 
     waiting = {i: (hook, level) for level in levels for i, hook in level.forward.items()}
     try:
         args, kwargs = _run_pre_hooks(module, levels, args, kwargs)
+        # Those count too that a hook before the call has registered for it.
+        waiting = {i: (hook, level) for level in levels for i, hook in level.forward.items()}
         watch = _BackwardWatch.around(module, levels)
         if watch is not None:
             args = watch.enter(args)

@@ -60,6 +60,10 @@ class Linear(Module):
         )
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """A Linear under the name that attention's output projection has in PyTorch."""
+
+
 class Bilinear(Module):
     """`input1 @ weight[k] @ input2 + bias[k]` for each output k."""
 

@@ -386,6 +386,10 @@ class Module(StateOfModule):
         """Move to the CPU."""
         return self.to("cpu")
 
+    def cuda(self, device: Any = None) -> Self:
+        """Move to a CUDA device. AssertionError, since this build has none."""
+        mlx.cuda._refuse()
+
     def train(self, mode: bool = True) -> Self:
         """Set training mode, on which dropout and batch normalisation depend."""
         if not isinstance(mode, bool):

@@ -6,8 +6,8 @@ from typing import Any
 
 from mlx._C import Tensor
 from mlx.nn import functional as F
-from mlx.nn.modules._utils import function_of, per_dim
 from mlx.nn.modules.module import Module
+from mlx.nn.modules.utils import function_of, per_dim
 
 __all__ = [
     "AdaptiveAvgPool1d",

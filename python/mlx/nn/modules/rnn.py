@@ -207,7 +207,8 @@ class RNNBase(Module):
         return [self.hidden_size]
 
     def _check_features(self, input: Tensor) -> None:
-        if not input.is_floating_point() or input.dtype != self.weight_ih_l0.dtype:
+        fits = input.is_floating_point() and input.dtype == self.weight_ih_l0.dtype
+        if not fits and not _C._autocast_active():
             raise ValueError(f"input must have the type {self.weight_ih_l0.dtype}, got type {input.dtype}")
         if input.size(-1) != self.input_size:
             raise RuntimeError(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import mlx
+from mlx import _C
 from mlx._C import Tensor
 from mlx.nn import functional as F
 from mlx.nn import init
@@ -41,13 +42,13 @@ def _is_causal(mask: Tensor | None, hint: bool | None) -> bool:
     if hint is not None or mask is None:
         return bool(hint)
     rows, columns = mask.shape[-2:]
-    if rows != columns or mask.dim() != 2 or not mask.is_floating_point():
-        return False
+    if rows != columns or mask.dim() != 2 or not mask.is_floating_point() or _C._is_traced(mask):
+        return False  # then the mask is applied for what it is
     return mlx.equal(mask, Transformer.generate_square_subsequent_mask(rows, dtype=mask.dtype))
 
 
-def _clones(layer: Module, count: int) -> ModuleList:
-    return ModuleList([copy.deepcopy(layer) for _ in range(count)])
+def _get_clones(module: Module, N: int) -> ModuleList:
+    return ModuleList([copy.deepcopy(module) for _ in range(N)])
 
 
 class _TransformerLayer(Module):
@@ -191,7 +192,7 @@ class TransformerEncoder(Module):
         mask_check: bool = True,
     ) -> None:
         super().__init__()
-        self.layers = _clones(encoder_layer, num_layers)
+        self.layers = _get_clones(encoder_layer, num_layers)
         self.num_layers = num_layers
         self.norm = norm
         self.enable_nested_tensor = enable_nested_tensor
@@ -215,7 +216,7 @@ class TransformerDecoder(Module):
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         super().__init__()
-        self.layers = _clones(decoder_layer, num_layers)
+        self.layers = _get_clones(decoder_layer, num_layers)
         self.num_layers = num_layers
         self.norm = norm
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import mlx
+from mlx import _C
 from mlx._C import Tensor
 from mlx.nn.modules.module import Module
 from mlx.nn.parameter import Parameter
@@ -29,7 +30,14 @@ class _HookedNorm:
         raise NotImplementedError
 
     def __call__(self, module: Module, args: Any) -> None:
-        module.__dict__[self.name] = self.compute(module)
+        module.__dict__[self.name] = weight = self.compute(module)
+        if _C._is_tracing() and weight.requires_grad:
+            # A compiled call leaves tensors behind, but not what they were recorded from.
+            def settle(*_: Any) -> None:
+                module.__dict__[self.name] = weight.detach()
+                handle.remove()
+
+            handle = module.register_forward_hook(settle)
 
     def apply(self, module: Module) -> Module:
         key = (type(self), self.name)

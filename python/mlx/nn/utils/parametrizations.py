@@ -9,9 +9,10 @@ from mlx._C import Tensor
 from mlx.nn import functional as F
 from mlx.nn.modules.conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from mlx.nn.modules.module import Module
+from mlx.nn.utils.orthogonal import orthogonal
 from mlx.nn.utils.parametrize import register_parametrization
 
-__all__ = ["spectral_norm", "weight_norm"]
+__all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
 
 def norm_except(v: Tensor, dim: int | None) -> Tensor:

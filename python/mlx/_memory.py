@@ -1,0 +1,223 @@
+"""The methods of Tensor that are about its memory: its storage, its size in place, where it is pinned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlx import _C
+from mlx._C import Tensor
+
+__all__ = ["TypedStorage", "UntypedStorage"]
+
+
+class UntypedStorage:
+    """The block of memory that a tensor and its views lie in."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._tensor = tensor
+        self._address, self._nbytes = _C._storage_extent(tensor)
+
+    def data_ptr(self) -> int:
+        """The address of the first byte."""
+        return self._address
+
+    def nbytes(self) -> int:
+        """The number of bytes."""
+        return self._nbytes
+
+    def size(self) -> int:
+        """The number of bytes."""
+        return self._nbytes
+
+    def __len__(self) -> int:
+        return self._nbytes
+
+    @property
+    def device(self) -> Any:
+        return self._tensor.device
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UntypedStorage) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> int:
+        return _C._storage_key(self._tensor)
+
+
+class TypedStorage(UntypedStorage):
+    """The block of memory that a tensor and its views lie in, as a row of elements of its dtype."""
+
+    def _elements(self) -> Tensor:
+        count = self._nbytes // self._tensor.element_size()
+        return self._tensor.detach().as_strided((count,), (1,), 0)
+
+    @property
+    def dtype(self) -> Any:
+        return self._tensor.dtype
+
+    def size(self) -> int:
+        """The number of elements."""
+        return len(self)
+
+    def __len__(self) -> int:
+        return self._nbytes // self._tensor.element_size()
+
+    def __getitem__(self, index: int) -> Any:
+        return self._elements()[index].item()
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._elements()[index] = value
+
+    def tolist(self) -> list:
+        """The elements as Python numbers."""
+        return self._elements().tolist()
+
+    def untyped(self) -> UntypedStorage:
+        """The same memory as bytes."""
+        return UntypedStorage(self._tensor)
+
+
+def storage(self: Tensor) -> TypedStorage:
+    """The memory that this tensor is a view of, as elements."""
+    return TypedStorage(self)
+
+
+def untyped_storage(self: Tensor) -> UntypedStorage:
+    """The memory that this tensor is a view of."""
+    return UntypedStorage(self)
+
+
+def _check_resizable(tensor: Tensor, op: str) -> None:
+    if tensor.requires_grad:
+        raise RuntimeError(f"{op}(): cannot resize variables that require grad")
+
+
+def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
+    """Give the tensor another shape, in place; elements that its memory does not hold are undefined."""
+    _check_resizable(self, "resize_")
+    shape = tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
+    count = 1
+    for n in shape:
+        count *= n
+    strides: list[int] = []
+    run = 1
+    for n in reversed(shape):
+        strides.insert(0, run)
+        run *= max(n, 1)
+    held = _C._storage_extent(self)[1] // self.element_size() - self.storage_offset()
+    source = self.detach()
+    if count > held:
+        source = _C.empty(count, dtype=self.dtype, device=self.device)
+        source[:held] = self.detach().as_strided((held,), (1,), self.storage_offset())
+        self.data = source.view(shape)
+    else:
+        self.data = source.as_strided(shape, tuple(strides), self.storage_offset())
+    return self
+
+
+def resize_as_(self: Tensor, other: Tensor, *, memory_format: Any = None) -> Tensor:
+    """Give the tensor the shape of another; see `resize_`."""
+    return self.resize_(tuple(other.shape))  # type: ignore[attr-defined]
+
+
+def set_(self: Tensor, source: Tensor) -> Tensor:
+    """Make the tensor a view of what another one is a view of, with its shape and strides."""
+    _check_resizable(self, "set_")
+    self.data = source.detach()
+    return self
+
+
+def pin_memory(self: Tensor, device: Any = None) -> Tensor:
+    """The tensor itself: no device that mlx has copies from memory faster when it is pinned."""
+    return self
+
+
+def is_pinned(self: Tensor, device: Any = None) -> bool:
+    """Whether the memory is pinned: never."""
+    return False
+
+
+def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
+    """A copy on a CUDA device. AssertionError, since this build has none."""
+    import mlx
+
+    mlx.cuda._refuse()
+
+
+def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """Fill the main diagonal, in place.
+
+    Args:
+        fill_value: with what.
+        wrap: whether the diagonal of a tall matrix begins anew after each square, with a row between.
+    """
+    if self.dim() < 2:
+        raise RuntimeError("fill_diagonal_(): dimensions must larger than 1")
+    if self.dim() > 2:
+        if len(set(self.shape)) > 1:
+            raise RuntimeError("fill_diagonal_(): all dimensions of input must be of equal length")
+        diagonal = self.as_strided((self.shape[0],), (sum(self.stride()),), self.storage_offset())
+        diagonal.fill_(fill_value)
+        return self
+    rows, columns = self.shape
+    self.diagonal().fill_(fill_value)
+    if wrap:
+        for start in range(columns + 1, rows, columns + 1):
+            self[start:].diagonal().fill_(fill_value)
+    return self
+
+
+def adjoint(self: Tensor) -> Tensor:
+    """The conjugate transpose of each matrix."""
+    return self.mH
+
+
+def to_dense(self: Tensor, dtype: Any = None, *, masked_grad: Any = None) -> Tensor:
+    """The tensor itself, as all are dense."""
+    return self if dtype is None else self.to(dtype)
+
+
+def new(self: Tensor, *args: Any) -> Tensor:
+    """A tensor of this one's dtype and device: from a sequence, or of sizes, whose elements are undefined."""
+    if len(args) == 1 and not isinstance(args[0], (int, _C.Size)):
+        return _C.tensor(args[0], dtype=self.dtype, device=self.device)
+    size = args[0] if args and isinstance(args[0], _C.Size) else args or (0,)
+    return _C.empty(size, dtype=self.dtype, device=self.device)
+
+
+def apply_(self: Tensor, callable: Any) -> Tensor:
+    """Replace each element by what a function of Python's makes of it; slow, and for CPU tensors alone."""
+    if self.device.type != "cpu":
+        raise TypeError(f"apply_ is only implemented on CPU tensors, not on {self.device}")
+    values = [callable(v) for v in self.detach().flatten().tolist()]
+    return self.copy_(_C.tensor(values, dtype=self.dtype).view(self.shape))
+
+
+def map_(self: Tensor, tensor: Tensor, callable: Any) -> Tensor:
+    """Replace each element by a function of it and of another tensor's; slow, and for CPU tensors alone."""
+    if self.device.type != "cpu":
+        raise TypeError(f"map_ is only implemented on CPU tensors, not on {self.device}")
+    others = tensor.detach().expand(self.shape).flatten().tolist()
+    values = [callable(a, b) for a, b in zip(self.detach().flatten().tolist(), others, strict=True)]
+    return self.copy_(_C.tensor(values, dtype=self.dtype).view(self.shape))
+
+
+for _method in (
+    storage,
+    untyped_storage,
+    resize_,
+    resize_as_,
+    set_,
+    pin_memory,
+    is_pinned,
+    cuda,
+    fill_diagonal_,
+    adjoint,
+    to_dense,
+    new,
+    apply_,
+    map_,
+):
+    setattr(Tensor, _method.__name__, _method)

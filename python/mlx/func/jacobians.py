@@ -1,0 +1,124 @@
+"""Matrices of derivatives."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from mlx import _C
+from mlx._C import Tensor
+from mlx._nested import leaves, rebuilt
+from mlx.func._scope import Scope, gradients, split_aux, tensors_of
+from mlx.func.gradients import Argnums, chosen, with_replaced
+
+__all__ = ["hessian", "jacfwd", "jacrev"]
+
+
+def _rows(output: Tensor, scope: Scope, recorded: bool) -> list[Tensor]:
+    """The Jacobian of one output with respect to each variable: a backward pass for each element."""
+    rows: list[list[Tensor]] = []
+    for i in range(output.numel()):
+        cotangent = _C.zeros(output.numel(), dtype=output.dtype, device=output.device)
+        cotangent[i] = 1
+        rows.append(
+            gradients(
+                [output],
+                scope.variables,
+                [cotangent.view(output.shape)],
+                keep=True,
+                create_graph=recorded,
+            )
+        )
+    if not rows:
+        return [_C.zeros((*output.shape, *v.shape), dtype=v.dtype, device=v.device) for v in scope.variables]
+    return [
+        _C.stack([row[k] for row in rows]).view((*output.shape, *v.shape))
+        for k, v in enumerate(scope.variables)
+    ]
+
+
+def _check_real(tensors: list[Any], what: str) -> None:
+    for t in tensors:
+        if t.is_complex():
+            raise RuntimeError(f"jacrev: expected real {what}, as a Jacobian is real, not {t.dtype}")
+
+
+def jacrev(
+    func: Callable,
+    argnums: Argnums = 0,
+    *,
+    has_aux: bool = False,
+    chunk_size: int | None = None,
+    _preallocate_and_copy: bool = False,
+) -> Callable:
+    """A function that computes the Jacobian of a function, a backward pass for each element of the output.
+
+    Args:
+        func: returns tensors; with `has_aux`, a pair (output, aux).
+        argnums: the positional argument, or several, that derivatives are taken for.
+        has_aux: whether to return aux beside the Jacobian.
+        chunk_size: accepted for compatibility.
+
+    Returns:
+        A function of the same arguments. Its result has the structure of the output, and within it that of
+        the argument; each leaf has the shape of the output's leaf followed by the argument's.
+
+    >>> import mlx
+    >>> mlx.func.jacrev(lambda x: x * x)(mlx.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
+    if chunk_size is not None and chunk_size <= 0:
+        raise ValueError(f"jacrev: chunk_size must be positive, not {chunk_size}")
+
+    @functools.wraps(func)
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        positions = chosen(args, argnums, "jacrev")
+        scope = Scope([args[p] for p in positions])
+        result = scope.call(func, with_replaced(args, positions, scope.inputs), kwargs)
+        output, aux = split_aux(result, has_aux, "jacrev")
+        outputs = tensors_of(output, "jacrev")
+        _check_real(scope.variables, "inputs")
+        _check_real(outputs, "outputs")
+        outward = scope.reaches_out([*outputs, *leaves(aux)])
+
+        def arranged(jacobian: list[Tensor]) -> Any:
+            made = rebuilt(scope.inputs, iter(jacobian))
+            return made[0] if isinstance(argnums, int) else tuple(made)
+
+        found = rebuilt(output, iter([arranged(_rows(o, scope, outward)) for o in outputs]))
+        found, aux = scope.released((found, aux), outward)
+        return (found, aux) if has_aux else found
+
+    return transformed
+
+
+def jacfwd(
+    func: Callable,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    *,
+    randomness: str = "error",
+) -> Callable:
+    """A function that computes the Jacobian of a function; see `jacrev`, which does the work.
+
+    Args:
+        randomness: accepted for compatibility; the function runs once.
+
+    >>> import mlx
+    >>> mlx.func.jacfwd(mlx.sin)(mlx.tensor(0.0))
+    tensor(1.)
+    """
+    return jacrev(func, argnums, has_aux=has_aux)
+
+
+def hessian(func: Callable, argnums: Argnums = 0) -> Callable:
+    """A function that computes the matrix of second derivatives, `jacfwd(jacrev(func))`.
+
+    >>> import mlx
+    >>> mlx.func.hessian(lambda x: (x**3).sum())(mlx.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
+    return jacfwd(jacrev(func, argnums), argnums)
