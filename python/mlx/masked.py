@@ -506,7 +506,7 @@ def normalize(
     >>> mlx.masked.normalize(mlx.tensor([3.0, 9.0, 4.0]), 2, 0, mask=mlx.tensor([True, False, True]))
     tensor([0.6000, 0.0000, 0.8000])
     """
-    if dtype is None and input.dtype in (mlx.float16, mlx.bfloat16):  # in float16 eps would be zero
+    if dtype is None and input.dtype == mlx.float16:  # in which eps would be zero
         return normalize(input.float(), ord, dim, eps=eps, mask=mask).to(input.dtype)
     length = norm(input, ord, dim, keepdim=True, dtype=dtype, mask=mask)
     return _filled(input, mask, 0) / mlx.maximum(length, length.new_full((), eps))
