@@ -20,6 +20,9 @@ constexpr int64_t kRightWords = int64_t{96} << 10;
 // An operand is packed once for all tasks that read it, unless it is larger than this.
 constexpr int64_t kSharedWords = int64_t{4} << 20;
 constexpr int64_t kLeftRows = 256;  // of a task that packs its own
+// Panels that one core writes and others read cost each line a journey between their caches, ten times what
+// packing costs. Up to this size each task packs all of the left operand for itself, and threads have few.
+constexpr int64_t kPrivateWords = int64_t{512} << 10, kPrivateTasks = 2;
 // With so few columns, packing the left operand would take longer than it saves.
 constexpr int64_t kFewColumnPanels = 2;
 // A thread should have this many multiplications to do.
@@ -58,25 +61,34 @@ int64_t wanted_tasks(const Product& p) {
 }
 
 Plan choose_plan(const Product& p) {
-  const int64_t panel = p.kernels.panel_columns(), rows = p.kernels.rows, tasks = wanted_tasks(p);
+  const int64_t panel = p.kernels.panel_columns(), rows = p.kernels.rows;
+  int64_t tasks = wanted_tasks(p);
   Plan plan;
   plan.depth_block = choose_depth_block(p);
+  const int64_t steps = std::max<int64_t>(p.kernels.steps(std::min(plan.depth_block, p.depth)), 1);
   plan.left = words(p, p.rows, rows) <= kSharedWords ? Packing::Shared : Packing::ByTask;
-  if (p.columns <= kFewColumnPanels * panel && p.depth % p.kernels.depth == 0) {
+  if (p.columns <= kFewColumnPanels * panel && p.depth % p.kernels.depth == 0)
     plan.left_lines = p.left.unpacked(p.kernels);
-    if (plan.left_lines.data) plan.left = Packing::None;
+  plan.column_block = std::max(panel, kRightWords / steps / panel * panel);
+  const int64_t threads_share = ceil_div(p.columns, num_threads());
+  const bool is_private =
+      tasks > 1 && round_up(p.rows, rows) * steps <= kPrivateWords && threads_share <= 2 * plan.column_block;
+  if (plan.left_lines.data) {
+    plan.left = Packing::None;
+  } else if (is_private) {
+    plan.left = Packing::ByTask;
+    tasks = std::min<int64_t>(tasks, kPrivateTasks * num_threads());
   }
   // Columns are divided first, since their panels are then packed once.
-  const int64_t steps = std::max<int64_t>(p.kernels.steps(std::min(plan.depth_block, p.depth)), 1);
-  plan.column_block = std::max(panel, kRightWords / steps / panel * panel);
   if (plan.left == Packing::ByTask) plan.column_block *= 2;
   const int64_t share = plan.left == Packing::None ? p.columns : ceil_div(p.columns, tasks);
   plan.column_block = std::min(plan.column_block, round_up(share, panel));
   if (p.column_unit > 1 && p.column_unit <= 2 * plan.column_block)
     plan.column_block = round_up(plan.column_block, p.column_unit);
   plan.column_blocks = ceil_div(p.columns, plan.column_block);
-  plan.row_block = plan.left == Packing::ByTask ? std::min(kLeftRows, p.rows) : p.rows;
-  plan.row_block = std::min(plan.row_block, ceil_div(p.rows, ceil_div(tasks, plan.column_blocks)));
+  plan.row_block = plan.left == Packing::ByTask && !is_private ? std::min(kLeftRows, p.rows) : p.rows;
+  if (plan.left == Packing::None || !is_private)
+    plan.row_block = std::min(plan.row_block, ceil_div(p.rows, ceil_div(tasks, plan.column_blocks)));
   plan.row_block = round_up(plan.row_block, rows);
   plan.row_blocks = ceil_div(p.rows, plan.row_block);
   plan.right = plan.row_blocks > 1 && words(p, p.columns, p.kernels.lanes) <= kSharedWords ? Packing::Shared
