@@ -3,6 +3,7 @@
 #include "backends/backend.h"
 #include "bindings/autocast.h"
 #include "bindings/op_table.h"
+#include "bindings/overrides.h"
 #include "bindings/tensor_type.h"
 
 PYBIND11_MODULE(_C, m) {
@@ -24,6 +25,7 @@ PYBIND11_MODULE(_C, m) {
   });
   m.attr("LinAlgError") = py::reinterpret_borrow<py::object>(linalg_error());
   make_tensor_type(m);
+  add_overrides(m);
   add_values(m);
   add_ops(m);
   add_autocast(m);
