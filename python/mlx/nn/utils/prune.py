@@ -1,7 +1,7 @@
 """Pruning: parameters whose unimportant elements are held at zero by a mask.
 
 A pruned parameter `weight` becomes the parameter `weight_orig` and the buffer `weight_mask`; `weight` itself
-is their product, computed anew before every call of the module. `remove` makes it an ordinary parameter again.
+is their product, computed anew before every call of the module. `remove` makes it an ordinary one again.
 """
 
 from __future__ import annotations
