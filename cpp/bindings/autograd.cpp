@@ -251,6 +251,9 @@ void add_autograd(py::module_& m) {
   m.def("_remove_hook", &remove_hook);
   m.def("_set_python_history", &set_python_history);
   m.def("_alias", [](const Tensor& t) { return alias(t); });
+  m.def("_as_subclass", [](const Tensor& t, py::type cls) {
+    return steal(wrap_as(reinterpret_cast<PyTypeObject*>(cls.ptr()), view(t, t.shape())));
+  });
   m.def(
       "_make_subclass",
       [](py::type cls, const Tensor& t, bool requires_grad) {

@@ -1,3 +1,4 @@
+#include "base/index_error.h"
 #include "bindings/python.h"
 
 namespace mlx::bindings {
@@ -7,6 +8,16 @@ PyObject* linalg_error() {
       "mlx.linalg.LinAlgError",
       "A matrix for which a decomposition or a solution does not exist, or did not converge.",
       PyExc_RuntimeError, nullptr);
+  return type;
+}
+
+PyObject* out_of_bounds_error() {
+  static PyObject* const type = [] {
+    py::tuple bases = py::make_tuple(py::handle(PyExc_IndexError), py::handle(PyExc_RuntimeError));
+    return PyErr_NewExceptionWithDoc("mlx.OutOfBoundsError",
+                                     "An element of an index tensor lies outside of what it indexes.",
+                                     bases.ptr(), nullptr);
+  }();
   return type;
 }
 
@@ -21,6 +32,8 @@ void set_python_error() noexcept {
     PyErr_SetString(PyExc_TypeError, e.what());
   } catch (const ValueError& e) {
     PyErr_SetString(PyExc_ValueError, e.what());
+  } catch (const OutOfBoundsError& e) {
+    PyErr_SetString(out_of_bounds_error(), e.what());
   } catch (const IndexError& e) {
     PyErr_SetString(PyExc_IndexError, e.what());
   } catch (const LinAlgError& e) {

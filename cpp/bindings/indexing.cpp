@@ -6,6 +6,7 @@
 
 #include <pybind11/numpy.h>
 
+#include "bindings/overrides.h"
 #include "bindings/tensor_type.h"
 #include "ops.h"
 #include "ops/pointwise.h"
@@ -216,7 +217,10 @@ void assign(const Tensor& view, PyObject* value) {
 }  // namespace
 
 PyObject* get_item(PyObject* self, PyObject* index) {
-  return guarded([&] {
+  PyObject* args[] = {self, index};
+  PyObject* result;
+  if (Overrides::possible() && overridden_method("__getitem__", args, 2, nullptr, &result)) return result;
+  result = guarded([&] {
     const Tensor& t = tensor_of(self);
     if (is_integer_index(index)) return wrap(selected(t, 0, to_int64(index)));
     if (PySlice_Check(index)) return wrap(sliced(t, 0, index));
@@ -224,9 +228,16 @@ PyObject* get_item(PyObject* self, PyObject* index) {
     if (!s.is_view()) return wrap(_index(s.view(), packed(s)));
     return wrap(s.view().is(t) ? view(t, t.shape()) : s.view());
   });
+  return result ? result : rescued_operator("__getitem__", args, 2, false);
 }
 
 int set_item(PyObject* self, PyObject* index, PyObject* value) {
+  PyObject* args[] = {self, index, value};
+  PyObject* result;
+  if (value && Overrides::possible() && overridden_method("__setitem__", args, 3, nullptr, &result)) {
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+  }
   return guarded_int([&] {
     if (!value) throw TypeError("Tensor does not support deleting items");
     const Tensor& t = tensor_of(self);

@@ -1,9 +1,15 @@
 // The extension module mlx._C: everything that the package `mlx` is made of.
 
 #include "backends/backend.h"
+#include "base/warnings.h"
 #include "bindings/autocast.h"
 #include "bindings/op_table.h"
+#include "bindings/overrides.h"
 #include "bindings/tensor_type.h"
+
+namespace mlx::bindings {
+PyObject* out_of_bounds_error();  // errors.cpp
+}
 
 PYBIND11_MODULE(_C, m) {
   using namespace mlx::bindings;
@@ -22,8 +28,13 @@ PYBIND11_MODULE(_C, m) {
       set_python_error();
     }
   });
+  mlx::warning_sink() = [](const std::string& message) {
+    if (PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1)) throw_python_error();
+  };
+  m.attr("OutOfBoundsError") = py::reinterpret_borrow<py::object>(out_of_bounds_error());
   m.attr("LinAlgError") = py::reinterpret_borrow<py::object>(linalg_error());
   make_tensor_type(m);
+  add_overrides(m);
   add_values(m);
   add_ops(m);
   add_autocast(m);

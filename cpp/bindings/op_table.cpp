@@ -7,6 +7,7 @@
 #include <map>
 
 #include "bindings/autocast.h"
+#include "bindings/overrides.h"
 #include "ops/pointwise.h"
 
 namespace mlx::bindings {
@@ -201,10 +202,13 @@ PyObject* call_with_out(const OpGroup& group, PyObject* const* args, Py_ssize_t 
   return out.release().ptr();
 }
 
+// Where an override takes over, the function that it is told is the object that was called.
 PyObject* op_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
-  return guarded([&] {
-    return call(*reinterpret_cast<OpObject*>(self)->group, args, PyVectorcall_NARGS(nargsf), kwnames);
-  });
+  const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+  PyObject* result;
+  if (Overrides::possible() && overridden(self, args, nargs, kwnames, &result)) return result;
+  result = guarded([&] { return call(*reinterpret_cast<OpObject*>(self)->group, args, nargs, kwnames); });
+  return result ? result : rescued(self, args, nargs, kwnames);
 }
 
 // ---- the callable types

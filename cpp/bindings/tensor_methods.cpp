@@ -1,5 +1,6 @@
 // The methods of Tensor that are not ops: they deal in Python objects.
 
+#include "bindings/overrides.h"
 #include "bindings/tensor_type.h"
 #include "ops.h"
 #include "tape/autograd_meta.h"
@@ -7,10 +8,32 @@
 namespace mlx::bindings {
 namespace {
 
+using Fast = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
+
+PyCFunction fast(Fast f) { return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)); }
+
+// Whether the class of `self` took over the call of a method, which is known by the function that stands in
+// the table.
+bool taken_over(PyCFunction function, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
+                PyObject** result) {
+  if (!Overrides::possible() || Py_TYPE(self) == tensor_type) return false;
+  const PyMethodDef* m = tensor_methods;
+  while (m->ml_meth != function) ++m;
+  std::vector<PyObject*> all(args, args + n + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0));
+  all.insert(all.begin(), self);
+  return overridden_method(m->ml_name, all.data(), n + 1, kwnames, result);
+}
+
+template <class F>
+PyObject* call_method(PyObject* o, PyObject* arg) {
+  if (PyObject* result; taken_over(&call_method<F>, o, nullptr, 0, nullptr, &result)) return result;
+  return guarded([&] { return F{}(tensor_of(o), arg); });
+}
+
 template <class F>
 constexpr PyCFunction method(F) {
   static_assert(!std::is_pointer_v<F>, "a lambda: its type is all that is kept");
-  return [](PyObject* o, PyObject* arg) { return guarded([&] { return F{}(tensor_of(o), arg); }); };
+  return &call_method<F>;
 }
 
 // Elements as nested Python lists; a number for a zero-dimensional tensor.
@@ -41,11 +64,13 @@ PyObject* shape_or_size(PyObject* self, PyObject* const* args, Py_ssize_t n,
 }
 
 PyObject* size(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  if (PyObject* result; taken_over(fast(size), self, args, n, kwnames, &result)) return result;
   return guarded(
       [&] { return shape_or_size(self, args, n + (kwnames ? 1 : 0), &Tensor::shape, &Tensor::size, true); });
 }
 
 PyObject* stride(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  if (PyObject* result; taken_over(fast(stride), self, args, n, kwnames, &result)) return result;
   return guarded([&] {
     return shape_or_size(self, args, n + (kwnames ? 1 : 0), &Tensor::strides, &Tensor::stride, false);
   });
@@ -62,12 +87,9 @@ PyObject* requires_grad_(PyObject* self, PyObject* args, PyObject* kwargs) {
   });
 }
 
-PyCFunction fast(PyObject* (*f)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*)) {
-  return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f));
-}
-
 template <DType type>
-PyObject* cast(PyObject* self, PyObject* const*, Py_ssize_t, PyObject*) {
+PyObject* cast(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  if (PyObject* result; taken_over(fast(cast<type>), self, args, n, kwnames, &result)) return result;
   return guarded([&] { return wrap(to(tensor_of(self), type, false, false)); });
 }
 

@@ -1,5 +1,6 @@
 // The attributes of Tensor.
 
+#include "bindings/overrides.h"
 #include "bindings/tensor_type.h"
 #include "ops.h"
 #include "ops/pointwise.h"
@@ -13,10 +14,24 @@ namespace {
 
 const Tensor& self_of(PyObject* o) { return tensor_of(o); }
 
+// The attribute that a function reads.
+const char* name_of(getter function) {
+  const PyGetSetDef* p = tensor_properties;
+  while (p->get != function) ++p;
+  return p->name;
+}
+
+template <class F>
+PyObject* get_attribute(PyObject* o, void*) {
+  if (PyObject* result; Overrides::possible() && overridden_getter(name_of(&get_attribute<F>), o, &result))
+    return result;
+  return guarded([&] { return wrap(F{}(self_of(o))); });
+}
+
 template <class F>
 constexpr getter get(F) {
   static_assert(!std::is_pointer_v<F>, "a lambda: its type is all that is kept");
-  return [](PyObject* o, void*) { return guarded([&] { return wrap(F{}(self_of(o))); }); };
+  return &get_attribute<F>;
 }
 
 template <class F>

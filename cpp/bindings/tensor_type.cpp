@@ -8,6 +8,7 @@
 
 #include "bindings/autocast.h"
 #include "bindings/op_table.h"
+#include "bindings/overrides.h"
 #include "ops.h"
 #include "tape/autograd_meta.h"
 
@@ -23,6 +24,7 @@ PyObject* new_object(PyTypeObject* type, const Tensor& t) {
   auto* self = object_of(checked(type->tp_alloc(type, 0)));
   new (&self->tensor) Tensor(t);
   t.impl()->python = self;
+  if (type != tensor_type) note_class(type);
   return reinterpret_cast<PyObject*>(self);
 }
 
@@ -78,28 +80,57 @@ bool operands(PyObject* a, PyObject* b, Tensor& x, Tensor& y) {
   return read(a, x) && read(b, y);
 }
 
-template <Tensor (*F)(const Tensor&, const Tensor&)>
+// The name of a method as a template's argument.
+template <size_t N>
+struct Name {
+  char text[N] = {};
+  consteval Name(const char (&name)[N]) { std::copy_n(name, N, text); }
+};
+
+// Whether an override took the slot's call over, as a call of Tensor's method of that name.
+bool taken_over(const char* name, std::initializer_list<PyObject*> args, PyObject** result) {
+  if (!Overrides::possible()) return false;
+  return overridden_operator(name, args.begin(), static_cast<Py_ssize_t>(args.size()), result);
+}
+
+// What a slot returns for operands that are not its own: NotImplemented, unless one of them overrides.
+PyObject* foreign(const char* name, PyObject* a, PyObject* b) {
+  PyObject* args[] = {a, b};
+  PyObject* result = rescued_operator(name, args, 2);
+  return result || PyErr_Occurred() ? result : Py_NewRef(Py_NotImplemented);
+}
+
+// A binary slot is the method `name` of its left operand, or `reflected` of the right one.
+template <Name name, Name reflected, Tensor (*F)(const Tensor&, const Tensor&)>
 PyObject* binary(PyObject* a, PyObject* b) {
+  PyObject* result;
+  const bool left = is_tensor(a);
+  if (left ? taken_over(name.text, {a, b}, &result) : taken_over(reflected.text, {b, a}, &result))
+    return result;
   return guarded([&]() -> PyObject* {
-    if (is_tensor(a) && is_tensor(b)) return wrap(F(tensor_of(a), tensor_of(b)));
+    if (left && is_tensor(b)) return wrap(F(tensor_of(a), tensor_of(b)));
     Tensor x, y;
-    if (!operands(a, b, x, y)) return Py_NewRef(Py_NotImplemented);
-    return wrap(F(x, y));
+    if (operands(a, b, x, y)) return wrap(F(x, y));
+    return left ? foreign(name.text, a, b) : foreign(reflected.text, b, a);
   });
 }
 
-template <Tensor (*F)(const Tensor&, const Tensor&)>
+template <Name name, Tensor (*F)(const Tensor&, const Tensor&)>
 PyObject* inplace(PyObject* a, PyObject* b) {
+  PyObject* result;
+  if (taken_over(name.text, {a, b}, &result)) return result;
   return guarded([&]() -> PyObject* {
     Tensor x, y;
-    if (!operands(a, b, x, y)) return Py_NewRef(Py_NotImplemented);
+    if (!operands(a, b, x, y)) return foreign(name.text, a, b);
     F(x, y);
     return Py_NewRef(a);
   });
 }
 
-template <Tensor (*F)(const Tensor&)>
+template <Name name, Tensor (*F)(const Tensor&)>
 PyObject* unary(PyObject* a) {
+  PyObject* result;
+  if (taken_over(name.text, {a}, &result)) return result;
   return guarded([&] { return wrap(F(tensor_of(a))); });
 }
 
@@ -118,10 +149,15 @@ Tensor slot_power(const Tensor& a, const Tensor& b) {
   return mlx::pow(x, y);
 }
 
-PyObject* slot_pow(PyObject* a, PyObject* b, PyObject*) { return binary<slot_power>(a, b); }
-PyObject* slot_pow_(PyObject* a, PyObject* b, PyObject*) { return inplace<mlx::pow_>(a, b); }
+PyObject* slot_pow(PyObject* a, PyObject* b, PyObject*) {
+  return binary<"pow", "__rpow__", slot_power>(a, b);
+}
+PyObject* slot_pow_(PyObject* a, PyObject* b, PyObject*) { return inplace<"pow_", mlx::pow_>(a, b); }
 
 PyObject* slot_divmod(PyObject* a, PyObject* b) {
+  PyObject* result;
+  if (is_tensor(a) ? taken_over("__divmod__", {a, b}, &result) : taken_over("__rdivmod__", {b, a}, &result))
+    return result;
   return guarded([&]() -> PyObject* {
     Tensor x, y;
     if (!operands(a, b, x, y)) return Py_NewRef(Py_NotImplemented);
@@ -132,8 +168,13 @@ PyObject* slot_divmod(PyObject* a, PyObject* b) {
 }
 
 PyObject* slot_matmul(PyObject* a, PyObject* b) {
+  PyObject* result;
+  const bool left = is_tensor(a);
+  if (left ? taken_over("matmul", {a, b}, &result) : taken_over("__rmatmul__", {b, a}, &result))
+    return result;
   return guarded([&]() -> PyObject* {
-    if (!is_tensor(a) || !is_tensor(b)) return Py_NewRef(Py_NotImplemented);
+    if (!left) return foreign("__rmatmul__", b, a);
+    if (!is_tensor(b)) return foreign("matmul", a, b);
     if (!Autocast::active()) return wrap(matmul(tensor_of(a), tensor_of(b)));
     Tensor x = tensor_of(a), y = tensor_of(b);
     cast_operands("matmul", x, y);
@@ -144,21 +185,29 @@ PyObject* slot_matmul(PyObject* a, PyObject* b) {
 PyObject* compare(PyObject* a, PyObject* b, int op) {
   switch (op) {
     case Py_LT:
-      return binary<mlx::lt>(a, b);
+      return binary<"lt", "gt", mlx::lt>(a, b);
     case Py_LE:
-      return binary<mlx::le>(a, b);
+      return binary<"le", "ge", mlx::le>(a, b);
     case Py_EQ:
-      return binary<mlx::eq>(a, b);
+      return binary<"__eq__", "__eq__", mlx::eq>(a, b);
     case Py_NE:
-      return binary<mlx::ne>(a, b);
+      return binary<"__ne__", "__ne__", mlx::ne>(a, b);
     case Py_GT:
-      return binary<mlx::gt>(a, b);
+      return binary<"gt", "lt", mlx::gt>(a, b);
     default:
-      return binary<mlx::ge>(a, b);
+      return binary<"ge", "le", mlx::ge>(a, b);
   }
 }
 
 Py_hash_t tensor_hash(PyObject* o) { return static_cast<Py_hash_t>(reinterpret_cast<uintptr_t>(o) >> 4); }
+
+// What an override returned, as the C integer of a slot; -1 with an error set where it is none.
+int number(PyObject* result) {
+  if (!result) return -1;
+  const long value = PyLong_AsLong(result);
+  Py_DECREF(result);
+  return static_cast<int>(value);
+}
 
 Scalar only_element(const Tensor& t, const char* what) {
   if (t.numel() != 1)
@@ -168,11 +217,13 @@ Scalar only_element(const Tensor& t, const char* what) {
 }
 
 int tensor_bool(PyObject* o) {
+  if (PyObject* result; taken_over("__bool__", {o}, &result)) return number(result);
   return guarded_int(
       [&] { return int(only_element(tensor_of(o), "the truth value of a tensor").to_bool()); });
 }
 
 PyObject* tensor_int(PyObject* o) {
+  if (PyObject* result; taken_over("__int__", {o}, &result)) return result;
   return guarded([&] {
     Scalar s = only_element(tensor_of(o), "the integer value of a tensor");
     if (s.is_complex()) throw TypeError("a complex tensor cannot be converted to int");
@@ -182,6 +233,7 @@ PyObject* tensor_int(PyObject* o) {
 }
 
 PyObject* tensor_float(PyObject* o) {
+  if (PyObject* result; taken_over("__float__", {o}, &result)) return result;
   return guarded([&] {
     Scalar s = only_element(tensor_of(o), "the float value of a tensor");
     if (s.is_complex()) throw TypeError("a complex tensor cannot be converted to float");
@@ -190,6 +242,7 @@ PyObject* tensor_float(PyObject* o) {
 }
 
 PyObject* tensor_index(PyObject* o) {
+  if (PyObject* result; taken_over("__index__", {o}, &result)) return result;
   return guarded([&] {
     const Tensor& t = tensor_of(o);
     if (t.numel() != 1 || t.is_inexact())
@@ -201,6 +254,7 @@ PyObject* tensor_index(PyObject* o) {
 // ---- sequences
 
 Py_ssize_t tensor_length(PyObject* o) {
+  if (PyObject* result; taken_over("__len__", {o}, &result)) return number(result);
   return guarded_int([&]() -> Py_ssize_t {
     const Tensor& t = tensor_of(o);
     if (t.dim() == 0) throw TypeError("len() of a 0-d tensor");
@@ -211,12 +265,16 @@ Py_ssize_t tensor_length(PyObject* o) {
 PyObject* tensor_iter(PyObject* o) {
   return guarded([&] {
     if (tensor_of(o).dim() == 0) throw TypeError("iteration over a 0-d tensor");
-    py::object rows = py::reinterpret_steal<py::object>(wrap(unbind(tensor_of(o), 0)));
+    // Through Python where a class may override unbind, so that rows are of that class.
+    py::object rows = Overrides::possible()
+                          ? py::handle(o).attr("unbind")(0)
+                          : py::reinterpret_steal<py::object>(wrap(unbind(tensor_of(o), 0)));
     return checked(PyObject_GetIter(rows.ptr()));
   });
 }
 
 int tensor_contains(PyObject* o, PyObject* element) {
+  if (PyObject* result; taken_over("__contains__", {o, element}, &result)) return number(result);
   return guarded_int([&]() -> int {
     Tensor x, y;
     if (!operands(o, element, x, y))
@@ -226,6 +284,7 @@ int tensor_contains(PyObject* o, PyObject* element) {
 }
 
 PyObject* tensor_repr(PyObject* o) {
+  if (PyObject* result; taken_over("__repr__", {o}, &result)) return result;
   return guarded([&] {
     static py::object* repr = new py::object(py::module_::import("mlx._printing").attr("tensor_repr"));
     return (*repr)(py::handle(o)).release().ptr();
@@ -261,58 +320,59 @@ PyObject* wrap(const TensorList& list) {
 }
 
 void make_tensor_type(py::module_& module) {
-  PyType_Slot slots[] = {{Py_tp_new, slot(tensor_new)},
-                         {Py_tp_dealloc, slot(tensor_dealloc)},
-                         {Py_tp_traverse, slot(tensor_traverse)},
-                         {Py_tp_clear, slot(tensor_clear)},
-                         {Py_tp_repr, slot(tensor_repr)},
-                         {Py_tp_hash, slot(tensor_hash)},
-                         {Py_bf_getbuffer, slot(get_buffer)},
-                         {Py_bf_releasebuffer, slot(release_buffer)},
-                         {Py_tp_richcompare, slot(compare)},
-                         {Py_tp_iter, slot(tensor_iter)},
-                         {Py_tp_members, members},
-                         {Py_tp_getset, tensor_properties},
-                         {Py_tp_methods, tensor_methods},
-                         {Py_nb_add, slot(binary<slot_add>)},
-                         {Py_nb_subtract, slot(binary<slot_sub>)},
-                         {Py_nb_multiply, slot(binary<mlx::mul>)},
-                         {Py_nb_true_divide, slot(binary<slot_div>)},
-                         {Py_nb_floor_divide, slot(binary<mlx::floor_divide>)},
-                         {Py_nb_remainder, slot(binary<mlx::remainder>)},
-                         {Py_nb_divmod, slot(slot_divmod)},
-                         {Py_nb_power, slot(slot_pow)},
-                         {Py_nb_matrix_multiply, slot(slot_matmul)},
-                         {Py_nb_and, slot(binary<mlx::bitwise_and>)},
-                         {Py_nb_or, slot(binary<mlx::bitwise_or>)},
-                         {Py_nb_xor, slot(binary<mlx::bitwise_xor>)},
-                         {Py_nb_lshift, slot(binary<mlx::bitwise_left_shift>)},
-                         {Py_nb_rshift, slot(binary<mlx::bitwise_right_shift>)},
-                         {Py_nb_negative, slot(unary<mlx::neg>)},
-                         {Py_nb_positive, slot(unary<slot_positive>)},
-                         {Py_nb_absolute, slot(unary<mlx::abs>)},
-                         {Py_nb_invert, slot(unary<mlx::bitwise_not>)},
-                         {Py_nb_inplace_add, slot(inplace<slot_add_>)},
-                         {Py_nb_inplace_subtract, slot(inplace<slot_sub_>)},
-                         {Py_nb_inplace_multiply, slot(inplace<mlx::mul_>)},
-                         {Py_nb_inplace_true_divide, slot(inplace<slot_div_>)},
-                         {Py_nb_inplace_floor_divide, slot(inplace<mlx::floor_divide_>)},
-                         {Py_nb_inplace_remainder, slot(inplace<mlx::remainder_>)},
-                         {Py_nb_inplace_power, slot(slot_pow_)},
-                         {Py_nb_inplace_and, slot(inplace<mlx::bitwise_and_>)},
-                         {Py_nb_inplace_or, slot(inplace<mlx::bitwise_or_>)},
-                         {Py_nb_inplace_xor, slot(inplace<mlx::bitwise_xor_>)},
-                         {Py_nb_inplace_lshift, slot(inplace<mlx::bitwise_left_shift_>)},
-                         {Py_nb_inplace_rshift, slot(inplace<mlx::bitwise_right_shift_>)},
-                         {Py_nb_bool, slot(tensor_bool)},
-                         {Py_nb_int, slot(tensor_int)},
-                         {Py_nb_float, slot(tensor_float)},
-                         {Py_nb_index, slot(tensor_index)},
-                         {Py_mp_length, slot(tensor_length)},
-                         {Py_mp_subscript, slot(get_item)},
-                         {Py_mp_ass_subscript, slot(set_item)},
-                         {Py_sq_contains, slot(tensor_contains)},
-                         {0, nullptr}};
+  PyType_Slot slots[] = {
+      {Py_tp_new, slot(tensor_new)},
+      {Py_tp_dealloc, slot(tensor_dealloc)},
+      {Py_tp_traverse, slot(tensor_traverse)},
+      {Py_tp_clear, slot(tensor_clear)},
+      {Py_tp_repr, slot(tensor_repr)},
+      {Py_tp_hash, slot(tensor_hash)},
+      {Py_bf_getbuffer, slot(get_buffer)},
+      {Py_bf_releasebuffer, slot(release_buffer)},
+      {Py_tp_richcompare, slot(compare)},
+      {Py_tp_iter, slot(tensor_iter)},
+      {Py_tp_members, members},
+      {Py_tp_getset, tensor_properties},
+      {Py_tp_methods, tensor_methods},
+      {Py_nb_add, slot(binary<"add", "add", slot_add>)},
+      {Py_nb_subtract, slot(binary<"sub", "__rsub__", slot_sub>)},
+      {Py_nb_multiply, slot(binary<"mul", "mul", mlx::mul>)},
+      {Py_nb_true_divide, slot(binary<"div", "__rtruediv__", slot_div>)},
+      {Py_nb_floor_divide, slot(binary<"__floordiv__", "__rfloordiv__", mlx::floor_divide>)},
+      {Py_nb_remainder, slot(binary<"remainder", "__rmod__", mlx::remainder>)},
+      {Py_nb_divmod, slot(slot_divmod)},
+      {Py_nb_power, slot(slot_pow)},
+      {Py_nb_matrix_multiply, slot(slot_matmul)},
+      {Py_nb_and, slot(binary<"__and__", "bitwise_and", mlx::bitwise_and>)},
+      {Py_nb_or, slot(binary<"__or__", "bitwise_or", mlx::bitwise_or>)},
+      {Py_nb_xor, slot(binary<"__xor__", "bitwise_xor", mlx::bitwise_xor>)},
+      {Py_nb_lshift, slot(binary<"__lshift__", "__rlshift__", mlx::bitwise_left_shift>)},
+      {Py_nb_rshift, slot(binary<"__rshift__", "__rrshift__", mlx::bitwise_right_shift>)},
+      {Py_nb_negative, slot(unary<"neg", mlx::neg>)},
+      {Py_nb_positive, slot(unary<"positive", slot_positive>)},
+      {Py_nb_absolute, slot(unary<"abs", mlx::abs>)},
+      {Py_nb_invert, slot(unary<"__invert__", mlx::bitwise_not>)},
+      {Py_nb_inplace_add, slot(inplace<"add_", slot_add_>)},
+      {Py_nb_inplace_subtract, slot(inplace<"sub_", slot_sub_>)},
+      {Py_nb_inplace_multiply, slot(inplace<"mul_", mlx::mul_>)},
+      {Py_nb_inplace_true_divide, slot(inplace<"div_", slot_div_>)},
+      {Py_nb_inplace_floor_divide, slot(inplace<"floor_divide_", mlx::floor_divide_>)},
+      {Py_nb_inplace_remainder, slot(inplace<"remainder_", mlx::remainder_>)},
+      {Py_nb_inplace_power, slot(slot_pow_)},
+      {Py_nb_inplace_and, slot(inplace<"bitwise_and_", mlx::bitwise_and_>)},
+      {Py_nb_inplace_or, slot(inplace<"bitwise_or_", mlx::bitwise_or_>)},
+      {Py_nb_inplace_xor, slot(inplace<"bitwise_xor_", mlx::bitwise_xor_>)},
+      {Py_nb_inplace_lshift, slot(inplace<"bitwise_left_shift_", mlx::bitwise_left_shift_>)},
+      {Py_nb_inplace_rshift, slot(inplace<"bitwise_right_shift_", mlx::bitwise_right_shift_>)},
+      {Py_nb_bool, slot(tensor_bool)},
+      {Py_nb_int, slot(tensor_int)},
+      {Py_nb_float, slot(tensor_float)},
+      {Py_nb_index, slot(tensor_index)},
+      {Py_mp_length, slot(tensor_length)},
+      {Py_mp_subscript, slot(get_item)},
+      {Py_mp_ass_subscript, slot(set_item)},
+      {Py_sq_contains, slot(tensor_contains)},
+      {0, nullptr}};
   PyType_Spec spec = {"mlx.Tensor", sizeof(PyTensor), 0,
                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
   tensor_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "base/warnings.h"
 #include "ops/check.h"
 #include "ops/row.h"
 #include "ops/widening.h"
@@ -94,6 +95,13 @@ bool repeats_along_one_dim(const Tensor& t, const Tensor& like) {
   return others == 1;
 }
 
+// Broadcasting is allowed, but (n, 1) with (n) makes n * n differences, which is seldom meant.
+void warn_about_sizes(const char* op, const Tensor& input, const Tensor& target) {
+  if (input.shape() != target.shape())
+    warn(str(op, "(): Using a target size ", target.shape(), " that is different to the input size ",
+             input.shape(), ": the two are broadcast. Give them one shape, unless that is what you want."));
+}
+
 }  // namespace
 
 namespace functional {
@@ -105,6 +113,7 @@ OP("nn.functional.mse_loss(Tensor input, Tensor target, bool? size_average=None,
    "reduction='mean', Tensor? weight=None) -> Tensor");
 Tensor mse_loss(const Tensor& input, const Tensor& target, std::optional<bool> size_average,
                 std::optional<bool> reduce, const std::string& reduction, const Tensor& weight) {
+  warn_about_sizes("mse_loss", input, target);
   Tensor loss = weighted(_squared_difference(input, target), weight);
   std::string how = chosen(reduction, size_average, reduce);
   return weight.defined() && how == "mean" ? sum(loss) / sum(expand(weight, loss.shape(), false))
@@ -116,6 +125,7 @@ OP("nn.functional.l1_loss(Tensor input, Tensor target, bool? size_average=None, 
    "reduction='mean', Tensor? weight=None) -> Tensor");
 Tensor l1_loss(const Tensor& input, const Tensor& target, std::optional<bool> size_average,
                std::optional<bool> reduce, const std::string& reduction, const Tensor& weight) {
+  warn_about_sizes("l1_loss", input, target);
   Tensor loss = weighted(abs(input - target), weight);
   std::string how = chosen(reduction, size_average, reduce);
   return weight.defined() && how == "mean" ? sum(loss) / sum(expand(weight, loss.shape(), false))
@@ -127,6 +137,7 @@ OP("nn.functional.smooth_l1_loss(Tensor input, Tensor target, bool? size_average
    "str reduction='mean', float beta=1.0) -> Tensor");
 Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, std::optional<bool> size_average,
                       std::optional<bool> reduce, const std::string& reduction, double beta) {
+  warn_about_sizes("smooth_l1_loss", input, target);
   if (beta < 0) throw RuntimeError("smooth_l1_loss(): beta must not be negative, but is ", beta);
   Tensor difference = input - target;
   return reduced(beta == 0 ? abs(difference) : _smooth_l1(difference, beta),
@@ -138,6 +149,7 @@ OP("nn.functional.huber_loss(Tensor input, Tensor target, str reduction='mean', 
    "weight=None) -> Tensor");
 Tensor huber_loss(const Tensor& input, const Tensor& target, const std::string& reduction, double delta,
                   const Tensor& weight) {
+  warn_about_sizes("huber_loss", input, target);
   if (delta <= 0) throw RuntimeError("huber_loss(): delta must be positive, but is ", delta);
   Tensor loss = weighted(_huber(input - target, delta), weight);
   return weight.defined() && reduction == "mean" ? sum(loss) / sum(expand(weight, loss.shape(), false))

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from mlx import func as func
     from mlx import masked as masked
     from mlx import mps as mps
+    from mlx import overrides as overrides
     from mlx import profiler as profiler
     from mlx import random as random
     from mlx import serialization as serialization
@@ -88,6 +89,7 @@ _LAZY_MODULES = (
     "func",
     "masked",
     "mps",
+    "overrides",
     "profiler",
     "random",
     "serialization",

@@ -178,12 +178,18 @@ def _rebuild(
 
 
 def __reduce_ex__(self: Tensor, protocol: int) -> tuple:
-    layout = tuple(self.shape), tuple(self.stride()), self.storage_offset()
-    arguments = type(self), _storage_of(self.detach()), self.dtype, *layout, self.requires_grad
+    with _C.DisableTorchFunctionSubclass():
+        layout = tuple(self.shape), tuple(self.stride()), self.storage_offset()
+        arguments = type(self), _storage_of(self.detach()), self.dtype, *layout, self.requires_grad
     return _rebuild, arguments, getattr(self, "__dict__", None) or None
 
 
 def __deepcopy__(self: Tensor, memo: dict[Any, Any]) -> Tensor:
+    with _C.DisableTorchFunctionSubclass():
+        return _deepcopied(self, memo)
+
+
+def _deepcopied(self: Tensor, memo: dict[Any, Any]) -> Tensor:
     if not self.is_leaf:
         raise RuntimeError(
             "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "

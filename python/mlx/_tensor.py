@@ -107,8 +107,39 @@ def __reversed__(self: Tensor) -> Tensor:
 
 
 def as_subclass(self: Tensor, cls: type) -> Tensor:
-    """A tensor of the class `cls` with the same memory."""
-    return _C._make_subclass(cls, self.detach(), self.requires_grad)
+    """This tensor as one of the class `cls`: a view, through which gradients flow."""
+    return _C._as_subclass(self, cls)
+
+
+def _converted(result: Any, cls: type) -> Any:
+    """What an op returned, its tensors as ones of the class `cls`."""
+    if isinstance(result, Tensor):
+        return result if isinstance(result, cls) else _C._as_subclass(result, cls)
+    if isinstance(result, (tuple, list)):
+        return type(result)([_converted(r, cls) for r in result])
+    return result
+
+
+def __torch_function__(
+    cls: type, func: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+) -> Any:
+    """What becomes of a call of `func` one of whose arguments is of the class `cls`: the call itself, its
+    tensors made ones of that class. A class of one's own may override it.
+
+    Args:
+        types: the classes among the arguments that override.
+        args, kwargs: the arguments of the call.
+    """
+    if not all(issubclass(cls, t) for t in types):
+        return NotImplemented
+    with _C.DisableTorchFunctionSubclass():
+        result = func(*args, **(kwargs or {}))
+        return result if func in _PLAIN or cls is Tensor else _converted(result, cls)
+
+
+# Attributes that are no results of the tensor they belong to.
+_PLAIN = {Tensor.__dict__[name].__get__ for name in ("grad", "_base")}
+Tensor.__torch_function__ = classmethod(__torch_function__)  # type: ignore[attr-defined]
 
 
 for _method in (

@@ -93,6 +93,14 @@ TEST_F(PassTest, CommonOperationsAreShared) {
   EXPECT_EQ(g.operations[1].inputs[0], g.operations[1].inputs[1]);
 }
 
+TEST_F(PassTest, WhatAKernelAddsToIsNotDead) {  // the cell's gradient is read and written, and no result
+  Tensor x = input({2, 4}), cell = zeros({2, 4}), gates = empty({2, 16});
+  launch(LstmCellGradient{}, {&gates, &cell}, {&x, &x, &x, &x, &x, &x});
+  Graph& g = finish({gates});
+  remove_dead_code(g);
+  EXPECT_EQ(names(g), (Names{"fill", "lstm_cell_gradient"}));
+}
+
 TEST_F(PassTest, ArithmeticThatChangesNothingGoes) {
   Tensor x = input({4});
   Tensor y = exp(x * 1 - 0);

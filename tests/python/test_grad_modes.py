@@ -112,6 +112,12 @@ def test_inference_tensor():
     assert not mlx.ones(1).is_inference()
 
 
+def test_resampling_in_inference_mode():
+    with mlx.inference_mode():
+        out = mlx.nn.functional.interpolate(mlx.tensor([[[1.0, 2.0]]]), scale_factor=2)
+    assert out.tolist() == [[[1.0, 1.0, 2.0, 2.0]]]
+
+
 def test_inference_tensor_cannot_be_saved_for_backward():
     with mlx.inference_mode():
         t = mlx.ones(1)

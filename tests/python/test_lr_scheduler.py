@@ -1,6 +1,7 @@
 """Schedules: rates against their closed forms, and resuming from a state."""
 
 import math
+import warnings
 
 import pytest
 
@@ -99,3 +100,36 @@ def test_errors():
         S.OneCycleLR(sgd(), 1.0)
     with pytest.raises(KeyError, match="initial_lr"):
         S.StepLR(sgd(), 2, last_epoch=3)
+
+
+def test_a_schedule_that_steps_before_the_optimizer_is_warned_of():
+    optimizer = sgd()
+    scheduler = S.StepLR(optimizer, 3)
+    with pytest.warns(UserWarning, match="before `optimizer.step"):
+        scheduler.step()
+    optimizer = sgd()
+    scheduler = S.StepLR(optimizer, 3)
+    optimizer.step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scheduler.step()
+        scheduler.step()
+
+
+def test_a_compiled_step_counts_as_a_step_of_the_optimizer():
+    layer = mlx.nn.Linear(1, 1)
+    optimizer = mlx.optim.SGD(layer.parameters(), lr=0.1)
+    scheduler = S.StepLR(optimizer, 3)
+
+    @mlx.jit
+    def step(x):
+        optimizer.zero_grad()
+        layer(x).sum().backward()
+        optimizer.step()
+
+    for _ in range(3):
+        step(mlx.ones(1, 1))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            scheduler.step()
+    assert step.cache_info().misses == 2  # the first call found no gradients

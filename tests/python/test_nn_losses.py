@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -170,3 +171,15 @@ def test_adaptive_softmax_of_targets_is_that_of_all_classes():
         layer(x, y + 1)
     with pytest.raises(ValueError, match="increasing"):
         nn.AdaptiveLogSoftmaxWithLoss(8, 12, [7, 3])
+
+
+@pytest.mark.parametrize("loss", [F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss])
+def test_sizes_that_differ_are_warned_of(loss):
+    with pytest.warns(UserWarning, match=r"Using a target size \(4,\) .* input size \(4, 1\)"):
+        out = loss(mlx.ones(4, 1), mlx.ones(4), reduction="none")
+    assert out.shape == (4, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loss(mlx.ones(4), mlx.ones(4))
+        with pytest.raises(UserWarning):
+            loss(mlx.ones(4, 1), mlx.ones(4))

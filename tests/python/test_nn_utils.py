@@ -9,7 +9,7 @@ from support import sample, to_numpy
 import mlx
 from mlx import nn
 from mlx.nn import utils
-from mlx.nn.utils import parametrizations, parametrize
+from mlx.nn.utils import parametrizations, parametrize, prune
 from mlx.nn.utils.stateless import functional_call
 
 
@@ -246,3 +246,91 @@ def test_a_parametrization_that_has_no_inverse_starts_from_the_value():
     before = to_numpy(layer.weight)
     utils.parametrize.register_parametrization(layer, "weight", Doubled())
     np.testing.assert_array_equal(to_numpy(layer.weight), 2 * before)
+
+
+def pruned_layer():
+    layer = nn.Linear(3, 2)
+    with mlx.no_grad():
+        layer.weight.copy_(mlx.tensor([[1.0, -6.0, 3.0], [-2.0, 5.0, 4.0]]))
+    return layer
+
+
+def kept(layer, name="weight"):
+    return (getattr(layer, name) != 0).int().tolist()
+
+
+def test_l1_pruning_takes_the_smallest_and_goes_on_where_it_was():
+    layer = prune.l1_unstructured(pruned_layer(), "weight", 2)
+    assert kept(layer) == [[0, 1, 1], [0, 1, 1]]
+    prune.l1_unstructured(layer, "weight", 0.25)
+    assert kept(layer) == [[0, 1, 0], [0, 1, 1]]
+    assert set(layer.state_dict()) == {"bias", "weight_orig", "weight_mask"}
+    (container,) = layer._forward_pre_hooks.values()
+    assert isinstance(container, prune.PruningContainer) and len(container) == 2
+
+
+def test_structured_pruning_takes_slices():
+    layer = prune.ln_structured(pruned_layer(), "weight", amount=1, n=1, dim=1)
+    assert kept(layer) == [[0, 1, 1], [0, 1, 1]]
+    # Sums of absolute values of what is left: 9 and 9 by rows; 11 and 7 by columns.
+    prune.ln_structured(layer, "weight", amount=1, n=1, dim=1)
+    assert kept(layer) == [[0, 1, 0], [0, 1, 0]]
+    assert kept(prune.random_structured(pruned_layer(), "weight", 1, dim=0)) in (
+        [[0, 0, 0], [1, 1, 1]],
+        [[1, 1, 1], [0, 0, 0]],
+    )
+
+
+def test_random_pruning_takes_as_many_as_asked():
+    layer = prune.random_unstructured(pruned_layer(), "weight", 0.5)
+    assert np.sum(kept(layer)) == 3
+
+
+def test_global_pruning_compares_across_parameters():
+    layer, other = pruned_layer(), nn.Linear(1, 1)
+    with mlx.no_grad():
+        other.weight.fill_(2.5)
+    prune.global_unstructured([(layer, "weight"), (other, "weight")], prune.L1Unstructured, amount=3)
+    assert kept(layer) == [[0, 1, 1], [0, 1, 1]] and kept(other) == [[0]]
+
+
+def test_pruned_elements_stay_zero_in_training():
+    layer = prune.custom_from_mask(pruned_layer(), "weight", mlx.tensor([[1, 0, 1], [1, 1, 0]]))
+    optimizer = mlx.optim.SGD(layer.parameters(), lr=0.5)
+    layer(mlx.ones(1, 3)).sum().backward()
+    assert layer.weight_orig.grad.tolist() == [[1, 0, 1], [1, 1, 0]]
+    optimizer.step()
+    layer(mlx.ones(1, 3))
+    assert layer.weight.tolist() == [[0.5, 0.0, 2.5], [-2.5, 4.5, 0.0]]
+
+
+def test_pruning_is_made_permanent():
+    layer = prune.l1_unstructured(pruned_layer(), "weight", 2)
+    assert prune.is_pruned(nn.Sequential(layer))
+    original = layer.weight_orig
+    prune.remove(layer, "weight")
+    assert layer.weight is original and not prune.is_pruned(layer)
+    assert set(layer.state_dict()) == {"weight", "bias"} and kept(layer) == [[0, 1, 1], [0, 1, 1]]
+    with pytest.raises(ValueError, match="has to be pruned"):
+        prune.remove(layer, "weight")
+
+
+def test_a_pruning_method_of_ones_own():
+    class EveryOther(prune.BasePruningMethod):
+        def compute_mask(self, t, default_mask):
+            mask = default_mask.clone()
+            mask.view(-1)[::2] = 0
+            return mask
+
+    layer = pruned_layer()
+    EveryOther.apply(layer, "weight")
+    assert kept(layer) == [[0, 1, 0], [1, 0, 1]]
+    assert prune.L1Unstructured(amount=1).prune(mlx.tensor([3.0, -1.0])).tolist() == [3.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("amount", "error"), [(1.5, ValueError), (-1, ValueError), (7, ValueError), ("a", TypeError)]
+)
+def test_amounts_that_cannot_be_pruned(amount, error):
+    with pytest.raises(error, match="amount"):
+        prune.l1_unstructured(pruned_layer(), "weight", amount)

@@ -233,3 +233,20 @@ def test_many_long_rows_are_added_in_their_order(places, width):
     np.add.at(expected, index, rows)
     actual = mlx.zeros(places, width).index_add(0, mlx.tensor(index), mlx.tensor(rows))
     assert_equal(actual, expected)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, i: x.gather(1, i),
+        lambda x, i: x.scatter(1, i, x),
+        lambda x, i: x.scatter_add(1, i, x),
+        lambda x, i: x.index_select(0, i[0]),
+        lambda x, i: x[i[0]],
+    ],
+)
+def test_an_index_out_of_range_is_caught_as_either_error_of_pytorch(call):
+    x, index = mlx.ones(2, 3), mlx.tensor([[7]])
+    for kind in (IndexError, RuntimeError):
+        with pytest.raises(kind, match="index 7 is out of bounds"):
+            call(x, index)

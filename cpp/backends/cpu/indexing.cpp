@@ -9,6 +9,7 @@
 #include "backends/cpu/pair_nest.h"
 #include "backends/cpu/thread_pool.h"
 #include "backends/cpu/tiles.h"
+#include "base/index_error.h"
 
 namespace mlx::cpu {
 namespace {
@@ -16,7 +17,8 @@ namespace {
 constexpr int64_t kGrain = 16 * kTile;  // elements
 
 [[noreturn]] void throw_out_of_bounds(const char* op, int64_t index, int64_t dim, int64_t size) {
-  throw IndexError(op, "(): index ", index, " is out of bounds for dimension ", dim, " with size ", size);
+  throw OutOfBoundsError(op, "(): index ", index, " is out of bounds for dimension ", dim, " with size ",
+                         size);
 }
 
 // ---- how elements join

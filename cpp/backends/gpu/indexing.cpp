@@ -2,6 +2,7 @@
 // under way still writes is waited for, as the error could not be raised here otherwise.
 
 #include "backends/gpu/elementwise.h"
+#include "base/index_error.h"
 
 namespace mlx::gpu {
 namespace {
@@ -44,7 +45,8 @@ void check_indices(const Tensor& index, const char* op, int64_t low, int64_t siz
   make_readable(index, op);
   auto check = [&](int64_t v) {
     if (v < low || v >= size)
-      throw IndexError(op, "(): index ", v, " is out of bounds for dimension ", dim, " with size ", size);
+      throw OutOfBoundsError(op, "(): index ", v, " is out of bounds for dimension ", dim, " with size ",
+                             size);
   };
   visit(index.dtype(), [&](auto zero) {
     using T = decltype(zero);

@@ -24,6 +24,9 @@ class Parameter(Tensor):
     tensor([1., 1.], requires_grad=True)
     """
 
+    # What is computed from one is a plain tensor.
+    __torch_function__ = _C._disabled_torch_function_impl
+
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         return _C._make_subclass(cls, _C.empty(0) if data is None else data.detach(), requires_grad)
 
@@ -55,6 +58,7 @@ class Buffer(Tensor):
     """
 
     persistent: bool
+    __torch_function__ = _C._disabled_torch_function_impl
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
         data = _C.empty(0) if data is None else data
@@ -109,6 +113,7 @@ class UninitializedBuffer(_Uninitialized, Tensor):
     """A buffer of a lazy module, whose shape the first input will tell."""
 
     _becomes = Buffer
+    __torch_function__ = _C._disabled_torch_function_impl
 
     def __new__(
         cls, requires_grad: bool = False, device: Any = None, dtype: Any = None

@@ -106,6 +106,7 @@ def _between_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(step)
     def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        self._called.add("step")
         before, after = self._hooks["step_pre"], self._hooks["step_post"]
         if self._stepping or not (before or after):
             return step(self, *args, **kwargs)
@@ -223,6 +224,12 @@ class Optimizer:
     def _clear_hooks(self) -> None:
         self._hooks: dict[str, OrderedDict[int, Callable]] = {kind: OrderedDict() for kind in _HOOKS}
         self._stepping = False
+        self._called: set[str] = set()  # no plain value, since compiled functions would be guarded by it
+
+    @property
+    def _opt_called(self) -> bool:
+        """Whether it has made a step, which schedulers ask."""
+        return bool(self._called)
 
     def _add_hook(self, kind: str, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         hooks = self._hooks[kind]
@@ -363,7 +370,7 @@ class Optimizer:
         return state
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {k: v for k, v in self.__dict__.items() if k not in ("_hooks", "_stepping")}
+        state = {k: v for k, v in self.__dict__.items() if k not in ("_hooks", "_stepping", "_called")}
         # Positions, not tensors, as keys: a tensor's hash is its identity, which a copy does not keep.
         state["state"] = self.state_dict()["state"]
         return state

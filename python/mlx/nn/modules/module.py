@@ -426,6 +426,19 @@ class Module(StateOfModule):
             self._call_hooks = CallHooks()
         return self._call_hooks
 
+    # What programs written for PyTorch look into: the hooks by the id of their handle.
+    @property
+    def _forward_pre_hooks(self) -> OrderedDict[int, Callable]:
+        return self._hooks().forward_pre
+
+    @property
+    def _forward_hooks(self) -> OrderedDict[int, Callable]:
+        return self._hooks().forward
+
+    @property
+    def _backward_hooks(self) -> OrderedDict[int, Callable]:
+        return self._hooks().backward
+
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:

@@ -2,6 +2,7 @@
 
 from mlx.nn.utils import parametrizations as parametrizations
 from mlx.nn.utils import parametrize as parametrize
+from mlx.nn.utils import prune as prune
 from mlx.nn.utils import rnn as rnn
 from mlx.nn.utils import stateless as stateless
 from mlx.nn.utils.clip_grad import *
