@@ -81,8 +81,8 @@ void set_data(const Tensor& t, PyObject* value) {
   if (t.requires_grad() && !from.is_inexact())
     throw RuntimeError(
         "data set to a tensor that requires gradients must be floating point or complex dtype");
-  // The program would not do it again: what it knows of a tensor from outside is its memory.
-  if (Tracing::on && t.storage()->symbol() == 0)
+  // A program knows tensors by their memory, and would not do it again.
+  if (Tracing::on)
     throw TraceError(
         "a compiled function cannot assign .data of a tensor from outside; write into it: "
         "t.data.copy_(value)");

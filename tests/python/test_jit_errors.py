@@ -206,6 +206,13 @@ def test_assigning_data_inside_is_refused():
     assert mlx.equal(layer.weight, before) and layer.weight.requires_grad
 
     @mlx.jit
+    def of_an_argument(x):
+        x.data = x * 3
+
+    with pytest.raises(mlx.jit.TraceError, match="copy_"):
+        of_an_argument(mlx.ones(2))
+
+    @mlx.jit
     def written(x):
         layer.weight.data.copy_(layer.weight.data - x)
 
