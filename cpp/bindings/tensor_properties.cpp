@@ -81,6 +81,9 @@ void set_data(const Tensor& t, PyObject* value) {
   if (t.requires_grad() && !from.is_inexact())
     throw RuntimeError(
         "data set to a tensor that requires gradients must be floating point or complex dtype");
+  // A program knows tensors by their memory, and would not do it again.
+  if (Tracing::on)
+    throw TraceError("a compiled function cannot assign .data; write into the tensor: t.data.copy_(value)");
   TensorImpl& impl = *t.impl();
   impl.storage = from.storage();
   impl.offset = from.offset();

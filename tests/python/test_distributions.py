@@ -512,3 +512,41 @@ def test_default_dtype_and_shapes():
     assert ours.sample().dtype == mlx.float32
     assert ours.sample().shape == ()
     assert D.Normal(mlx.zeros(2, 1), mlx.ones(3)).batch_shape == (2, 3)
+
+
+def test_transforms_of_the_parts_of_a_dimension():
+    x = mlx.tensor([[0.5, 1.0, 2.0], [-0.5, 3.0, 4.0]])
+    parts = [D.transforms.ExpTransform(), D.transforms.AffineTransform(1.0, 3.0)]
+    cat = D.transforms.CatTransform(parts, dim=1, lengths=[1, 2])
+    y = cat(x)
+    np.testing.assert_allclose(y.tolist(), [[math.exp(0.5), 4, 7], [math.exp(-0.5), 10, 13]], rtol=1e-6)
+    np.testing.assert_allclose(cat.inv(y).tolist(), x.tolist(), rtol=1e-6)
+    slope = math.log(3)
+    expected = [[0.5, slope, slope], [-0.5, slope, slope]]
+    np.testing.assert_allclose(cat.log_abs_det_jacobian(x, y).tolist(), expected, rtol=1e-6)
+    stack = D.transforms.StackTransform(parts, dim=0)
+    rows = [np.exp([0.5, 1.0, 2.0]), [-0.5, 10.0, 13.0]]
+    np.testing.assert_allclose(stack(x).tolist(), rows, rtol=1e-6)
+    np.testing.assert_allclose(stack.inv(stack(x)).tolist(), x.tolist(), rtol=1e-6)
+    with pytest.raises(ValueError, match="2 transforms"):
+        D.transforms.CatTransform(parts, lengths=[3])
+    with pytest.raises(ValueError, match="numbers"):
+        D.transforms.StackTransform([D.transforms.SoftmaxTransform()])
+
+
+def test_a_cumulative_distribution_makes_uniform_numbers():
+    t = D.transforms.CumulativeDistributionTransform(D.Normal(1.0, 2.0))
+    x = mlx.tensor([1.0, 3.0])
+    y = t(x)
+    np.testing.assert_allclose(y.tolist(), [0.5, 0.8413447], rtol=1e-6)
+    np.testing.assert_allclose(t.inv(y).tolist(), [1.0, 3.0], rtol=1e-5, atol=1e-6)
+    density = [-math.log(2 * math.sqrt(2 * math.pi)) - d for d in (0, 0.5)]
+    np.testing.assert_allclose(t.log_abs_det_jacobian(x, y).tolist(), density, rtol=1e-6)
+
+
+def test_matrices_become_positive_definite_and_back():
+    x = mlx.tensor([[0.3, 9.0], [-0.7, -0.2]])
+    t = D.transform_to(D.constraints.positive_definite)
+    factor = np.array([[math.exp(0.3), 0], [-0.7, math.exp(-0.2)]])
+    np.testing.assert_allclose(t(x).tolist(), factor @ factor.T, rtol=1e-6)
+    np.testing.assert_allclose(t.inv(t(x)).tolist(), [[0.3, 0], [-0.7, -0.2]], rtol=1e-5, atol=1e-6)

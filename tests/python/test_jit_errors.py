@@ -191,3 +191,31 @@ def test_a_constant_that_was_written_to_keeps_its_first_value():
     program = mlx.jit(count)
     for _ in range(2):
         assert program(mlx.ones(2)).tolist() == [4, 6]
+
+
+def test_assigning_data_inside_is_refused():
+    layer = mlx.nn.Linear(2, 1)
+    before = layer.weight.detach().clone()
+
+    @mlx.jit
+    def step(x):
+        layer.weight.data = layer.weight.data - x
+
+    with pytest.raises(mlx.jit.TraceError, match=r"\.data.*copy_"):
+        step(mlx.ones(1, 2))
+    assert mlx.equal(layer.weight, before) and layer.weight.requires_grad
+
+    @mlx.jit
+    def of_an_argument(x):
+        x.data = x * 3
+
+    with pytest.raises(mlx.jit.TraceError, match="copy_"):
+        of_an_argument(mlx.ones(2))
+
+    @mlx.jit
+    def written(x):
+        layer.weight.data.copy_(layer.weight.data - x)
+
+    written(mlx.ones(1, 2))
+    written(mlx.ones(1, 2))
+    assert mlx.allclose(layer.weight, before - 2)

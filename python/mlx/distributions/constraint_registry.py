@@ -73,6 +73,7 @@ for _registry in (transform_to, biject_to):
     _registry.register(constraints.interval, _between)
     _registry.register(constraints.half_open_interval, _between)
     _registry.register(constraints.lower_cholesky, lambda _: transforms.LowerCholeskyTransform())
+    _registry.register(constraints.positive_definite, lambda _: transforms.PositiveDefiniteTransform())
     _registry.register(
         constraints.independent,
         lambda c, registry=_registry: transforms.IndependentTransform(  # type: ignore[misc]

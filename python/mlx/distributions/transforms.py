@@ -16,15 +16,19 @@ from mlx.distributions.constraints import Constraint
 __all__ = [
     "AbsTransform",
     "AffineTransform",
+    "CatTransform",
     "ComposeTransform",
+    "CumulativeDistributionTransform",
     "ExpTransform",
     "IndependentTransform",
     "LowerCholeskyTransform",
+    "PositiveDefiniteTransform",
     "PowerTransform",
     "ReshapeTransform",
     "SigmoidTransform",
     "SoftmaxTransform",
     "SoftplusTransform",
+    "StackTransform",
     "StickBreakingTransform",
     "TanhTransform",
     "Transform",
@@ -451,3 +455,119 @@ class LowerCholeskyTransform(Transform):
 
     def _inverse(self, y: Tensor) -> Tensor:
         return y.tril(-1) + mlx.diag_embed(y.diagonal(dim1=-2, dim2=-1).log())
+
+
+class PositiveDefiniteTransform(Transform):
+    """Square matrices to positive definite ones: the product of a Cholesky factor made of one with itself."""
+
+    bijective = False
+    domain = constraints.independent(constraints.real, 2)
+    codomain = constraints.positive_definite
+
+    def __call__(self, x: Tensor) -> Tensor:
+        factor = LowerCholeskyTransform()(x)
+        return factor @ factor.mT
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return LowerCholeskyTransform()._inverse(mlx.linalg.cholesky(y))
+
+
+class CumulativeDistributionTransform(Transform):
+    """The cumulative distribution function of a distribution of numbers."""
+
+    codomain = constraints.unit_interval
+
+    def __init__(self, distribution: Any, cache_size: int = 0) -> None:
+        super().__init__(cache_size)
+        self.distribution = distribution
+
+    @property
+    def domain(self) -> Constraint:  # type: ignore[override]
+        return self.distribution.support
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.distribution.cdf(x)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return self.distribution.icdf(y)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.distribution.log_prob(x)
+
+
+class _PartByPart(Transform):
+    """Transforms that each act on a part of their argument along one dimension."""
+
+    def __init__(self, tseq: Sequence[Transform], dim: int, cache_size: int) -> None:
+        super().__init__(cache_size)
+        self.transforms = list(tseq)
+        self.dim = dim
+        self.bijective = all(t.bijective for t in self.transforms)
+
+    def _parts(self, x: Tensor) -> Sequence[Tensor]:
+        raise NotImplementedError
+
+    def _joined(self, parts: Sequence[Tensor]) -> Tensor:
+        raise NotImplementedError
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self._joined([t(part) for t, part in zip(self.transforms, self._parts(x), strict=True)])
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return self._joined(
+            [t._inverse(part) for t, part in zip(self.transforms, self._parts(y), strict=True)]
+        )
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        parts = zip(self.transforms, self._parts(x), self._parts(y), strict=True)
+        return self._joined([t.log_abs_det_jacobian(a, b) for t, a, b in parts])
+
+
+class CatTransform(_PartByPart):
+    """Transforms that each act on a stretch of a dimension.
+
+    Args:
+        tseq: transforms of numbers, in the order of the stretches.
+        dim: the dimension.
+        lengths: how long the stretches are; each 1, if not given.
+    """
+
+    def __init__(
+        self,
+        tseq: Sequence[Transform],
+        dim: int = 0,
+        lengths: Sequence[int] | None = None,
+        cache_size: int = 0,
+    ) -> None:
+        super().__init__(tseq, dim, cache_size)
+        if any(t.domain.event_dim or t.codomain.event_dim for t in self.transforms):
+            raise ValueError("CatTransform takes transforms of numbers, not of vectors or matrices")
+        self.lengths = [1] * len(self.transforms) if lengths is None else list(lengths)
+        if len(self.lengths) != len(self.transforms):
+            raise ValueError(f"{len(self.transforms)} transforms, but {len(self.lengths)} lengths")
+
+    def _parts(self, x: Tensor) -> Sequence[Tensor]:
+        return x.split(self.lengths, self.dim)
+
+    def _joined(self, parts: Sequence[Tensor]) -> Tensor:
+        return mlx.cat(list(parts), self.dim)
+
+
+class StackTransform(_PartByPart):
+    """Transforms that each act on one slice of a dimension.
+
+    Args:
+        tseq: transforms of numbers, one a slice.
+        dim: the dimension.
+    """
+
+    def __init__(self, tseq: Sequence[Transform], dim: int = 0, cache_size: int = 0) -> None:
+        super().__init__(tseq, dim, cache_size)
+        if any(t.domain.event_dim or t.codomain.event_dim for t in self.transforms):
+            raise ValueError("StackTransform takes transforms of numbers, not of vectors or matrices")
+
+    def _parts(self, x: Tensor) -> Sequence[Tensor]:
+        return x.unbind(self.dim)
+
+    def _joined(self, parts: Sequence[Tensor]) -> Tensor:
+        return mlx.stack(list(parts), self.dim)
