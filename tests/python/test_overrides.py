@@ -96,7 +96,7 @@ def test_what_is_no_tensor_stays_what_it_is(tagged):
     assert tagged.dim() == 2 and len(tagged) == 2
     assert float(tagged[0, 0]) == 1.0 and bool(tagged[0, 0]) and 4.0 in tagged
     assert tagged.tolist() == [[1.0, 2.0], [3.0, 4.0]]
-    assert repr(tagged[0]) == "Tagged([1., 2.])"
+    assert repr(tagged[0]).startswith("Tagged([1., 2.]")
 
 
 def test_gradients_flow_through_as_subclass():
