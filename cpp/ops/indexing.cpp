@@ -275,7 +275,8 @@ Tensor _select_places(const Tensor& input, const Shape& dims, const TensorList& 
   if (dims.empty()) return clone(input);
   std::vector<Shape> shapes;
   std::vector<SavedTensor> saved;
-  const bool records = recording({&input});  // else places may be tensors of inference mode, which cannot be saved
+  const bool records =
+      recording({&input});  // else places may be tensors of inference mode, which cannot be saved
   Tensor out = detach(input);
   for (size_t k = 0; k < dims.size(); ++k) {
     shapes.push_back(out.shape());

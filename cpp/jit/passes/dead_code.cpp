@@ -13,7 +13,8 @@ void remove_dead_code(Graph& g) {
     for_writes(op, [&](const View& v) { needed |= live[v.buffer]; });
     if (!needed) continue;
     for_reads(op, [&](const View& v) { live[v.buffer] = true; });
-    if (op.updates()) for_writes(op, [&](const View& v) { live[v.buffer] = true; });  // read before they are written
+    if (op.updates())
+      for_writes(op, [&](const View& v) { live[v.buffer] = true; });  // read before they are written
     kept.push_back(std::move(op));
   }
   g.operations.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
