@@ -13,7 +13,7 @@ int64_t offset_of(const Tensor& stack, int64_t i);
 bool has_rows(const Tensor& t, int64_t across, int64_t along);
 
 // Whether the packed product is the better one for (m, k) @ (k, n). BLAS is, for vectors, for small matrices
-// (which it does not pack at all), and where it has matrix units of its own to work with.
+// (which it does not pack at all), for great depths, and where it has matrix units of its own to work with.
 bool is_packed(const Tensor& a, const Tensor& b);
 
 // a @ b, of one dtype, float32 or a half type, into matrices without gaps at `out`; or to the ending, if that
