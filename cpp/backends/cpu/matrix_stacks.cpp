@@ -40,10 +40,10 @@ bool is_packed(const Tensor& a, const Tensor& b) {
   if (a.dtype() != DType::Float32) return false;
   if (!is_blas_layout(a) || !is_blas_layout(b)) return true;
   const int64_t m = a.size(-2), n = b.size(-1);
-  // Each block of depth adds to results that have left the cache by then; BLAS does better, on several
-  // threads.
+  // Each block of depth adds to results that have left the cache by then: on several threads BLAS does
+  // better. The choice is the same on one, so that results are too.
   constexpr int64_t kDeep = 1000;
-  if (num_threads() > 1 && a.size(-1) > kDeep) return false;
+  if (a.size(-1) > kDeep) return false;
   return !kBlasHasMatrixUnits && m > 1 && n >= min_columns && a.size(-1) >= kMinWork / m / n;
 }
 
