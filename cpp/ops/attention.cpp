@@ -2,9 +2,7 @@
 
 #include <cmath>
 
-#include "backends/backend.h"
-#include "ops.h"
-#include "ops/row.h"
+#include "ops/matrices.h"
 
 namespace mlx {
 namespace {
@@ -59,12 +57,7 @@ Tensor aligned(const Tensor& t) {
 
 // Whether a kernel can take the mask: it broadcasts to `shape`, that of the scores, and wants no gradient.
 bool is_plain_mask(const Tensor& mask, const Shape& shape) {
-  if (!mask.defined()) return true;
-  if (recording({&mask}) || mask.shape().size() > shape.size()) return false;
-  const size_t lead = shape.size() - mask.shape().size();
-  for (size_t d = 0; d < mask.shape().size(); ++d)
-    if (mask.shape()[d] != 1 && mask.shape()[d] != shape[lead + d]) return false;
-  return true;
+  return !mask.defined() || (!recording({&mask}) && broadcasts_to(mask, shape));
 }
 
 // The mask as the kernel reads it, for each matrix of the stack: numbers to add, those of keys side by side.

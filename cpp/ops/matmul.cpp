@@ -105,14 +105,6 @@ Tensor checked_combination(const char* op, const Tensor& input, const Tensor& va
   return combined(input, value, beta, alpha);
 }
 
-bool broadcasts_to(const Tensor& t, const Shape& shape) {
-  if (t.shape().size() > shape.size()) return false;
-  const size_t lead = shape.size() - t.shape().size();
-  for (size_t d = 0; d < t.shape().size(); ++d)
-    if (t.shape()[d] != 1 && t.shape()[d] != shape[lead + d]) return false;
-  return true;
-}
-
 // Whether one kernel multiplies and adds. What is no proper product is not: the way through ops says why.
 bool is_plain_sum(const Tensor& input, const Tensor& a, const Tensor& b, const Scalar& beta,
                   const Scalar& alpha) {

@@ -20,6 +20,15 @@ inline Shape joined(Shape lead, int64_t n) {
   return lead;
 }
 
+// Whether the tensor broadcasts to exactly this shape.
+inline bool broadcasts_to(const Tensor& t, const Shape& shape) {
+  if (t.shape().size() > shape.size()) return false;
+  const size_t lead = shape.size() - t.shape().size();
+  for (size_t d = 0; d < t.shape().size(); ++d)
+    if (t.shape()[d] != 1 && t.shape()[d] != shape[lead + d]) return false;
+  return true;
+}
+
 inline Tensor turned(const Tensor& t) { return transpose(t, -2, -1); }
 inline Tensor adjoint_of(const Tensor& t) { return turned(conj(t)); }
 // A column of numbers that scale rows, and a row of them that scales columns.

@@ -128,10 +128,7 @@ class Endings {
   void run() {
     for (size_t i = 0; i < g_.operations.size(); ++i)
       if (const int product = product_before(i); product >= 0) join(product, static_cast<int>(i));
-    std::vector<Operation> kept;
-    for (size_t i = 0; i < g_.operations.size(); ++i)
-      if (!gone_[i]) kept.push_back(std::move(g_.operations[i]));
-    g_.operations = std::move(kept);
+    drop_operations(g_, gone_);
   }
 
  private:

@@ -87,10 +87,7 @@ void fuse_reductions(Graph& g) {
     g.operations[writer] = absorb(g, facts, g.operations[writer], reduce, keep);
     gone[i] = true;
   }
-  std::vector<Operation> kept;
-  for (size_t i = 0; i < g.operations.size(); ++i)
-    if (!gone[i]) kept.push_back(std::move(g.operations[i]));
-  g.operations = std::move(kept);
+  drop_operations(g, gone);
 }
 
 }  // namespace mlx::jit

@@ -2,6 +2,13 @@
 
 namespace mlx::jit {
 
+void drop_operations(Graph& g, const std::vector<bool>& gone) {
+  std::vector<Operation> kept;
+  for (size_t i = 0; i < g.operations.size(); ++i)
+    if (!gone[i]) kept.push_back(std::move(g.operations[i]));
+  g.operations = std::move(kept);
+}
+
 void optimise(Graph& g) {
   single_assignment(g);
   remove_dead_code(g);

@@ -6,6 +6,9 @@
 
 namespace mlx::jit {
 
+// Drops the operations whose flag is set.
+void drop_operations(Graph& g, const std::vector<bool>& gone);
+
 // Gives every complete overwriting of a buffer a buffer of its own, so that most are written once and hold
 // one value. Inputs that the function overwrites are written back at the end.
 void single_assignment(Graph& g);

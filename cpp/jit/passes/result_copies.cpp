@@ -20,16 +20,11 @@ void remove_result_copies(Graph& g) {
     renamed[in.buffer] = out.buffer;
     gone[i] = true;
   }
-  std::vector<Operation> kept;
-  for (size_t i = 0; i < g.operations.size(); ++i) {
-    if (gone[i]) continue;
-    Operation& op = g.operations[i];
+  drop_operations(g, gone);
+  for (Operation& op : g.operations)
     for (auto* views : {&op.outputs, &op.inputs})
       for (View& v : *views)
         if (v.defined() && renamed[v.buffer] != kNone) v.buffer = renamed[v.buffer];
-    kept.push_back(std::move(op));
-  }
-  g.operations = std::move(kept);
 }
 
 }  // namespace mlx::jit
