@@ -1,10 +1,11 @@
 #pragma once
 // exp, log, pow, the hyperbolic and the error functions of Vec<float>, within 2 ulp over the whole range.
 //
-// exp, log, tanh and erf, which networks live on, are float throughout. The others are evaluated in double,
-// in which range and cancellation need no care, and rounded once. Polynomials are minimax fits (Remez) of
-// the function named beside them, on the stated interval.
+// exponentials, logarithms, tanh and erf, which networks live on, are float throughout. The others are evaluated
+// in double, in which range and cancellation need no care, and rounded once. Polynomials are minimax fits (Remez)
+// of the function named beside them, on the stated interval.
 
+#include "backends/cpu/piecewise.h"
 #include "backends/cpu/vector/vec_basic.h"
 
 namespace mlx::cpu::MLX_ISA {
@@ -132,6 +133,16 @@ MLX_INLINE Vec<float> at_least(Vec<float> x, float bound) {
 #endif
 }
 
+// p / q within 1 ulp, for 2^-100 < |q| < 2^100. A zero loses its sign.
+MLX_INLINE Vec<float> near_quotient(Vec<float> p, Vec<float> q) {
+#if defined(__AVX512F__)
+  const Vec<float> guess(_mm512_rcp14_ps(q.v)), quotient = p * guess;
+  return fma(guess, fma(-q, quotient, p), quotient);
+#else
+  return p / q;
+#endif
+}
+
 MLX_INLINE Vec<float> exp(Vec<float> x) {
   x = at_least(at_most(x, 89), -104);
   const ReducedExponent e = reduce_exponent(x);
@@ -146,42 +157,83 @@ MLX_INLINE Vec<float> exp2(Vec<float> x) {
 }
 
 MLX_INLINE Vec<float> expm1(Vec<float> x) {
-  return copysign(in_double([](Vec<double> d) { return core::expm1(d); }, x), x);
+  const ReducedExponent e = reduce_exponent(at_least(at_most(x, 89), -20));
+  const Vec<float> fraction = fma(e.r * e.r, polynomial(e.r, kExp<float>), e.r);
+  const Vec<float> scale = scale_by_power(Vec<float>(0.5f), e.n);  // half, for 2^128 is too large
+  const Vec<float> half = fma(scale, fraction, scale - 0.5f);
+  return copysign(half + half, x);
 }
 
-// What a logarithm gives outside (0, infinity), given the distance from its singularity.
-MLX_INLINE Vec<float> logarithm_limits(Vec<float> x, Vec<float> inside) {
-  const Vec<float> outside = select(x == 0, Vec<float>(-kInfinityF), select(x < 0, Vec<float>(kNanF), x));
-  return select((x > 0) & (x < kInfinityF), inside, outside);
-}
-
-MLX_INLINE Vec<float> log(Vec<float> x) {
-  // (log(1 + f) - f + f^2 / 2) / f^3 on 1 + f in [sqrt(1/2), sqrt(2)]
-  static constexpr float kLogF[] = {0.333333126f,   -0.2500000959f, 0.2000211859f,
-                                    -0.1666799605f, 0.1421955402f,  -0.1240558984f,
-                                    0.1188815317f,  -0.1167563159f, 0.06746625544f};
+// x = 2^exponent (1 + fraction) with 1 + fraction in [3/4, 3/2), for positive, finite x.
+struct SplitFloat {
+  Vec<float> exponent, fraction;
+};
+MLX_INLINE SplitFloat split_exponent(Vec<float> x) {
+#if defined(__AVX512F__)
+  const Vec<float> m(_mm512_getmant_ps(x.v, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_src));
+  // What lies below 1 was at least 3/2 and has been halved.
+  return {Vec<float>(_mm512_getexp_ps(x.v)) - Vec<float>(_mm512_getexp_ps(m.v)), m - 1};
+#else
   const Mask<float> denormal = x < 0x1p-126f;
   const Vec<int32_t> bits = bit_cast<int32_t>(select(denormal, x * 0x1p23f, x));
-  const Vec<int32_t> exponent = (bits - 0x3f3504f3) >> Vec<int32_t>(23);
-  const Vec<float> f = bit_cast<float>(bits - (exponent << Vec<int32_t>(23))) - 1;
-  const Vec<float> e = convert<float>(exponent) - select(denormal, Vec<float>(23), Vec<float>(0));
-  const Vec<float> z = f * f;
-  Vec<float> tail = fma(e, Vec<float>(-0x1.bd0106p-13f), z * f * polynomial(f, kLogF));
-  tail = fma(Vec<float>(-0.5f), z, tail);
-  return logarithm_limits(x, fma(e, Vec<float>(0x1.63p-1f), f + tail));
+  const Vec<int32_t> exponent = (bits - 0x3f400000) >> Vec<int32_t>(23);
+  const Vec<float> m = bit_cast<float>(bits - (exponent << Vec<int32_t>(23)));
+  return {convert<float>(exponent) - select(denormal, Vec<float>(23), Vec<float>(0)), m - 1};
+#endif
 }
 
+// log(1 + f) - f for 1 + f in [3/4, 3/2], plus a small addend.
+MLX_INLINE Vec<float> log_tail(Vec<float> f, Vec<float> addend) {
+  // (log(1 + f) - f + f^2 / 2) / f^3
+  static constexpr float kLogF[] = {0.3333344912f, -0.2500009584f, 0.1999086063f, -0.1664731137f,
+                                    0.1447840215f, -0.1316120941f, 0.1046301443f, -0.04507453728f};
+  const Vec<float> square = f * f;
+  return fma(Vec<float>(-0.5f), square, fma(square * f, polynomial(f, kLogF), addend));
+}
+
+// The logarithm of a number that is no positive, finite one; `inside` for those that are.
+MLX_INLINE Vec<float> logarithm_limits(Vec<float> x, Vec<float> inside) {
+#if defined(__AVX512F__)
+  // A digit for each kind of x, from the right: quiet and signaling NaN, 0, 1, -infinity, infinity, negative,
+  // positive. 0 stands for `inside`, 1 for x, 3 for NaN, 4 for -infinity.
+  constexpr int answers = 0x03130411;
+  return Vec<float>(_mm512_fixupimm_ps(inside.v, x.v, _mm512_set1_epi32(answers), 0));
+#else
+  const Vec<float> outside = select(x == 0, Vec<float>(-kInfinityF), select(x < 0, Vec<float>(kNanF), x));
+  return select((x > 0) & (x < kInfinityF), inside, outside);
+#endif
+}
+
+inline constexpr float kLn2HighF = 0x1.63p-1f, kLn2LowF = -0x1.bd0106p-13f;
+
+MLX_INLINE Vec<float> log_of_split(SplitFloat x) {
+  const Vec<float> tail = log_tail(x.fraction, x.exponent * kLn2LowF);
+  return fma(x.exponent, Vec<float>(kLn2HighF), x.fraction + tail);
+}
+MLX_INLINE Vec<float> log(Vec<float> x) { return logarithm_limits(x, log_of_split(split_exponent(x))); }
+
 MLX_INLINE Vec<float> log2(Vec<float> x) {
-  return logarithm_limits(x, in_double([](Vec<double> d) { return core::log(d) * kLog2E; }, x));
+  const auto [exponent, fraction] = split_exponent(x);
+  const Vec<float> tail = log_tail(fraction, Vec<float>(0));
+  // The first sum is exact where it could cancel.
+  const Vec<float> rest = fma(fraction, Vec<float>(0x1.c551dap-2f), tail * 0x1.715476p+0f);
+  return logarithm_limits(x, (exponent + fraction) + rest);
 }
 MLX_INLINE Vec<float> log10(Vec<float> x) {
-  constexpr double log10_e = 0x1.bcb7b1526e50ep-2;
-  return logarithm_limits(x, in_double([](Vec<double> d) { return core::log(d) * log10_e; }, x));
+  const auto [exponent, fraction] = split_exponent(x);
+  const Vec<float> tail = log_tail(fraction, Vec<float>(0));
+  const Vec<float> rest = fma(tail, Vec<float>(0x1.bcb7b2p-2f), exponent * 0x1.3509f8p-18f);
+  const Vec<float> sum =
+      fma(exponent, Vec<float>(0x1.344000p-2f), fma(fraction, Vec<float>(0x1.bcb7b2p-2f), rest));
+  return logarithm_limits(x, sum);
 }
 MLX_INLINE Vec<float> log1p(Vec<float> x) {
-  const Vec<float> inside = in_double([](Vec<double> d) { return core::log1p(d); }, x);
-  const Vec<float> outside = select(x == -1, Vec<float>(-kInfinityF), select(x < -1, Vec<float>(kNanF), x));
-  return select((x > -1) & (x < kInfinityF), inside, outside);
+  const Vec<float> sum = 1 + x;
+  SplitFloat split = split_exponent(sum);
+  // The fraction again, without the sum's rounding error.
+  const Vec<float> scale = scale_by_power(Vec<float>(1), -split.exponent);
+  split.fraction = fma(scale, x, scale - 1);
+  return copysign(logarithm_limits(sum, log_of_split(split)), x);
 }
 
 MLX_INLINE Vec<float> pow(Vec<float> x, Vec<float> y) {
@@ -203,6 +255,24 @@ MLX_INLINE Vec<float> pow(Vec<float> x, Vec<float> y) {
   return select(signbit(x) & odd, -result, result);
 }
 
+#if defined(__AVX512F__)
+MLX_INLINE Vec<float> evaluate(const Piecewise& f, Vec<float> x) {
+  const Vec<float> a = at_most(abs(x), Piecewise::kEnd);
+  const Vec<float> known = at_least(a, Piecewise::kFirst);
+  const __m512i piece = _mm512_srli_epi32(_mm512_castps_si512(known.v), Piecewise::kIndexShift);
+  const auto chosen = [piece](const float* table) {
+    return Vec<float>(_mm512_permutex2var_ps(_mm512_load_ps(table), piece, _mm512_load_ps(table + 16)));
+  };
+  const Vec<float> distance = a - chosen(f.centre);
+  Vec<float> sum = chosen(f.coefficient[Piecewise::kDegree]);
+#pragma GCC unroll 8
+  for (int i = Piecewise::kDegree - 1; i > 0; --i) sum = fma(sum, distance, chosen(f.coefficient[i]));
+  return copysign(chosen(f.coefficient[0]) + fma(sum, distance, distance), x);
+}
+
+MLX_INLINE Vec<float> tanh(Vec<float> x) { return evaluate(piecewise_tanh, x); }
+MLX_INLINE Vec<float> erf(Vec<float> x) { return evaluate(piecewise_erf, x); }
+#else
 MLX_INLINE Vec<float> tanh(Vec<float> x) {
   // (tanh(x) - x) / x^3 in terms of x^2, on |x| <= 0.625
   static constexpr float kTanhF[] = {-0.333333309f,  0.1333320966f,    -0.05394719038f,
@@ -212,6 +282,22 @@ MLX_INLINE Vec<float> tanh(Vec<float> x) {
   const Vec<float> large = 1 - 2 / (exp(a + a) + 1);
   return copysign(select(a < 0.625f, small, large), x);
 }
+
+MLX_INLINE Vec<float> erf(Vec<float> x) {
+  // erf(x) / x - 1 in terms of x^2, on |x| <= 1
+  static constexpr float kErfF[] = {0.1283791659f,   -0.3761262714f,    0.1128360018f,  -0.02685444467f,
+                                    0.005189535348f, -0.0008020840496f, 7.889115011e-5f};
+  // log(erfc(x)) on [1, 4]
+  static constexpr float kLogErfcF[] = {0.0001880310599f, -1.129578382f,   -0.6332199735f,
+                                        -0.1084184929f,   0.02520820455f,  -0.004204542894f,
+                                        0.0004413326195f, -2.168653787e-5f};
+  const Vec<float> a = abs(x), z = x * x;
+  const Vec<float> small = fma(a, polynomial(z, kErfF), a);
+  const Vec<float> t = select(a > 4, Vec<float>(4), a);
+  const Vec<float> large = 1 - exp(polynomial(t, kLogErfcF));
+  return copysign(select(a < 1, small, large), x);
+}
+#endif
 
 MLX_INLINE Vec<float> sinh(Vec<float> x) {
   const auto odd = [](Vec<double> d) {
@@ -250,31 +336,6 @@ MLX_INLINE Vec<float> atanh(Vec<float> x) {
   const Vec<float> a = abs(x);
   const Vec<float> outside = select(a == 1, Vec<float>(kInfinityF), Vec<float>(kNanF));
   return copysign(select(a < 1, in_double(odd, a), outside), x);
-}
-
-MLX_INLINE Vec<float> erf(Vec<float> x) {
-  // erf(x) / x - 1 in terms of x^2, on |x| <= 1
-  static constexpr float kErfF[] = {0.1283791659f,   -0.3761262714f,    0.1128360018f,  -0.02685444467f,
-                                    0.005189535348f, -0.0008020840496f, 7.889115011e-5f};
-  // log(erfc(x)) on [1, 4]
-  static constexpr float kLogErfcF[] = {0.0001880310599f, -1.129578382f,   -0.6332199735f,
-                                        -0.1084184929f,   0.02520820455f,  -0.004204542894f,
-                                        0.0004413326195f, -2.168653787e-5f};
-  const Vec<float> a = abs(x), z = x * x;
-  const Vec<float> small = fma(a, polynomial(z, kErfF), a);
-  const Vec<float> t = select(a > 4, Vec<float>(4), a);
-  const Vec<float> large = 1 - exp(polynomial(t, kLogErfcF));
-  return copysign(select(a < 1, small, large), x);
-}
-
-// p / q within 1 ulp, for 2^-100 < q < 2^100.
-MLX_INLINE Vec<float> near_quotient(Vec<float> p, Vec<float> q) {
-#if defined(__AVX512F__)
-  const Vec<float> guess(_mm512_rcp14_ps(q.v)), quotient = p * guess;
-  return fma(guess, fma(-q, quotient, p), quotient);
-#else
-  return p / q;
-#endif
 }
 
 // a^2 + c, rounded once although a^2 is not a float. Where fma rounds twice (SSE), a is cut into a short

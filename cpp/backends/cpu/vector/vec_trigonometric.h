@@ -1,5 +1,6 @@
 #pragma once
-// Circular functions of Vec<float> and their inverses, evaluated in double and rounded once.
+// Circular functions of Vec<float>, in float for usual angles, and their inverses, evaluated in double and
+// rounded once.
 
 #include "backends/cpu/vector/vec_exponential.h"
 
@@ -88,25 +89,55 @@ MLX_INLINE Vec<double> small_arctangent(Vec<double> x) {
 
 }  // namespace core
 
-// Replaces the lanes of a fast result whose argument is too large for it (or infinite, or NaN).
-template <class F>
-MLX_INLINE Vec<float> redo_large(F libm, Vec<float> x, Vec<float> fast) {
+// Where floats suffice: the number of multiples below stays small, so that what reduction neglects does.
+inline constexpr float kNearAngle = 1e5f;
+MLX_INLINE bool all_near(Vec<float> x) { return kHasFma && !any(!(abs(x) <= kNearAngle)); }
+
+// x - n pi / 2, for n next to 2 x / pi, with a relative error of one rounding: the first difference is exact.
+MLX_INLINE Vec<float> minus_right_angles(Vec<float> x, Vec<float> n) {
+  x = fma(n, Vec<float>(-0x1.921fb6p+0f), x);
+  x = fma(n, Vec<float>(0x1.777a5cp-25f), x);
+  return fma(n, Vec<float>(0x1.ee59dap-50f), x);
+}
+
+// sin(x + offset * pi / 2)
+template <int kOffset>
+MLX_INLINE Vec<float> near_sine(Vec<float> x) {
+  // (sin(r) - r) / r^3 in terms of r^2, on |r| <= pi / 2; of minimax fits the one whose roundings add up
+  // least
+  static constexpr float kSine[] = {-0.1666665822f, 0.008333049715f, -0.000198082038f, 2.60180127e-06f};
+  constexpr float magic = 0x1.8p23f;
+  const Vec<float> shifted =
+      fma(x, Vec<float>(static_cast<float>(1 / kPi)), Vec<float>(0.5f * kOffset)) + magic;
+  const Vec<float> n = shifted - magic;  // half turns
+  const Vec<float> r = minus_right_angles(x, n + n - kOffset);
+  const Vec<float> z = r * r;
+  const Vec<float> sine = fma(r, z * polynomial(z, kSine), r);
+  return bit_cast<float>(bit_cast<int32_t>(sine) ^ (bit_cast<int32_t>(shifted) << Vec<int32_t>(31)));
+}
+
+// The lanes in double, and those that are too large for it (or infinite, or NaN) one by one.
+template <class F, class G>
+MLX_INLINE Vec<float> in_double_or_libm(F in_range, G libm, Vec<float> x) {
+  const Vec<float> result = in_double(in_range, x);
   const Mask<float> large = !(abs(x) <= static_cast<float>(core::kLargestReduced));
-  if (!any(large)) return fast;
-  return select(large, map_lanes(libm, x), fast);
+  return any(large) ? select(large, map_lanes(libm, x), result) : result;
+}
+// A call, since it is rare.
+template <int kOffset>
+[[gnu::noinline]] inline Vec<float> far_sine(Vec<float> x) {
+  return in_double_or_libm([](Vec<double> d) { return core::sine<kOffset>(d); },
+                           [](float a) { return kOffset ? ::cos(double{a}) : ::sin(double{a}); }, x);
 }
 
 MLX_INLINE Vec<float> sin(Vec<float> x) {
-  const Vec<float> fast = in_double([](Vec<double> d) { return core::sine<0>(d); }, x);
-  return select(x == 0, x, redo_large([](float a) { return ::sin(double{a}); }, x, fast));
+  return select(x == 0, x, all_near(x) ? near_sine<0>(x) : far_sine<0>(x));
 }
-MLX_INLINE Vec<float> cos(Vec<float> x) {
-  const Vec<float> fast = in_double([](Vec<double> d) { return core::sine<1>(d); }, x);
-  return redo_large([](float a) { return ::cos(double{a}); }, x, fast);
-}
+MLX_INLINE Vec<float> cos(Vec<float> x) { return all_near(x) ? near_sine<1>(x) : far_sine<1>(x); }
 MLX_INLINE Vec<float> tan(Vec<float> x) {
-  const Vec<float> fast = in_double([](Vec<double> d) { return core::tangent(d); }, x);
-  return select(x == 0, x, redo_large([](float a) { return ::tan(double{a}); }, x, fast));
+  const Vec<float> result = in_double_or_libm([](Vec<double> d) { return core::tangent(d); },
+                                              [](float a) { return ::tan(double{a}); }, x);
+  return select(x == 0, x, result);
 }
 
 MLX_INLINE Vec<float> asin(Vec<float> x) {
