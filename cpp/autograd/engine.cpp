@@ -166,7 +166,16 @@ class Pass {
         grads[i] = zeros(node.outputs[i].shape, node.outputs[i].dtype, node.outputs[i].device);
   }
 
+  uint32_t unwanted_inputs(const Node& node) const {
+    uint32_t inputs = 0;
+    if (targets_.empty()) return inputs;
+    for (size_t i = 0; i < std::min<size_t>(node.next.size(), 32); ++i)
+      if (node.next[i].node && !is_wanted(node.next[i].node.get())) inputs |= uint32_t{1} << i;
+    return inputs;
+  }
+
   Grads call(Node& node, const Grads& grads) {
+    node.set_unwanted(unwanted_inputs(node));
     Grads results;
     try {
       results = node.backward(grads);

@@ -42,7 +42,10 @@ class Node : public RefCounted {
   // Whether missing gradients of some outputs are passed to backward() as zeros.
   virtual bool materializes_grads() const { return true; }
 
-  bool needs(size_t i) const { return bool(next[i].node); }
+  bool needs(size_t i) const { return next[i].node && (i >= 32 || !(unwanted_ >> i & 1)); }
+  // While a pass computes the gradients of some tensors only: the inputs that do not lead to them, a bit
+  // each.
+  void set_unwanted(uint32_t inputs) { unwanted_ = inputs; }
   // Higher for nodes made later: the order in which the engine visits them.
   uint64_t sequence() const { return sequence_; }
 
@@ -66,6 +69,7 @@ class Node : public RefCounted {
 
  private:
   uint64_t sequence_;
+  uint32_t unwanted_ = 0;
   std::unique_ptr<Extras> extras_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "autograd/engine.h"
 #include "ops.h"
+#include "tape/record.h"
 
 namespace mlx {
 namespace {
@@ -42,6 +43,23 @@ TEST(Autograd, SecondDerivative) {
   Tensor g = gradients({x * x * x}, {}, {x}, {.retain_graph = true, .create_graph = true})[0];
   EXPECT_EQ(first(g), 27);
   EXPECT_EQ(first(gradients({g}, {}, {x}, {})[0]), 18);
+}
+
+TEST(Autograd, ARuleIsAskedForTheGradientsThatAreWanted) {
+  Tensor x = leaf(3), y = leaf(5);
+  std::vector<bool> needed;
+  const auto probe = [&] {
+    return record("Probe", full({2}, 1.0), {&x, &y}, [&](Backward& b) -> Grads {
+      needed = {b.needs(0), b.needs(1)};
+      return {b.grad(), b.needs(1) ? b.grad() : Tensor()};
+    });
+  };
+  gradients({probe()}, {}, {x}, {});
+  EXPECT_EQ(needed, (std::vector<bool>{true, false}));
+  gradients({probe() + y}, {}, {y}, {});
+  EXPECT_EQ(needed, (std::vector<bool>{false, true}));
+  run_backward({probe()}, {}, {}, {});
+  EXPECT_EQ(needed, (std::vector<bool>{true, true}));
 }
 
 TEST(Autograd, AGraphIsFreedByItsFirstPass) {

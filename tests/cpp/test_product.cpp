@@ -59,12 +59,11 @@ struct Case {
       }
     return result;
   }
-  std::vector<float> run(DType dtype, bool accumulate) {
+  std::vector<float> run(DType dtype, bool accumulate, const ProductKernels& kernels) {
     const MatrixSource left(a.data(), dtype, a_strides.line, a_strides.depth),
         right(b.data(), dtype, b_strides.line, b_strides.depth);
     const MatrixTarget target(c.data(), dtype, columns + 3);
     const std::vector<T> before = c;
-    const ProductKernels& kernels = dtype == DType::BFloat16 ? bfloat16_product_kernels() : product_kernels();
     multiply({kernels, rows, columns, depth, left, right, target, accumulate});
     std::vector<float> result;
     for (int64_t i = 0; i < rows; ++i)
@@ -88,12 +87,12 @@ class Products : public testing::Test {
   ~Products() override { set_num_threads(before_); }
 
   template <class T>
-  void expect_exact(DType dtype) {
-    const int64_t tile = product_kernels().rows, panel = product_kernels().panel_columns(),
-                  lanes = product_kernels().lanes;
-    const std::vector<int64_t> shapes[3] = {{1, tile - 1, tile + 1, 5 * tile + 2},
-                                            {1, lanes - 1, lanes + 1, panel, 2 * panel + 1, 6 * panel + 5},
-                                            {0, 1, 2, lanes + 1, 383, 769}};
+  void expect_exact(DType dtype, const ProductKernels& kernels = product_kernels()) {
+    const int64_t tile = kernels.rows, panel = kernels.panel_columns(), lanes = kernels.lanes;
+    const std::vector<int64_t> shapes[3] = {
+        {1, tile - 1, tile + 1, 5 * tile + 2},
+        {1, lanes - 1, lanes + 1, panel, 2 * panel + 1, 6 * panel + 5, 7 * panel + lanes},
+        {0, 1, 2, lanes + 1, 383, 769}};
     for (const int threads : {1, 3}) {
       set_num_threads(threads);
       for (const int64_t m : shapes[0])
@@ -103,7 +102,7 @@ class Products : public testing::Test {
               const bool accumulate = layout % 2 == 1;
               Case<T> c(m, n, k, layout);
               const std::vector<float> expected = c.expected(accumulate);
-              ASSERT_EQ(c.run(dtype, accumulate), expected)
+              ASSERT_EQ(c.run(dtype, accumulate, kernels), expected)
                   << m << ' ' << n << ' ' << k << " layout " << layout << " threads " << threads;
             }
     }
@@ -115,6 +114,10 @@ class Products : public testing::Test {
 
 TEST_F(Products, OfFloat32AreExact) { expect_exact<float>(DType::Float32); }
 TEST_F(Products, OfBFloat16AreRoundedOnce) { expect_exact<BFloat16>(DType::BFloat16); }
+TEST_F(Products, OfPairsOfBFloat16AreRoundedOnce) {
+  if (!bfloat16_pair_kernels()) GTEST_SKIP() << "the processor has no instructions for pairs";
+  expect_exact<BFloat16>(DType::BFloat16, *bfloat16_pair_kernels());
+}
 TEST_F(Products, OfFloat16AreRoundedOnce) { expect_exact<Half>(DType::Float16); }
 
 TEST_F(Products, DoNotReadTheResultUnlessTheyAccumulate) {

@@ -9,6 +9,7 @@
 #include "backends/cpu/pair_nest.h"
 #include "backends/cpu/thread_pool.h"
 #include "backends/cpu/tiles.h"
+#include "backends/cpu/vector_kernels.h"
 #include "base/index_error.h"
 
 namespace mlx::cpu {
@@ -172,6 +173,18 @@ void gather_rows(const GatherRows& k, const Launch& launch) {
   });
 }
 
+// n neighbours join; sums of floats by the processor's best kernel.
+template <Update kUpdate, class T>
+void join_neighbours(T* out, const T* values, int64_t n) {
+  if constexpr (kUpdate == Update::Add && (std::is_same_v<T, float> || std::is_same_v<T, double>)) {
+    constexpr ComputeType type = sizeof(T) == 4 ? ComputeType::Float32 : ComputeType::Float64;
+    static const PointwiseKernel add = vector_kernels().pointwise(Formula::add, type).kernel;
+    const void* inputs[] = {out, values};
+    return add(inputs, out, n);
+  }
+  for (int64_t i = 0; i < n; ++i) out[i] = joined<kUpdate>(out[i], values[i]);
+}
+
 // Columns [begin, end) of one row of values join those of out.
 template <Update kUpdate, class T>
 void join_row(const PairNest& nest, T* out, const T* values, int64_t begin, int64_t end) {
@@ -179,10 +192,8 @@ void join_row(const PairNest& nest, T* out, const T* values, int64_t begin, int6
   nest.for_runs(begin, end - begin, [&](int64_t to, int64_t from, int64_t n) {
     T* p = out + to;
     const T* q = values + from;
-    if (a == 1 && b == 1)
-      for (int64_t i = 0; i < n; ++i) p[i] = joined<kUpdate>(p[i], q[i]);
-    else
-      for (int64_t i = 0; i < n; ++i) p[i * a] = joined<kUpdate>(p[i * a], q[i * b]);
+    if (a == 1 && b == 1) return join_neighbours<kUpdate>(p, q, n);
+    for (int64_t i = 0; i < n; ++i) p[i * a] = joined<kUpdate>(p[i * a], q[i * b]);
   });
 }
 

@@ -34,10 +34,15 @@ MatrixSource::MatrixSource(const void* data, DType dtype, int64_t line_stride, i
       line_stride_(line_stride),
       depth_stride_(depth_stride) {}
 
-UnpackedLines MatrixSource::unpacked(const ProductKernels& kernels) const {
+Unpacked MatrixSource::unpacked_lines(const ProductKernels& kernels) const {
   const bool words = item_ * kernels.depth == 4 && depth_stride_ == 1 && line_stride_ % kernels.depth == 0;
   if (!words || reinterpret_cast<uintptr_t>(data_) % 4) return {};
   return {reinterpret_cast<const uint32_t*>(data_), line_stride_ / kernels.depth};
+}
+
+Unpacked MatrixSource::unpacked_depths(const ProductKernels& kernels) const {
+  if (item_ != 4 || kernels.depth != 1 || line_stride_ != 1) return {};
+  return {reinterpret_cast<const uint32_t*>(data_), depth_stride_};
 }
 
 void MatrixSource::pack(const PanelBlock& block, const PanelLayout& layout, uint32_t* panels) const {

@@ -11,7 +11,8 @@ PackedType packed_type(DType dtype);  // of float32 and the half types
 class MatrixSource : public PanelSource {
  public:
   MatrixSource(const void* data, DType dtype, int64_t line_stride, int64_t depth_stride);
-  UnpackedLines unpacked(const ProductKernels& kernels) const override;
+  Unpacked unpacked_lines(const ProductKernels& kernels) const override;
+  Unpacked unpacked_depths(const ProductKernels& kernels) const override;
   bool has_adjacent_lines() const override { return line_stride_ == 1 && depth_stride_ != 1; }
   void pack(const PanelBlock& block, const PanelLayout& layout, uint32_t* panels) const override;
 

@@ -32,19 +32,23 @@ bool has_rows(const Tensor& t, int64_t across, int64_t along) {
 }
 
 bool is_packed(const Tensor& a, const Tensor& b) {
-  // Lines of a transposed left operand are short in memory, which more columns have to make up for.
-  const int64_t min_columns = a.stride(-1) == 1 ? 16 : 32;
-  constexpr int64_t kMinWork = int64_t{1} << 21;
   if (a.dtype() != b.dtype()) return false;
   if (a.dtype() == DType::BFloat16 || a.dtype() == DType::Float16) return true;
   if (a.dtype() != DType::Float32) return false;
   if (!is_blas_layout(a) || !is_blas_layout(b)) return true;
   const int64_t m = a.size(-2), n = b.size(-1);
-  // Each block of depth adds to results that have left the cache by then: on several threads BLAS does
-  // better. The choice is the same on one, so that results are too.
-  constexpr int64_t kDeep = 1000;
-  if (a.size(-1) > kDeep) return false;
-  return !kBlasHasMatrixUnits && m > 1 && n >= min_columns && a.size(-1) >= kMinWork / m / n;
+  // Each block of depth adds to results. On several threads BLAS does better where those have left the cache
+  // by then. The choice is the same on one, so that results are too.
+  constexpr int64_t kDeep = 1000, kCachedResults = int64_t{1} << 17;
+  const bool deep = a.size(-1) > kDeep && m * n > kCachedResults;
+  if (kBlasHasMatrixUnits || m == 1 || deep) return false;
+  // Lines of a transposed left operand are short in memory, which more columns have to make up for.
+  const bool left_rows = a.stride(-1) == 1;
+  if (n < (left_rows ? 16 : 32)) return false;
+  // Operands that are multiplied as they lie are worth it sooner.
+  const bool direct = left_rows && b.stride(-1) == 1 && n % product_kernels().lanes == 0;
+  const int64_t least_work = int64_t{1} << (direct ? 19 : 21);
+  return a.size(-1) >= least_work / m / n;
 }
 
 void multiply_packed(const Tensor& a, const Tensor& b, void* out, const ProductEnding* ending) {

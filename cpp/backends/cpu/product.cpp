@@ -23,8 +23,10 @@ constexpr int64_t kLeftRows = 256;  // of a task that packs its own
 // Panels that one core writes and others read cost each line a journey between their caches, ten times what
 // packing costs. Up to this size each task packs all of the left operand for itself, and threads have few.
 constexpr int64_t kPrivateWords = int64_t{512} << 10, kPrivateTasks = 2;
-// With so few columns, packing the left operand would take longer than it saves.
+// So few columns are not divided.
 constexpr int64_t kFewColumnPanels = 2;
+// A right operand of so many words, or that so few rows are multiplied with, is not packed.
+constexpr int64_t kDirectWords = int64_t{384} << 10, kFewRows = 32;
 // A thread should have this many multiplications to do.
 constexpr double kMinTaskWork = 1 << 17;
 
@@ -39,7 +41,7 @@ struct Plan {
   int64_t depth_block, row_block, column_block;
   int64_t row_blocks, column_blocks;
   Packing left, right;
-  UnpackedLines left_lines;
+  Unpacked left_lines, right_depths;
 };
 
 int64_t choose_depth_block(const Product& p) {
@@ -60,39 +62,55 @@ int64_t wanted_tasks(const Product& p) {
   return threads == 1 ? 1 : static_cast<int64_t>(std::min(4.0 * threads, work / kMinTaskWork + 1));
 }
 
+// Packing an operand that fits into the second-level cache as it lies, or that few rows are multiplied with,
+// takes longer than it saves.
+Unpacked right_as_it_lies(const Product& p) {
+  const bool whole_registers = p.columns % p.kernels.lanes == 0;
+  const bool pays = p.rows <= kFewRows || p.columns * p.depth <= kDirectWords;
+  return whole_registers && pays ? p.right.unpacked_depths(p.kernels) : Unpacked{};
+}
+
+// Gives a task its rows and columns. `all_rows`: tasks are not to share columns.
+void divide_result(const Product& p, int64_t tasks, bool all_rows, Plan& plan) {
+  const int64_t panel = p.kernels.panel_columns();
+  // Columns are divided first, since their panels are then packed once. Of operands that are not packed, the
+  // larger one is divided, so that each thread reads a part of it.
+  bool divides_columns = true;
+  if (plan.left == Packing::None)
+    divides_columns = p.columns > kFewColumnPanels * panel && (!plan.right_depths.data || p.columns > p.rows);
+  plan.column_block =
+      std::min(plan.column_block, round_up(divides_columns ? ceil_div(p.columns, tasks) : p.columns, panel));
+  if (p.column_unit > 1 && p.column_unit <= 2 * plan.column_block)
+    plan.column_block = round_up(plan.column_block, p.column_unit);
+  plan.column_blocks = ceil_div(p.columns, plan.column_block);
+  plan.row_block = p.rows;
+  if (!all_rows) {
+    if (plan.left == Packing::ByTask) plan.row_block = std::min(kLeftRows, p.rows);
+    plan.row_block = std::min(plan.row_block, ceil_div(p.rows, ceil_div(tasks, plan.column_blocks)));
+  }
+  plan.row_block = round_up(plan.row_block, p.kernels.rows);
+  plan.row_blocks = ceil_div(p.rows, plan.row_block);
+}
+
 Plan choose_plan(const Product& p) {
   const int64_t panel = p.kernels.panel_columns(), rows = p.kernels.rows;
   int64_t tasks = wanted_tasks(p);
   Plan plan;
   plan.depth_block = choose_depth_block(p);
   const int64_t steps = std::max<int64_t>(p.kernels.steps(std::min(plan.depth_block, p.depth)), 1);
-  plan.left = words(p, p.rows, rows) <= kSharedWords ? Packing::Shared : Packing::ByTask;
-  if (p.columns <= kFewColumnPanels * panel && p.depth % p.kernels.depth == 0)
-    plan.left_lines = p.left.unpacked(p.kernels);
   plan.column_block = std::max(panel, kRightWords / steps / panel * panel);
-  const int64_t threads_share = ceil_div(p.columns, num_threads());
-  const bool is_private =
-      tasks > 1 && round_up(p.rows, rows) * steps <= kPrivateWords && threads_share <= 2 * plan.column_block;
-  if (plan.left_lines.data) {
-    plan.left = Packing::None;
-  } else if (is_private) {
-    plan.left = Packing::ByTask;
-    tasks = std::min<int64_t>(tasks, kPrivateTasks * num_threads());
-  }
-  // Columns are divided first, since their panels are then packed once.
+  if (p.depth % p.kernels.depth == 0) plan.left_lines = p.left.unpacked_lines(p.kernels);
+  plan.right_depths = right_as_it_lies(p);
+  const bool is_private = !plan.left_lines.data && tasks > 1 &&
+                          round_up(p.rows, rows) * steps <= kPrivateWords &&
+                          ceil_div(p.columns, num_threads()) <= 2 * plan.column_block;
+  if (is_private) tasks = std::min<int64_t>(tasks, kPrivateTasks * num_threads());
+  const bool shares_left = !is_private && words(p, p.rows, rows) <= kSharedWords;
+  plan.left = plan.left_lines.data ? Packing::None : shares_left ? Packing::Shared : Packing::ByTask;
   if (plan.left == Packing::ByTask) plan.column_block *= 2;
-  const int64_t share = plan.left == Packing::None ? p.columns : ceil_div(p.columns, tasks);
-  plan.column_block = std::min(plan.column_block, round_up(share, panel));
-  if (p.column_unit > 1 && p.column_unit <= 2 * plan.column_block)
-    plan.column_block = round_up(plan.column_block, p.column_unit);
-  plan.column_blocks = ceil_div(p.columns, plan.column_block);
-  plan.row_block = plan.left == Packing::ByTask && !is_private ? std::min(kLeftRows, p.rows) : p.rows;
-  if (plan.left == Packing::None || !is_private)
-    plan.row_block = std::min(plan.row_block, ceil_div(p.rows, ceil_div(tasks, plan.column_blocks)));
-  plan.row_block = round_up(plan.row_block, rows);
-  plan.row_blocks = ceil_div(p.rows, plan.row_block);
-  plan.right = plan.row_blocks > 1 && words(p, p.columns, p.kernels.lanes) <= kSharedWords ? Packing::Shared
-                                                                                           : Packing::ByTask;
+  divide_result(p, tasks, is_private, plan);
+  const bool shares_right = plan.row_blocks > 1 && words(p, p.columns, p.kernels.lanes) <= kSharedWords;
+  plan.right = plan.right_depths.data ? Packing::None : shares_right ? Packing::Shared : Packing::ByTask;
   return plan;
 }
 
@@ -228,6 +246,8 @@ class Task {
 
   const uint32_t* right_panels(int64_t begin, int64_t end) {
     if (job_.right) return job_.right->at(column_, begin, end);
+    if (plan_.right == Packing::None)
+      return plan_.right_depths.data + begin * plan_.right_depths.stride + column_;
     p_.right.pack({column_, columns_, begin, end}, right_layout(kernels_), right_);
     return right_;
   }
@@ -249,8 +269,11 @@ class Task {
     for (int64_t j = 0; j < part.columns; j += panel) {
       const int64_t columns = std::min(panel, part.columns - j);
       const auto registers = static_cast<size_t>(ceil_div(columns, kernels_.lanes));
-      tiles[registers - 1](steps, left, plan_.left_lines.stride, right + j * steps, part.data + j,
-                           part.stride, add, columns);
+      const bool is_packed = plan_.right != Packing::None;
+      tiles[registers - 1](
+          steps, left, plan_.left_lines.stride, right + (is_packed ? j * steps : j),
+          is_packed ? static_cast<int64_t>(registers) * kernels_.lanes : plan_.right_depths.stride,
+          part.data + j, part.stride, add, columns);
     }
   }
 

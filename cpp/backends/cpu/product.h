@@ -39,8 +39,9 @@ struct PanelLayout {
   }
 };
 
-// Lines whose words lie one after the other as they are: line i begins at data + i * stride.
-struct UnpackedLines {
+// An operand that can be multiplied as it is: line i, or depth i, begins at data + i * stride, and what it
+// consists of lies side by side, a word each.
+struct Unpacked {
   const uint32_t* data = nullptr;
   int64_t stride = 0;
 };
@@ -49,8 +50,9 @@ struct UnpackedLines {
 class PanelSource {
  public:
   virtual ~PanelSource() = default;
-  // Lines that can be multiplied without being packed, or null.
-  virtual UnpackedLines unpacked(const ProductKernels&) const { return {}; }
+  // Its lines, or its depths, as they are; null if they have to be packed.
+  virtual Unpacked unpacked_lines(const ProductKernels&) const { return {}; }
+  virtual Unpacked unpacked_depths(const ProductKernels&) const { return {}; }
   // Whether neighbours of one depth, rather than of one line, lie side by side.
   virtual bool has_adjacent_lines() const { return false; }
   virtual void pack(const PanelBlock& block, const PanelLayout& layout, uint32_t* panels) const = 0;

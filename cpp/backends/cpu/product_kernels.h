@@ -24,9 +24,9 @@ inline constexpr int kMaxTileRows = 8, kTileVectors = 3;
 
 // One tile: c[i][j] = (add ? c[i][j] : 0) + sum over s < steps of a[s][i] * b[s][j] for the tile's rows and
 // j < columns. `a` has ProductKernels::rows words a step, or is read unpacked: row i at a + i * a_stride, a
-// word a step. `b` has the tile's registers a step.
-using TileKernel = void (*)(int64_t steps, const uint32_t* a, int64_t a_stride, const uint32_t* b, float* c,
-                            int64_t ldc, bool add, int64_t columns);
+// word a step. `b` has the tile's registers a step, b_stride words apart.
+using TileKernel = void (*)(int64_t steps, const uint32_t* a, int64_t a_stride, const uint32_t* b,
+                            int64_t b_stride, float* c, int64_t ldc, bool add, int64_t columns);
 // By rows - 1 and registers - 1.
 using TileTable = std::array<std::array<TileKernel, kTileVectors>, kMaxTileRows>;
 
@@ -52,8 +52,10 @@ struct ProductKernels {
 // The kernels whose words are floats; all three types are widened into them.
 const ProductKernels& product_kernels();
 
-// The kernels for products of bfloat16: by pairs where the processor has instructions for that, else the
-// same.
+// The kernels whose words are pairs of bfloat16; null where the processor has no instructions for that.
+const ProductKernels* bfloat16_pair_kernels();
+
+// The faster ones of both for products of bfloat16.
 const ProductKernels& bfloat16_product_kernels();
 
 }  // namespace mlx::cpu

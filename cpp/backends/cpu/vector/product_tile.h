@@ -31,8 +31,8 @@ MLX_INLINE Vec<float> load_some(const float* from, int64_t count) {
 
 // Multiply::add(a, b, c) is c + a * b, for whatever the words are.
 template <class Multiply, int kRows, int kVectors, bool kPacked>
-void product_tile(int64_t steps, const uint32_t* a_words, int64_t a_stride, const uint32_t* b_words, float* c,
-                  int64_t ldc, bool add, int64_t columns) {
+void product_tile(int64_t steps, const uint32_t* a_words, int64_t a_stride, const uint32_t* b_words,
+                  int64_t b_stride, float* c, int64_t ldc, bool add, int64_t columns) {
   constexpr int kLanes = Vec<float>::kLanes;
   const float *a = reinterpret_cast<const float*>(a_words), *b = reinterpret_cast<const float*>(b_words);
   const int64_t last = columns - (kVectors - 1) * kLanes;
@@ -42,7 +42,7 @@ void product_tile(int64_t steps, const uint32_t* a_words, int64_t a_stride, cons
   for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 3
     for (int j = 0; j < kVectors; ++j) sum[i][j] = Vec<float>(0);
-  for (int64_t s = 0; s < steps; ++s, a += kPacked ? kTileRows : 1, b += kVectors * kLanes) {
+  for (int64_t s = 0; s < steps; ++s, a += kPacked ? kTileRows : 1, b += b_stride) {
     Vec<float> right[kVectors];
 #pragma GCC unroll 3
     for (int j = 0; j < kVectors; ++j) right[j] = Vec<float>::load(b + j * kLanes);

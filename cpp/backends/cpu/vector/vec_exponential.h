@@ -1,9 +1,9 @@
 #pragma once
 // exp, log, pow, the hyperbolic and the error functions of Vec<float>, within 2 ulp over the whole range.
 //
-// exponentials, logarithms, tanh and erf, which networks live on, are float throughout. The others are evaluated
-// in double, in which range and cancellation need no care, and rounded once. Polynomials are minimax fits (Remez)
-// of the function named beside them, on the stated interval.
+// exponentials, logarithms, tanh and erf, which networks live on, are float throughout. The others are
+// evaluated in double, in which range and cancellation need no care, and rounded once. Polynomials are
+// minimax fits (Remez) of the function named beside them, on the stated interval.
 
 #include "backends/cpu/piecewise.h"
 #include "backends/cpu/vector/vec_basic.h"
