@@ -347,6 +347,8 @@ void add_compiled(py::module_& m) {
       // Lets go of the storages that calls bring.
       .def("forget_external", &Compiled::forget_external)
       .def("used_inputs", [](const Compiled& c) { return c.program->used_inputs(); })
+      // Whether it writes to its inputs.
+      .def_property_readonly("writes", [](const Compiled& c) { return !c.program->written().empty(); })
       .def_property_readonly("draws",
                              [](const Compiled& c) {
                                for (const auto& s : c.streams)

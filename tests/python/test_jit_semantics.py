@@ -280,12 +280,59 @@ def test_a_saved_argument_that_is_changed_before_backward_raises():
         out.backward()
 
 
-def test_the_second_derivative_of_a_compiled_function_raises():
-    f = mlx.jit(lambda x: (x**3).sum())
-    x = mlx.rand(3, requires_grad=True)
-    (g,) = mlx.autograd.grad(f(x), x, create_graph=True)
-    assert_close(g.detach(), 3 * x.detach() ** 2)
-    with pytest.raises(RuntimeError, match="no second derivative"):
+def test_compiled_functions_have_derivatives_of_any_order():
+    model = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
+    compiled = mlx.jit(model)
+    x = mlx.rand(5, 3, requires_grad=True)
+
+    def gradients_of_the_third_derivative(f):
+        model.zero_grad()
+        d = f(x)
+        for i in range(3):
+            (d,) = mlx.autograd.grad(d.sum(), x, create_graph=True)
+            d = d[:, i]
+        (d**2).sum().backward()
+        return [d.detach(), *[p.grad for p in model.parameters() if p.grad is not None]]
+
+    want = gradients_of_the_third_derivative(model)
+    for _ in range(2):
+        for a, b in zip(gradients_of_the_third_derivative(compiled), want, strict=True):
+            assert_close(a, b)
+
+
+def test_the_second_derivative_follows_a_replaced_parameter():
+    model = nn.Linear(2, 1)
+    f = mlx.jit(lambda x: model(x).pow(3).sum())
+    x = mlx.rand(2, requires_grad=True)
+    for weight in (mlx.ones(1, 2), mlx.full((1, 2), 2.0)):
+        model.weight = nn.Parameter(weight)
+        (g,) = mlx.autograd.grad(f(x), x, create_graph=True)
+        (h,) = mlx.autograd.grad(g.sum(), x)
+        assert_close(h, 6 * model(x.detach()).detach() * weight[0] * weight.sum())
+
+
+def _in_training(x, norm=nn.BatchNorm1d(2)):  # noqa: B008 - the module is the function's state
+    return norm(x)
+
+
+@pytest.mark.parametrize(
+    "function, change, why",
+    [
+        (nn.Dropout(0.5), None, "random numbers"),
+        (_in_training, None, "changes state"),
+        (lambda x: x.detach().add_(1) * 0 + x**3, None, "changes state"),
+        (nn.Tanh(), lambda x: x.detach().add_(1), "has changed"),
+    ],
+)
+def test_a_second_derivative_that_cannot_be_computed_anew_raises(function, change, why):
+    f = mlx.jit(function)
+    leaf = mlx.rand(3, 2, requires_grad=True)
+    x = leaf * 1
+    out = f(x)
+    if change:
+        change(x)
+    (g,) = mlx.autograd.grad(out.sum(), leaf, create_graph=True)
+    with pytest.raises(RuntimeError, match=f"no second derivative.*{why}"):
         g.sum().backward()
 
 

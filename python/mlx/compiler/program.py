@@ -10,6 +10,7 @@ from mlx._C import Tensor
 from mlx._C import _TraceError as TraceError
 from mlx.autograd.function import Function
 from mlx.compiler.closure import GRADIENT
+from mlx.compiler.higher_order import RecordedBackward, RecordedCall, obstacle
 from mlx.compiler.trace import Trace, is_symbol
 from mlx.compiler.tree import unflatten
 
@@ -33,6 +34,7 @@ class Program:
         except BaseException:
             trace.undo()
             raise
+        self.recorded_backward = RecordedBackward(function, spec, trace.needed, trace.differentiable)
         self._symbols = [slot.value if is_symbol(slot.value) else None for slot in self.changed]
         self._undo: Callable | None = trace.undo
 
@@ -100,6 +102,12 @@ class Program:
         """Whether what the function reaches is as the program expects it."""
         return self.guards.check() and self.rates.fit()
 
+    def still_fits(self) -> bool:
+        """`fits()` between calls, which keeps nothing of what it found."""
+        fits = self.fits()
+        self.guards.take([], [])
+        return fits
+
     def first_call(self, leaves: list[Tensor]) -> Any:
         """The call that was traced: the tensors that the trace left in Python get their elements."""
         try:
@@ -130,9 +138,10 @@ class Program:
             raise SharedMemoryError
         if self.backward is not None:
             needed = [leaves[i] for i in self._needed]
-            needed += [t if n is None else n for t, n in zip(reached, self._reached_fixed, strict=True)]
+            reached = [t if n is None else n for t, n in zip(reached, self._reached_fixed, strict=True)]
+            call = RecordedCall(leaves, reached, inputs)
             rest: list[Tensor] = []
-            returned = list(_Recorded.apply(self, inputs, rest, *needed))
+            returned = list(_Recorded.apply(self, call, inputs, rest, *needed, *reached))
         else:
             self._drop_old_gradients()
             outputs = self.forward.run(inputs)
@@ -198,24 +207,38 @@ class Program:
 
 
 class _Recorded(Function):
-    """A call on the tape: its backward pass is the compiled one."""
+    """A call on the tape: its backward pass is the compiled one, or one that is recorded itself."""
 
     @staticmethod
-    def forward(ctx: Any, program: Program, inputs: list[Tensor], rest: list[Tensor], *needed: Tensor) -> Any:
+    def forward(
+        ctx: Any,
+        program: Program,
+        call: RecordedCall,
+        inputs: list[Tensor],
+        rest: list[Tensor],
+        *needed: Tensor,
+    ) -> Any:
+        ctx.call = call
         return program.run_forward(ctx, inputs, rest)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        recording = _C.is_grad_enabled()
-        with autograd.no_grad():
-            results = ctx.program.run_backward(ctx, grads)
-        if recording:
-            results = tuple(None if r is None else _refusing(_SECOND_DERIVATIVE, r) for r in results)
-        return (None, None, None, *results)
+        if not _C.is_grad_enabled():
+            return (None, None, None, None, *ctx.program.run_backward(ctx, grads))
+        why = obstacle(ctx.program, ctx.call)
+        if why is None:
+            cotangents = [grads[i] for i in ctx.differentiable]
+            results = ctx.program.recorded_backward(ctx.call, cotangents)
+        else:
+            with autograd.no_grad():
+                results = ctx.program.run_backward(ctx, grads)
+            message = _NO_SECOND_DERIVATIVE.format(why)
+            results = tuple(None if r is None else _refusing(message, r) for r in results)
+        return (None, None, None, None, *results)
 
 
-_SECOND_DERIVATIVE = (
-    "a compiled function has no second derivative; to differentiate it twice, call it within "
+_NO_SECOND_DERIVATIVE = (
+    "a compiled function has no second derivative here, since {}; to differentiate it twice, call it within "
     "mlx.jit.disabled()"
 )
 
