@@ -162,17 +162,35 @@ Tensor arange(const Scalar& end, std::optional<DType> dtype, std::optional<Devic
 
 namespace {
 
-Tensor spaced(const char* op, const Scalar& start, const Scalar& end, int64_t steps,
+// The elements by tensor ops, for ends that are known in each call only.
+Tensor spaced_between(const Tensor& start, const Tensor& end, int64_t steps, DType type, Device device,
+                      double base, bool powers) {
+  const DType wide = is_complex(type) ? type : widest_float(device);
+  const auto number = [&](const Tensor& t) { return to(is_inexact(type) ? t : to(t, type), device, wide); };
+  const Tensor first = number(start), last = number(end), i = to(arange(0, steps, 1, {}, device), wide);
+  const Tensor step = (last - first) / static_cast<double>(std::max<int64_t>(steps - 1, 1));
+  const Tensor out =
+      where(lt(i, std::max<int64_t>(steps / 2, 1)), first + i * step, last - (steps - 1 - i) * step);
+  return to(powers ? pow(base, out) : out, type);
+}
+
+Tensor spaced(const char* op, const Tensor& start, const Tensor& end, int64_t steps,
               std::optional<DType> dtype, std::optional<Device> device, double base, bool powers) {
   if (steps < 0) throw RuntimeError(op, "(): number of steps must be non-negative, got ", steps);
+  if (start.dim() || end.dim())
+    throw RuntimeError(op, "(): only supports 0-dimensional start and end tensors, but got ", start.dim(),
+                       " and ", end.dim(), " dimensions");
   const bool complex = start.is_complex() || end.is_complex();
-  Tensor out = allocate({steps}, dtype.value_or(complex ? to_complex(default_dtype()) : default_dtype()),
-                        device.value_or(DefaultDevice::value));
-  if (complex && !out.is_complex())
-    throw RuntimeError(op, "(): inferred dtype complex can't be safely cast to passed dtype ", out.dtype());
+  const DType type = dtype.value_or(complex ? to_complex(default_dtype()) : default_dtype());
+  if (complex && !is_complex(type))
+    throw RuntimeError(op, "(): inferred dtype complex can't be safely cast to passed dtype ", type);
+  const Device place = device.value_or(DefaultDevice::value);
+  if (is_traced(start) || is_traced(end)) return spaced_between(start, end, steps, type, place, base, powers);
+  Tensor out = allocate({steps}, type, place);
   // The ends are cast first, as elements: from 0.5 to 3.5 in integers is from 0 to 3.
   const bool whole = !out.is_inexact();
-  Spaced kernel{whole ? start.to_int() : start, whole ? end.to_int() : end, base, powers};
+  const Scalar from = item(start), last = item(end);
+  Spaced kernel{whole ? from.to_int() : from, whole ? last.to_int() : last, base, powers};
   if (steps) launch(kernel, {&out}, std::initializer_list<const Tensor*>{});
   return out;
 }
@@ -183,17 +201,17 @@ Tensor spaced(const char* op, const Scalar& start, const Scalar& end, int64_t st
 //
 // >>> mlx.linspace(0, 1, 3)
 // tensor([0.0000, 0.5000, 1.0000])
-OP("linspace(Scalar start, Scalar end, int steps, *, dtype? dtype=None, layout? layout=None, device? "
+OP("linspace(Operand start, Operand end, int steps, *, dtype? dtype=None, layout? layout=None, device? "
    "device=None, bool requires_grad=False) -> Tensor");
-Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, std::optional<DType> dtype,
+Tensor linspace(const Tensor& start, const Tensor& end, int64_t steps, std::optional<DType> dtype,
                 std::optional<Device> device) {
   return spaced("linspace", start, end, steps, dtype, device, 0, false);
 }
 
 // `steps` numbers from base to the power start to base to the power end, evenly spaced in the exponent.
-OP("logspace(Scalar start, Scalar end, int steps, float base=10.0, *, dtype? dtype=None, layout? "
+OP("logspace(Operand start, Operand end, int steps, float base=10.0, *, dtype? dtype=None, layout? "
    "layout=None, device? device=None, bool requires_grad=False) -> Tensor");
-Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double base,
+Tensor logspace(const Tensor& start, const Tensor& end, int64_t steps, double base,
                 std::optional<DType> dtype, std::optional<Device> device) {
   return spaced("logspace", start, end, steps, dtype, device, base, true);
 }

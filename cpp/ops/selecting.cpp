@@ -1,6 +1,7 @@
 // Elements chosen by a condition.
 
 #include "backends/backend.h"
+#include "base/sizes.h"
 #include "ops/check.h"
 #include "ops/update.h"
 
@@ -18,7 +19,7 @@ constexpr int64_t kPiece = 32768;  // elements that one thread looks through at 
 //         [3]])
 OP("nonzero(Tensor input) -> Tensor");
 Tensor nonzero(const Tensor& input) {
-  Tensor counts = allocate({(input.numel() + kPiece - 1) / kPiece}, DType::Int64, input.device());
+  Tensor counts = allocate({ceil_div(input.numel(), kPiece)}, DType::Int64, input.device());
   if (input.numel()) launch(CountNonzero{kPiece}, {&counts}, {&input});
   make_readable(counts, "nonzero()");
   backend(input.device().type).synchronize();

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "ops/check.h"
 #include "ops/reduction.h"
 
 namespace mlx {
@@ -136,23 +137,23 @@ Tensor histc(const Tensor& input, int64_t bins, const Scalar& min, const Scalar&
   // Half types are sorted into bins in their own arithmetic, as in PyTorch.
   const DType type = is_reduced(input.dtype()) ? input.dtype() : widest_float(input.device());
   Tensor x = reshape(to(input, type, false, false), {-1});
-  double low = min.to_double(), high = max.to_double();
+  const double low = min.to_double(), high = max.to_double();
   if (low > high) throw RuntimeError("histc(): max must be larger than min");
-  if (low == high && x.numel()) {
-    low = item(mlx::min(x)).to_double();
-    high = item(mlx::max(x)).to_double();
-  }
-  if (low == high) {
-    low -= 1;
-    high += 1;
-  }
   if (!std::isfinite(low) || !std::isfinite(high))
     throw RuntimeError("histc(): range of [", low, ", ", high, "] is not finite");
-  Tensor inside = masked_select(x, logical_and(ge(x, low), le(x, high)));
   Tensor first = full({}, low, type, input.device()), last = full({}, high, type, input.device());
-  Tensor place =
-      to((inside - first) * Scalar(static_cast<double>(bins)) / (last - first), DType::Int64, false, false);
-  Tensor counts = bincount(where(ge(place, bins), bins - 1, place), {}, bins);
+  if (low == high && x.numel()) {
+    first = mlx::min(x), last = mlx::max(x);
+    raise_if_any(logical_not(isfinite(last - first)), Check::Runtime,
+                 "histc(): the range of the elements is not finite");
+  }
+  const Tensor margin = to(eq(first, last), type, false, false);  // of a range that is a point
+  first = first - margin, last = last + margin;
+  Tensor inside = logical_and(ge(x, first), le(x, last));
+  const Tensor scaled = (x - first) * Scalar(static_cast<double>(bins)) / (last - first);
+  Tensor place = to(where(inside, scaled, 0), DType::Int64, false, false);
+  place = where(ge(place, bins), bins - 1, place);
+  Tensor counts = index_add(zeros({bins}, DType::Int64, input.device()), 0, place, to(inside, DType::Int64));
   return to(counts, input.dtype(), false, false);
 }
 

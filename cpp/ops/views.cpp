@@ -1,5 +1,6 @@
 // Views: other shapes, strides and offsets over the same memory.
 
+#include "base/sizes.h"
 #include "ops.h"
 #include "ops/row.h"
 #include "ops/widening.h"
@@ -141,7 +142,7 @@ Tensor slice(const Tensor& input, int64_t dim, std::optional<int64_t> start, std
   int64_t d = wrap_dim(dim, input.dim()), size = input.size(d);
   auto clamp_to = [size](int64_t v) { return std::clamp<int64_t>(v < 0 ? v + size : v, 0, size); };
   int64_t from = clamp_to(start.value_or(0)), to = std::max(clamp_to(end.value_or(size)), from);
-  int64_t count = (to - from + step - 1) / step;
+  int64_t count = ceil_div(to - from, step);
   Tensor out = view_of(input, with(input.shape(), d, count), with(input.strides(), d, input.stride(d) * step),
                        input.offset() + from * input.stride(d));
   return record_view("Slice", input, out,
@@ -583,7 +584,7 @@ OP("chunk(Tensor input, int chunks, int dim=0) -> Tensor[]");
 TensorList chunk(const Tensor& input, int64_t chunks, int64_t dim) {
   if (input.dim() == 0) throw RuntimeError("chunk expects at least a 1-dimensional tensor");
   if (chunks <= 0) throw RuntimeError("chunk expects `chunks` to be greater than 0, got: ", chunks);
-  int64_t d = wrap_dim(dim, input.dim()), size = input.size(d), each = (size + chunks - 1) / chunks;
+  int64_t d = wrap_dim(dim, input.dim()), size = input.size(d), each = ceil_div(size, chunks);
   if (each == 0) return TensorList(static_cast<size_t>(chunks), slice(input, d, 0, 0, 1));
   return split(input, each, d);
 }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import mlx
-from mlx._C import Tensor
+from mlx._C import Tensor, _raise_if_any
 from mlx._C import dtype as _dtype
 
 __all__ = ["histogram", "histogramdd"]
@@ -20,16 +20,23 @@ def _edges(op: str, x: Tensor, bins: Any, low: float | None, high: float | None)
     if bins <= 0:
         raise RuntimeError(f"{op}(): bins must be > 0, but got {bins}")
     if low is None or high is None:
-        low, high = (float(x.min()), float(x.max())) if x.numel() else (0.0, 1.0)
-        if low == high:
-            low, high = low - 0.5, high + 0.5
-    elif low == high:
+        return _edges_of_extremes(op, x, bins)
+    if low == high:
         low, high = low - 0.5, high + 0.5
     if not (math.isfinite(low) and math.isfinite(high)):
         raise RuntimeError(f"{op}(): range of [{low}, {high}] is not finite")
     if low > high:
         raise RuntimeError(f"{op}(): max ({high}) must not be less than min ({low})")
     return mlx.linspace(low, high, bins + 1, dtype=x.dtype, device=x.device)
+
+
+def _edges_of_extremes(op: str, x: Tensor, bins: int) -> Tensor:
+    if x.numel() == 0:
+        return mlx.linspace(0.0, 1.0, bins + 1, dtype=x.dtype, device=x.device)
+    low, high = x.aminmax()
+    _raise_if_any(~(low.isfinite() & high.isfinite()), f"{op}(): the range of the elements is not finite")
+    margin = (low == high) * 0.5
+    return mlx.linspace(low - margin, high + margin, bins + 1, dtype=x.dtype, device=x.device)
 
 
 def _counted(points: list[Tensor], edges: list[Tensor], weight: Tensor | None, density: bool) -> Tensor:
@@ -45,9 +52,8 @@ def _counted(points: list[Tensor], edges: list[Tensor], weight: Tensor | None, d
     sizes = [bounds.shape[0] - 1 for bounds in edges]
     dtype = points[0].dtype
     values = mlx.ones_like(points[0]) if weight is None else weight.to(dtype).flatten()
-    counts = (
-        mlx.bincount(flat[inside], values[inside].to(_widest(values)), math.prod(sizes)).to(dtype).view(sizes)
-    )
+    counts = mlx.zeros(math.prod(sizes), dtype=_widest(values), device=values.device)
+    counts = counts.index_add(0, flat, mlx.where(inside, values, 0).to(counts.dtype)).to(dtype).view(sizes)
     if density:
         counts = counts / counts.sum()
         for d, bounds in enumerate(edges):

@@ -492,3 +492,30 @@ def test_ctc_loss_whose_lengths_are_arguments(flat):
         assert_close(compiled(*given), f(*given))
     with pytest.raises(RuntimeError, match="at most 7"):
         compiled(targets, mlx.tensor([8, 7]), mlx.tensor([2, 2]))
+
+
+def test_what_lies_between_traced_numbers_is_known_in_each_call():
+    f = mlx.jit(
+        lambda a, b: (mlx.linspace(a, b, 5), mlx.logspace(a, b, 3), mlx.linspace(a, 3.5, 4, dtype=mlx.int32))
+    )
+    for low, high in ((0.0, 1.0), (-2.5, 1.5)):
+        for got, want in zip(
+            f(mlx.tensor(low), mlx.tensor(high)),
+            (
+                mlx.linspace(low, high, 5),
+                mlx.logspace(low, high, 3),
+                mlx.linspace(low, 3.5, 4, dtype=mlx.int32),
+            ),
+            strict=True,
+        ):
+            assert got.dtype == want.dtype
+            assert_close(got, want)
+
+
+def test_histograms_find_their_range_in_each_call():
+    f = mlx.jit(lambda x: (mlx.histc(x, 4), *mlx.histogram(x, 3)))
+    for x in (mlx.tensor([1.0, 2, 3, 4, 4]), mlx.tensor([5.0, 5, 5, 5, 5]), mlx.tensor([-8.0, 0, 1, 2, 8])):
+        for got, want in zip(f(x), (mlx.histc(x, 4), *mlx.histogram(x, 3)), strict=True):
+            assert_close(got, want)
+    with pytest.raises(RuntimeError, match="not finite"):
+        f(mlx.tensor([1.0, 2, 3, 4, float("inf")]))

@@ -11,6 +11,7 @@
 #include "backends/cpu/row_kernels.h"
 #include "backends/cpu/thread_pool.h"
 #include "backends/cpu/vector_kernels.h"
+#include "base/sizes.h"
 
 namespace mlx::cpu {
 namespace {
@@ -96,7 +97,7 @@ template <class T>
 void forward(const Attention& k, const Launch& launch) {
   const Tensor &out = launch.out(), &query = launch.in(0), &key = launch.in(1), &value = launch.in(2);
   const int64_t length = query.size(-2), keys = key.size(-2), features = query.size(-1),
-                width = value.size(-1), blocks = (length + kQueries - 1) / kQueries;
+                width = value.size(-1), blocks = ceil_div(length, kQueries);
   parallel_for(0, stack_size(query) * blocks, 1, [&](int64_t begin, int64_t end) {
     auto weights = std::make_unique_for_overwrite<T[]>(static_cast<size_t>(kQueries * keys));
     for (int64_t i = begin; i < end; ++i) {
@@ -114,7 +115,7 @@ template <class T>
 void backward(const AttentionGradient& k, const Launch& launch) {
   const Tensor &grad = launch.in(0), &query = launch.in(1), &key = launch.in(2), &value = launch.in(3);
   const int64_t length = query.size(-2), keys = key.size(-2), features = query.size(-1),
-                width = value.size(-1), blocks = (length + kQueries - 1) / kQueries;
+                width = value.size(-1), blocks = ceil_div(length, kQueries);
   const T scale = static_cast<T>(k.scale);
   parallel_for(0, stack_size(query), 1, [&](int64_t begin, int64_t end) {
     const auto room = static_cast<size_t>(kQueries * keys);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backends/cpu/thread_pool.h"
+#include "base/sizes.h"
 
 #if defined(MLX_USE_ACCELERATE)
 #include "backends/cpu/accelerate.h"
@@ -100,8 +101,6 @@ template <>
 constexpr int64_t kFlopsWeight<Complex64> = 4;
 template <>
 constexpr int64_t kFlopsWeight<Complex128> = 8;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // All that describes a product but its three pointers.
 template <class T>
@@ -205,8 +204,8 @@ Grid choose_grid(int64_t m, int64_t n, int64_t threads) {
 template <class T>
 void run_in_tiles(const Product<T>& p, const T* a, const T* b, T* c) {
   const Grid grid = choose_grid(p.m, p.n, num_threads());
-  const int64_t height = ceil_div(ceil_div(p.m, grid.rows), kTileStep) * kTileStep;
-  const int64_t width = ceil_div(ceil_div(p.n, grid.columns), kTileStep) * kTileStep;
+  const int64_t height = round_up(ceil_div(p.m, grid.rows), kTileStep);
+  const int64_t width = round_up(ceil_div(p.n, grid.columns), kTileStep);
   const int64_t columns = ceil_div(p.n, width);
   parallel_for(0, ceil_div(p.m, height) * columns, 1, [&](int64_t begin, int64_t end) {
     for (int64_t tile = begin; tile < end; ++tile) {

@@ -11,6 +11,7 @@
 #include "backends/cpu/row_kernels.h"
 #include "backends/cpu/scratch.h"
 #include "backends/cpu/thread_pool.h"
+#include "base/sizes.h"
 
 namespace mlx::cpu {
 namespace {
@@ -243,8 +244,7 @@ void forward(const Shapes& s, const T* x, const T* w, T* y) {
     if (s.cin == 1 && s.cout == 1 && s.window.stride[2] == 1) return depthwise_by_rows(s, x, w, y);
   if (s.cin == 1 && s.cout == 1) return depthwise(s, x, w, y);
   if (SharedColumns<T>::serves(s)) return SharedColumns<T>(s).forward(x, w, y);
-  const int64_t block = s.is_pointwise() ? s.places() : block_of<T>(s),
-                blocks = (s.places() + block - 1) / block;
+  const int64_t block = s.is_pointwise() ? s.places() : block_of<T>(s), blocks = ceil_div(s.places(), block);
   parallel_for(0, s.batch * s.groups * blocks, 1, [&](int64_t begin, int64_t end) {
     const Scratch<T> columns(s.is_pointwise() ? 0 : s.rows() * block);
     for (int64_t i = begin; i < end; ++i) {

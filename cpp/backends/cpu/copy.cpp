@@ -7,6 +7,7 @@
 #include "backends/cpu/pair_nest.h"
 #include "backends/cpu/thread_pool.h"
 #include "backends/cpu/tiles.h"
+#include "base/sizes.h"
 
 namespace mlx::cpu {
 namespace {
@@ -68,7 +69,7 @@ template <class T>
 void copy_transposed(const PairNest& nest, int64_t dim, const T* in, T* out) {
   const size_t last = nest.shape.size() - 1, d = static_cast<size_t>(dim);
   const int64_t rows = nest.shape[d], columns = nest.shape[last];
-  const int64_t across = (columns + kSide - 1) / kSide, down = (rows + kSide - 1) / kSide;
+  const int64_t across = ceil_div(columns, kSide), down = ceil_div(rows, kSide);
   Shape shape, first, second;
   for (size_t k = 0; k < last; ++k) {
     if (k == d) continue;

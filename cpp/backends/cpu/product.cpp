@@ -6,6 +6,7 @@
 #include "backends/cpu/thread_pool.h"
 #include "backends/cpu/work_memory.h"
 #include "base/error.h"
+#include "base/sizes.h"
 
 namespace mlx::cpu {
 namespace {
@@ -29,9 +30,6 @@ constexpr int64_t kFewColumnPanels = 2;
 constexpr int64_t kDirectWords = int64_t{384} << 10, kFewRows = 32;
 // A thread should have this many multiplications to do.
 constexpr double kMinTaskWork = 1 << 17;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
 // Whether an operand's panels are made by each task for itself, once for all, or not at all.
 enum class Packing { ByTask, Shared, None };

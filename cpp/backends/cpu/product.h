@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "backends/cpu/product_kernels.h"
+#include "base/sizes.h"
 #include "tensor/tensor.h"
 
 namespace mlx::cpu {
@@ -34,7 +35,7 @@ struct PanelLayout {
     const int64_t steps = kernels.steps(block.depths());
     for (int64_t at = 0; at < block.lines; at += width) {
       const int64_t lines = std::min(width, block.lines - at);
-      f(at, lines, (lines + unit - 1) / unit * unit, panels + at * steps);
+      f(at, lines, round_up(lines, unit), panels + at * steps);
     }
   }
 };

@@ -9,6 +9,8 @@
 #include <array>
 #include <cstdint>
 
+#include "base/sizes.h"
+
 namespace mlx::cpu {
 
 // Lines lane, lane + 1, ... of a panel lie at offset, offset + 1, ... behind the start of each row.
@@ -45,7 +47,7 @@ struct ProductKernels {
   void (*transpose[kPackedTypes])(const void* from, int64_t stride, int64_t lines, int64_t depths,
                                   int64_t width, void* panel);
 
-  int64_t steps(int64_t depths) const { return (depths + depth - 1) / depth; }
+  int64_t steps(int64_t depths) const { return ceil_div(depths, depth); }
   int64_t panel_columns() const { return int64_t{kTileVectors} * lanes; }
 };
 

@@ -10,6 +10,7 @@
 #include "backends/cpu/thread_pool.h"
 #include "backends/cpu/tiles.h"
 #include "backends/cpu/vector_kernels.h"
+#include "base/sizes.h"
 
 namespace mlx::cpu {
 
@@ -33,18 +34,18 @@ constexpr double kTwoPi = 6.283185307179586;
 
 // Uniform doubles in [0, 1) for elements [start, start + n), start a multiple of 32. Room for a whole tile.
 void uniform_tile(Stream s, int64_t start, int64_t n, double* out) {
-  philox_kernels().uniform_double(s, start / kDoubleGroup, (n + kDoubleGroup - 1) / kDoubleGroup, out);
+  philox_kernels().uniform_double(s, start / kDoubleGroup, ceil_div(n, kDoubleGroup), out);
 }
 void uniform_tile(Stream s, int64_t start, int64_t n, float* out) {
-  philox_kernels().uniform(s, start / kPhiloxGroup, (n + kPhiloxGroup - 1) / kPhiloxGroup, out);
+  philox_kernels().uniform(s, start / kPhiloxGroup, ceil_div(n, kPhiloxGroup), out);
 }
 
 void normal_tile(Stream s, int64_t start, int64_t n, double mean, double deviation, float* out) {
-  philox_kernels().normal(s, start / kPhiloxGroup, (n + kPhiloxGroup - 1) / kPhiloxGroup,
-                          static_cast<float>(mean), static_cast<float>(deviation), out);
+  philox_kernels().normal(s, start / kPhiloxGroup, ceil_div(n, kPhiloxGroup), static_cast<float>(mean),
+                          static_cast<float>(deviation), out);
 }
 void normal_tile(Stream s, int64_t start, int64_t n, double mean, double deviation, double* out) {
-  const int64_t whole = (n + kDoubleGroup - 1) / kDoubleGroup * kDoubleGroup;
+  const int64_t whole = round_up(n, kDoubleGroup);
   uniform_tile(s, start, whole, out);
   for (int64_t g = 0; g < whole; g += kDoubleGroup)
     for (int64_t i = g; i < g + kPhiloxBlocks; ++i) {
@@ -138,7 +139,7 @@ void run_integers(const Random& k, const Tensor& out) {
     alignas(64) int64_t tile[kTile];
     for (int64_t at = begin; at < end; at += kTile) {
       const int64_t n = std::min(kTile, end - at);
-      philox_kernels().words({k.seed, k.position}, at / per_group, (n + per_group - 1) / per_group, words);
+      philox_kernels().words({k.seed, k.position}, at / per_group, ceil_div(n, per_group), words);
       for (int64_t i = 0; i < n; ++i) {
         if (!wide) {
           tile[i] = k.low + static_cast<int64_t>(scaled(words[i], k.range, 32));
@@ -205,7 +206,7 @@ void dropout(const RandomDropout& k, const Launch& launch) {
     TileWriter writer(to, type);
     alignas(64) float values[kTile], kept[kTile];
     for (int64_t at = begin; at < end; at += kTile) {
-      const int64_t n = std::min(kTile, end - at), groups = (n + kPhiloxGroup - 1) / kPhiloxGroup;
+      const int64_t n = std::min(kTile, end - at), groups = ceil_div(n, kPhiloxGroup);
       const void* tile = reader.read(at, n);
       void* target = writer.target(at);
       const Stream stream{k.seed, k.position};
@@ -397,7 +398,7 @@ void count(const RandomCount& k, const Launch& launch) {
   Layout to(out, out.shape()), first(launch.in(0), out.shape()),
       second(launch.in(k.binomial ? 1 : 0), out.shape());
   // A stream of its own for every tile, far from the others.
-  parallel_for(0, (out.numel() + kTile - 1) / kTile, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, ceil_div(out.numel(), kTile), 1, [&](int64_t begin, int64_t end) {
     TileReader read_first(first, DType::Float64), read_second(second, DType::Float64);
     TileWriter writer(to, DType::Float64);
     for (int64_t t = begin; t < end; ++t) {

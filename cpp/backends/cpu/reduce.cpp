@@ -11,6 +11,7 @@
 #include "backends/cpu/row_kernels.h"
 #include "backends/cpu/thread_pool.h"
 #include "backends/cpu/tiles.h"
+#include "base/sizes.h"
 
 namespace mlx::cpu {
 namespace {
@@ -127,7 +128,7 @@ class Reducer {
 
   void run() {
     block_ = order_.inner > 1 ? std::min(order_.inner, kFoldColumns) : 1;
-    blocks_ = (order_.inner + block_ - 1) / block_;
+    blocks_ = ceil_div(order_.inner, block_);
     const int64_t tasks = order_.outer * blocks_, elements = order_.outer * order_.reduced * order_.inner;
     pieces_ = tasks >= kPieces ? 1 : std::min({kPieces / tasks, order_.reduced, elements / kGrain});
     if (pieces_ > 1) return run_pieces(tasks);

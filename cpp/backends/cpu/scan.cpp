@@ -5,6 +5,7 @@
 
 #include "backends/cpu/cpu_backend.h"
 #include "backends/cpu/thread_pool.h"
+#include "base/sizes.h"
 
 namespace mlx::cpu {
 namespace {
@@ -32,7 +33,7 @@ struct Shape3 {
 // Calls body(first element of the line, count of columns) for blocks of lines, in parallel.
 template <class Body>
 void for_lines(const Shape3& s, Body&& body) {
-  const int64_t width = std::min(s.inner, kColumns), blocks = (s.inner + width - 1) / width;
+  const int64_t width = std::min(s.inner, kColumns), blocks = ceil_div(s.inner, width);
   parallel_for(0, s.outer * blocks, std::max<int64_t>(1, kGrain / std::max<int64_t>(s.n * width, 1)),
                [&](int64_t begin, int64_t end) {
                  for (int64_t i = begin; i < end; ++i) {

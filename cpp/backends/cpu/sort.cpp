@@ -8,6 +8,7 @@
 #include "backends/cpu/cpu_backend.h"
 #include "backends/cpu/sort_keys.h"
 #include "backends/cpu/thread_pool.h"
+#include "base/sizes.h"
 
 namespace mlx::cpu {
 namespace {
@@ -30,7 +31,7 @@ Buffer<Item> buffer(int64_t n) {
 template <class Item, int kBits>
 void radix_sort(Item* items, Item* spare, int64_t n) {
   using Key = typename Item::Key;
-  constexpr int key_bits = 8 * sizeof(Key), passes = (key_bits + kBits - 1) / kBits;
+  constexpr int key_bits = 8 * sizeof(Key), passes = ceil_div(key_bits, kBits);
   constexpr int64_t buckets = int64_t{1} << kBits;
   auto counts = std::make_unique<int64_t[]>(static_cast<size_t>(passes * buckets));
   for (int64_t i = 0; i < n; ++i) {

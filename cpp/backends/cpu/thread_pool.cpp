@@ -17,6 +17,7 @@
 #include "backends/cpu/cores.h"
 #include "base/error.h"
 #include "base/fast_thread_local.h"
+#include "base/sizes.h"
 
 namespace mlx::cpu {
 namespace {
@@ -70,13 +71,13 @@ class Pool {
   // One job at a time; the caller holds the launch mutex.
   void run(int64_t begin, int64_t end, int64_t grain, detail::RangeFunction body) {
     const auto threads = static_cast<int64_t>(workers_.size()) + 1;
-    const int64_t grains = (end - begin + grain - 1) / grain;
+    const int64_t grains = ceil_div(end - begin, grain);
     const int64_t pieces = std::min(grains, threads * kPiecesPerThread);
     body_ = &body;
     begin_ = begin;
     end_ = end;
-    step_ = (grains + pieces - 1) / pieces * grain;
-    pieces_ = (end - begin + step_ - 1) / step_;
+    step_ = ceil_div(grains, pieces) * grain;
+    pieces_ = ceil_div(end - begin, step_);
     for (int64_t i = 0; i < pieces_; ++i) taken_[i].store(false, std::memory_order_relaxed);
     open_.store(true);
     announce();

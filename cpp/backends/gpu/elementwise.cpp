@@ -18,8 +18,6 @@ constexpr uint32_t kMaxGroupsAcross = 1 << 16;
 // Of a number in a struct of the kernels' language, where a complex one is two floats.
 size_t alignment(DType t) { return is_complex(t) ? 4 : item_size(t); }
 
-size_t aligned(size_t at, size_t to) { return ceil_div(at, to) * to; }
-
 }  // namespace
 
 const char* memory_text(DType t) { return t == DType::Bool ? "uchar" : type_text(t); }
@@ -37,7 +35,7 @@ void Elementwise::input(const Tensor& t, const Shape& strides, DType as) {
 
 void Elementwise::value(const Scalar& number, DType as) {
   possible_ &= has_type(as);
-  const size_t at = aligned(numbers_.size(), alignment(as));
+  const size_t at = round_up(numbers_.size(), alignment(as));
   numbers_.resize(at + item_size(as));
   visit(as, [&](auto zero) {
     const auto element = number.to<decltype(zero)>();
@@ -252,7 +250,7 @@ void Elementwise::add_arguments(std::vector<Argument>& arguments) {
   size_t largest = 4;
   for (const Operand& o : inputs_)
     if (o.source == Source::Number) largest = std::max(largest, alignment(o.computed));
-  numbers_.resize(aligned(aligned(numbers_.size(), 4) + 4, largest));
+  numbers_.resize(round_up(round_up(numbers_.size(), 4) + 4, largest));
   arguments.push_back({Argument::Bytes, numbers_.data(), numbers_.size()});
   arguments.push_back(
       {Argument::Bytes, &layout_,

@@ -15,6 +15,7 @@
 #include "backends/backend.h"
 #include "backends/gpu/formula_text.h"
 #include "backends/gpu/runtime.h"
+#include "base/sizes.h"
 
 namespace mlx::gpu {
 
@@ -70,12 +71,6 @@ Argument bytes(const T& value) {
 inline void run(Runtime& runtime, const Launch& launch, const Kernel* kernel,
                 std::initializer_list<Argument> arguments, Size groups, Size threads) {
   runtime.run({kernel_name(launch.kernel), kernel, {arguments.begin(), arguments.size()}, groups, threads});
-}
-
-// n / parts, rounded up.
-template <class T>
-constexpr T ceil_div(T n, std::type_identity_t<T> parts) {
-  return (n + parts - 1) / parts;
 }
 
 // The groups that n threads make.

@@ -1,5 +1,6 @@
 #include <limits>
 
+#include "base/sizes.h"
 #include "jit/facts.h"
 #include "jit/passes/passes.h"
 
@@ -7,8 +8,6 @@ namespace mlx::jit {
 namespace {
 
 constexpr size_t kAlignment = 64;
-
-size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 // A piece of memory, from one operation to another: one buffer, or several that follow each other in place.
 struct Lease {
@@ -77,7 +76,7 @@ class Planner {
   void extend(BufferId b, int at) {
     if (lease_of_[b] < 0) {
       lease_of_[b] = static_cast<int>(leases_.size());
-      leases_.push_back({{b}, g_.buffers[b].device, aligned(g_.buffers[b].bytes), 0, at, at});
+      leases_.push_back({{b}, g_.buffers[b].device, round_up(g_.buffers[b].bytes, kAlignment), 0, at, at});
     }
     leases_[lease_of_[b]].last = at;
   }
