@@ -43,11 +43,9 @@ bool is_packed(const Tensor& a, const Tensor& b) {
   const bool deep = a.size(-1) > kDeep && m * n > kCachedResults;
   if (kBlasHasMatrixUnits || m == 1 || deep) return false;
   // Lines of a transposed left operand are short in memory, which more columns have to make up for.
-  const bool left_rows = a.stride(-1) == 1;
-  if (n < (left_rows ? 16 : 32)) return false;
-  // Operands that are multiplied as they lie are worth it sooner.
-  const bool direct = left_rows && b.stride(-1) == 1 && n % product_kernels().lanes == 0;
-  const int64_t least_work = int64_t{1} << (direct ? 19 : 21);
+  if (n < (a.stride(-1) == 1 ? 16 : 32)) return false;
+  // BLAS has kernels of its own for products below a million, but for those with a transposed right operand.
+  const int64_t least_work = int64_t{1} << (b.stride(-1) == 1 ? 20 : 15);
   return a.size(-1) >= least_work / m / n;
 }
 

@@ -39,7 +39,8 @@ struct Plan {
   int64_t depth_block, row_block, column_block;
   int64_t row_blocks, column_blocks;
   Packing left, right;
-  Unpacked left_lines, right_depths;
+  // Operands that are not packed.
+  Unpacked left_lines, left_depths, right_depths;
 };
 
 int64_t choose_depth_block(const Product& p) {
@@ -62,10 +63,13 @@ int64_t wanted_tasks(const Product& p) {
 
 // Packing an operand that fits into the second-level cache as it lies, or that few rows are multiplied with,
 // takes longer than it saves.
-Unpacked right_as_it_lies(const Product& p) {
+void find_unpacked(const Product& p, Plan& plan) {
+  if (p.depth % p.kernels.depth == 0) plan.left_lines = p.left.unpacked_lines(p.kernels);
+  if (!plan.left_lines.data && p.rows * p.depth <= kDirectWords)
+    plan.left_depths = p.left.unpacked_depths(p.kernels);
   const bool whole_registers = p.columns % p.kernels.lanes == 0;
-  const bool pays = p.rows <= kFewRows || p.columns * p.depth <= kDirectWords;
-  return whole_registers && pays ? p.right.unpacked_depths(p.kernels) : Unpacked{};
+  if (whole_registers && (p.rows <= kFewRows || p.columns * p.depth <= kDirectWords))
+    plan.right_depths = p.right.unpacked_depths(p.kernels);
 }
 
 // Gives a task its rows and columns. `all_rows`: tasks are not to share columns.
@@ -97,14 +101,13 @@ Plan choose_plan(const Product& p) {
   plan.depth_block = choose_depth_block(p);
   const int64_t steps = std::max<int64_t>(p.kernels.steps(std::min(plan.depth_block, p.depth)), 1);
   plan.column_block = std::max(panel, kRightWords / steps / panel * panel);
-  if (p.depth % p.kernels.depth == 0) plan.left_lines = p.left.unpacked_lines(p.kernels);
-  plan.right_depths = right_as_it_lies(p);
-  const bool is_private = !plan.left_lines.data && tasks > 1 &&
-                          round_up(p.rows, rows) * steps <= kPrivateWords &&
+  find_unpacked(p, plan);
+  const bool packs_left = !plan.left_lines.data && !plan.left_depths.data;
+  const bool is_private = packs_left && tasks > 1 && round_up(p.rows, rows) * steps <= kPrivateWords &&
                           ceil_div(p.columns, num_threads()) <= 2 * plan.column_block;
   if (is_private) tasks = std::min<int64_t>(tasks, kPrivateTasks * num_threads());
   const bool shares_left = !is_private && words(p, p.rows, rows) <= kSharedWords;
-  plan.left = plan.left_lines.data ? Packing::None : shares_left ? Packing::Shared : Packing::ByTask;
+  plan.left = !packs_left ? Packing::None : shares_left ? Packing::Shared : Packing::ByTask;
   if (plan.left == Packing::ByTask) plan.column_block *= 2;
   divide_result(p, tasks, is_private, plan);
   const bool shares_right = plan.row_blocks > 1 && words(p, p.columns, p.kernels.lanes) <= kSharedWords;
@@ -253,8 +256,10 @@ class Task {
   // The words of row row_ + i and those that share a tile with it.
   const uint32_t* left_panel(int64_t i, int64_t begin, int64_t end) const {
     if (job_.left) return job_.left->at(row_ + i, begin, end);
-    if (plan_.left == Packing::None)
-      return plan_.left_lines.data + (row_ + i) * plan_.left_lines.stride + kernels_.steps(begin);
+    if (const Unpacked& lines = plan_.left_lines; lines.data)
+      return lines.data + (row_ + i) * lines.stride + kernels_.steps(begin);
+    if (const Unpacked& depths = plan_.left_depths; depths.data)
+      return depths.data + begin * depths.stride + row_ + i;
     return left_ + i * kernels_.steps(end - begin);
   }
 
@@ -262,16 +267,17 @@ class Task {
   void multiply_rows(const uint32_t* left, const uint32_t* right, int64_t depths, const ResultBlock& part,
                      bool add) const {
     const int64_t steps = kernels_.steps(depths), panel = kernels_.panel_columns();
-    const TileTable& table = plan_.left == Packing::None ? kernels_.unpacked_tiles : kernels_.tiles;
-    const auto& tiles = table[static_cast<size_t>(part.rows - 1)];
+    const bool by_rows = plan_.left_lines.data, is_packed = plan_.right != Packing::None;
+    const int64_t left_stride = by_rows                  ? plan_.left_lines.stride
+                                : plan_.left_depths.data ? plan_.left_depths.stride
+                                                         : kernels_.rows;
+    const auto& tiles = (by_rows ? kernels_.row_tiles : kernels_.tiles)[static_cast<size_t>(part.rows - 1)];
     for (int64_t j = 0; j < part.columns; j += panel) {
-      const int64_t columns = std::min(panel, part.columns - j);
-      const auto registers = static_cast<size_t>(ceil_div(columns, kernels_.lanes));
-      const bool is_packed = plan_.right != Packing::None;
-      tiles[registers - 1](
-          steps, left, plan_.left_lines.stride, right + (is_packed ? j * steps : j),
-          is_packed ? static_cast<int64_t>(registers) * kernels_.lanes : plan_.right_depths.stride,
-          part.data + j, part.stride, add, columns);
+      const int64_t columns = std::min(panel, part.columns - j),
+                    registers = ceil_div(columns, kernels_.lanes);
+      const int64_t right_stride = is_packed ? registers * kernels_.lanes : plan_.right_depths.stride;
+      tiles[static_cast<size_t>(registers - 1)](steps, left, left_stride, right + (is_packed ? j * steps : j),
+                                                right_stride, part.data + j, part.stride, add, columns);
     }
   }
 

@@ -25,8 +25,10 @@ inline constexpr int kPackedTypes = 3;
 inline constexpr int kMaxTileRows = 8, kTileVectors = 3;
 
 // One tile: c[i][j] = (add ? c[i][j] : 0) + sum over s < steps of a[s][i] * b[s][j] for the tile's rows and
-// j < columns. `a` has ProductKernels::rows words a step, or is read unpacked: row i at a + i * a_stride, a
-// word a step. `b` has the tile's registers a step, b_stride words apart.
+// j < columns. What a step reads of `b` are the tile's registers, b_stride words apart. What it reads of `a`
+// lies side by side, a_stride words from step to step (`tiles`), or a_stride words from row to row, and then
+// steps side by side
+// (`row_tiles`).
 using TileKernel = void (*)(int64_t steps, const uint32_t* a, int64_t a_stride, const uint32_t* b,
                             int64_t b_stride, float* c, int64_t ldc, bool add, int64_t columns);
 // By rows - 1 and registers - 1.
@@ -36,7 +38,7 @@ struct ProductKernels {
   int rows;   // of a tile, and lines of a panel of the left operand
   int lanes;  // of a register; a panel of the right operand is one to kTileVectors registers wide
   int depth;  // elements of one word
-  TileTable tiles, unpacked_tiles;
+  TileTable tiles, row_tiles;
 
   // Packs `depths` rows that begin at rows[0], rows[1], ..., whose lines lie in segments. Panels are `width`
   // words wide. With `overrun`, a register of elements behind a segment's end may be read, and behind the

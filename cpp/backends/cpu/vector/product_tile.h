@@ -30,7 +30,7 @@ MLX_INLINE Vec<float> load_some(const float* from, int64_t count) {
 }
 
 // Multiply::add(a, b, c) is c + a * b, for whatever the words are.
-template <class Multiply, int kRows, int kVectors, bool kPacked>
+template <class Multiply, int kRows, int kVectors, bool kAcross>
 void product_tile(int64_t steps, const uint32_t* a_words, int64_t a_stride, const uint32_t* b_words,
                   int64_t b_stride, float* c, int64_t ldc, bool add, int64_t columns) {
   constexpr int kLanes = Vec<float>::kLanes;
@@ -42,13 +42,13 @@ void product_tile(int64_t steps, const uint32_t* a_words, int64_t a_stride, cons
   for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 3
     for (int j = 0; j < kVectors; ++j) sum[i][j] = Vec<float>(0);
-  for (int64_t s = 0; s < steps; ++s, a += kPacked ? kTileRows : 1, b += b_stride) {
+  for (int64_t s = 0; s < steps; ++s, a += kAcross ? a_stride : 1, b += b_stride) {
     Vec<float> right[kVectors];
 #pragma GCC unroll 3
     for (int j = 0; j < kVectors; ++j) right[j] = Vec<float>::load(b + j * kLanes);
 #pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i) {
-      const Vec<float> left(a[kPacked ? i : i * a_stride]);
+      const Vec<float> left(a[kAcross ? i : i * a_stride]);
 #pragma GCC unroll 3
       for (int j = 0; j < kVectors; ++j) sum[i][j] = Multiply::add(left, right[j], sum[i][j]);
     }
@@ -66,14 +66,14 @@ void product_tile(int64_t steps, const uint32_t* a_words, int64_t a_stride, cons
   }
 }
 
-template <class Multiply, bool kPacked, int... kRow>
+template <class Multiply, bool kAcross, int... kRow>
 constexpr TileTable tiles_of_rows(std::integer_sequence<int, kRow...>) {
-  return {{{&product_tile<Multiply, kRow + 1, 1, kPacked>, &product_tile<Multiply, kRow + 1, 2, kPacked>,
-            &product_tile<Multiply, kRow + 1, 3, kPacked>}...}};
+  return {{{&product_tile<Multiply, kRow + 1, 1, kAcross>, &product_tile<Multiply, kRow + 1, 2, kAcross>,
+            &product_tile<Multiply, kRow + 1, 3, kAcross>}...}};
 }
-template <class Multiply, bool kPacked>
+template <class Multiply, bool kAcross>
 constexpr TileTable all_tiles() {
-  return tiles_of_rows<Multiply, kPacked>(std::make_integer_sequence<int, kTileRows>{});
+  return tiles_of_rows<Multiply, kAcross>(std::make_integer_sequence<int, kTileRows>{});
 }
 
 }  // namespace mlx::cpu::MLX_ISA
