@@ -8,6 +8,7 @@
 #include "backends/cpu/cpu_backend.h"
 #include "backends/cpu/lapack.h"
 #include "backends/cpu/thread_pool.h"
+#include "base/sizes.h"
 
 namespace mlx::cpu {
 namespace {
@@ -63,6 +64,22 @@ void for_matrices(int64_t count, int64_t n, F body) {
   });
 }
 
+// Calls body(i, first, columns) for pieces of the `columns` right-hand sides of each of `count` systems of
+// size n. The pieces depend on the shapes alone, and so do results.
+template <class F>
+void for_right_hand_sides(int64_t count, int64_t n, int columns, F body) {
+  constexpr int kColumns = 32;
+  constexpr int64_t kPieceOfWork = 1 << 15;
+  const int64_t pieces = std::max<int64_t>(ceil_div(columns, kColumns), 1);
+  const int64_t work = std::max<int64_t>(n * n * std::min(columns, kColumns), 1);
+  parallel_for(0, count * pieces, std::max<int64_t>(1, kPieceOfWork / work), [&](int64_t begin, int64_t end) {
+    for (int64_t at = begin; at < end; ++at) {
+      const int first = static_cast<int>(at % pieces) * kColumns;
+      body(at / pieces, first, std::min(kColumns, columns - first));
+    }
+  });
+}
+
 void judge(const Verdict& v, const Tensor& info) {
   if (!v.op) return;
   const int* values = info.data<int>();
@@ -102,13 +119,13 @@ void lu_solve(const LuSolve& k, const Launch& launch) {
   visit_matrix_type(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const char trans = !k.transpose ? 'N' : k.conjugate ? 'C' : 'T';
-    for_matrices(stack_size(x), n, [&](int64_t i) {
-      T* b = x.data<T>() + i * area(x);
+    for_right_hand_sides(stack_size(x), n, count, [&](int64_t i, int64_t first, int columns) {
+      T* b = x.data<T>() + i * area(x) + first * n;
       // Conjugation without transposition is not one of LAPACK's forms.
       const bool around = k.conjugate && !k.transpose;
-      if (around) conjugate(b, area(x));
-      lapack::getrs(trans, n, count, lu.data<T>() + i * area(lu), pivots.data<int>() + i * n, b);
-      if (around) conjugate(b, area(x));
+      if (around) conjugate(b, columns * int64_t{n});
+      lapack::getrs(trans, n, columns, lu.data<T>() + i * area(lu), pivots.data<int>() + i * n, b);
+      if (around) conjugate(b, columns * int64_t{n});
     });
   });
 }
@@ -134,10 +151,17 @@ void triangular_solve(const TriangularSolve& k, const Launch& launch) {
   copy_elements(x, launch.in(1));
   visit_matrix_type(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    for_matrices(stack_size(x), rows(a), [&](int64_t i) {
-      lapack::trsm(k.left ? 'L' : 'R', k.upper ? 'U' : 'L', 'N', k.unit ? 'U' : 'N', rows(x), columns(x),
-                   a.data<T>() + i * area(a), x.data<T>() + i * area(x));
-    });
+    const char uplo = k.upper ? 'U' : 'L', diagonal = k.unit ? 'U' : 'N';
+    const auto matrix = [&](int64_t i) { return a.data<T>() + i * area(a); };
+    const auto sides = [&](int64_t i) { return x.data<T>() + i * area(x); };
+    if (k.left)
+      for_right_hand_sides(stack_size(x), rows(a), columns(x), [&](int64_t i, int64_t first, int count) {
+        lapack::trsm('L', uplo, 'N', diagonal, rows(x), count, matrix(i), sides(i) + first * rows(x));
+      });
+    else
+      for_matrices(stack_size(x), rows(a), [&](int64_t i) {
+        lapack::trsm('R', uplo, 'N', diagonal, rows(x), columns(x), matrix(i), sides(i));
+      });
   });
 }
 
