@@ -153,18 +153,24 @@ namespace {
 void copy(const Copy&, const Launch& launch) { copy_elements(launch.out(), launch.in(0)); }
 void transfer(const Transfer&, const Launch& launch) { copy_elements(launch.out(), launch.in(0)); }
 
+// A first tile by elements, and copies of it, which are made with the processor's widest registers.
+template <class T>
+void fill_run(T* out, int64_t n, T value) {
+  const int64_t first = std::min(n, kTile);
+  std::fill_n(out, first, value);
+  for (int64_t i = first; i < n; i += kTile)
+    std::memcpy(out + i, out, static_cast<size_t>(std::min(kTile, n - i)) * sizeof(T));
+}
+
 void fill(const Fill& k, const Launch& launch) {
   const Tensor& out = launch.out();
   Layout to(out, out.shape());
   parallel_for(0, out.numel(), kGrain, [&](int64_t begin, int64_t end) {
-    visit(out.dtype(), [&](auto zero) {
+    visit_item(out.item_size(), [&](auto zero) {
       using T = decltype(zero);
       T value;
-      std::memcpy(static_cast<void*>(&value), k.bits, sizeof value);
-      if (to.contiguous) {
-        std::fill(reinterpret_cast<T*>(to.data) + begin, reinterpret_cast<T*>(to.data) + end, value);
-        return;
-      }
+      std::memcpy(&value, k.bits, sizeof value);
+      if (to.contiguous) return fill_run(reinterpret_cast<T*>(to.data) + begin, end - begin, value);
       TileWriter writer(to, to.dtype);
       for (int64_t i = begin; i < end; i += kTile) {
         int64_t n = std::min(kTile, end - i);

@@ -1,5 +1,6 @@
 // Kernels whose elements follow from their position: triangles of matrices, evenly spaced numbers.
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -33,6 +34,12 @@ void triangle(const Triangle& k, const Launch& launch) {
           // Columns [0, edge) are at or below the diagonal.
           const int64_t edge = std::clamp<int64_t>(at % rows + k.diagonal + (k.upper ? 0 : 1), 0, columns);
           const int64_t first = k.upper ? edge : 0, last = k.upper ? columns : edge;
+          if (in_step == 1 && out_step == 1) {
+            std::fill(q, q + first, T{});
+            std::copy(p + first, p + last, q + first);
+            std::fill(q + last, q + columns, T{});
+            return;
+          }
           for (int64_t c = 0; c < first; ++c) q[c * out_step] = T{};
           for (int64_t c = first; c < last; ++c) q[c * out_step] = p[c * in_step];
           for (int64_t c = last; c < columns; ++c) q[c * out_step] = T{};
