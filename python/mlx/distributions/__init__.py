@@ -9,6 +9,7 @@ tensor(8.)
 """
 
 from mlx.distributions import constraints as constraints
+from mlx.distributions import kl_mixed as kl_mixed
 from mlx.distributions import transforms as transforms
 from mlx.distributions.categorical import (
     Categorical,
@@ -18,6 +19,7 @@ from mlx.distributions.categorical import (
     OneHotCategoricalStraightThrough,
 )
 from mlx.distributions.constraint_registry import biject_to, transform_to
+from mlx.distributions.continuous_bernoulli import ContinuousBernoulli
 from mlx.distributions.derived import (
     HalfCauchy,
     HalfNormal,
@@ -31,14 +33,17 @@ from mlx.distributions.derived import (
 from mlx.distributions.discrete import Bernoulli, Binomial, Geometric, NegativeBinomial, Poisson
 from mlx.distributions.distribution import Distribution, ExponentialFamily
 from mlx.distributions.gamma import Beta, Chi2, Dirichlet, Exponential, FisherSnedecor, Gamma
+from mlx.distributions.generalized_pareto import GeneralizedPareto
 from mlx.distributions.independent import Independent
 from mlx.distributions.kl import kl_divergence, register_kl
+from mlx.distributions.lkj_cholesky import LKJCholesky
 from mlx.distributions.location_scale import Cauchy, Gumbel, Laplace, Normal, StudentT, Uniform
-from mlx.distributions.multivariate_normal import MultivariateNormal
+from mlx.distributions.multivariate_normal import LowRankMultivariateNormal, MultivariateNormal
 from mlx.distributions.relaxed import RelaxedBernoulli, RelaxedOneHotCategorical
 from mlx.distributions.transformed_distribution import TransformedDistribution
 from mlx.distributions.transforms import *
 from mlx.distributions.von_mises import VonMises
+from mlx.distributions.wishart import Wishart
 
 __all__ = [
     "Bernoulli",
@@ -47,12 +52,14 @@ __all__ = [
     "Categorical",
     "Cauchy",
     "Chi2",
+    "ContinuousBernoulli",
     "Dirichlet",
     "Distribution",
     "Exponential",
     "ExponentialFamily",
     "FisherSnedecor",
     "Gamma",
+    "GeneralizedPareto",
     "Geometric",
     "Gumbel",
     "HalfCauchy",
@@ -60,9 +67,11 @@ __all__ = [
     "Independent",
     "InverseGamma",
     "Kumaraswamy",
+    "LKJCholesky",
     "Laplace",
     "LogNormal",
     "LogisticNormal",
+    "LowRankMultivariateNormal",
     "MixtureSameFamily",
     "Multinomial",
     "MultivariateNormal",
@@ -79,6 +88,7 @@ __all__ = [
     "Uniform",
     "VonMises",
     "Weibull",
+    "Wishart",
     "biject_to",
     "constraints",
     "kl_divergence",

@@ -119,6 +119,11 @@ class RelaxedOneHotCategorical(Derived):
     def _parameters(self) -> tuple[str, ...]:  # type: ignore[override]
         return ("temperature", *self.base_dist.categorical._parameters)
 
+    def expand(self, batch_shape: Shape, _instance: Any = None) -> Any:
+        categorical = self.base_dist.categorical.expand(batch_shape)  # the temperature is one for all
+        given = {categorical._given: getattr(categorical, categorical._given)}
+        return self._expanded(RelaxedOneHotCategorical(self.temperature, **given, validate_args=False))
+
     @property
     def temperature(self) -> Any:
         """How far samples are from a one among zeros."""

@@ -10,7 +10,8 @@ from mlx._C import Tensor
 from mlx.distributions import constraints
 from mlx.distributions.distribution import Distribution, Shape
 from mlx.distributions.independent import Independent
-from mlx.distributions.transforms import ComposeTransform, Transform, sum_rightmost
+from mlx.distributions.transforms import ComposeTransform, Transform
+from mlx.distributions.utils import sum_rightmost
 
 __all__ = ["TransformedDistribution"]
 
@@ -61,8 +62,8 @@ class TransformedDistribution(Distribution):
         return self.base_dist.has_rsample
 
     def expand(self, batch_shape: Shape, _instance: Any = None) -> Any:
-        base = self.base_dist
-        return TransformedDistribution(base.expand(batch_shape), self.transforms, validate_args=False)
+        base = self.base_dist.expand(batch_shape)
+        return self._expanded(TransformedDistribution(base, self.transforms, validate_args=False))
 
     def _forward(self, x: Tensor) -> Tensor:
         for transform in self.transforms:
