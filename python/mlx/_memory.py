@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from mlx import _C
@@ -90,6 +91,15 @@ def untyped_storage(self: Tensor) -> UntypedStorage:
     return UntypedStorage(self)
 
 
+def _contiguous_strides(shape: Sequence[int]) -> tuple[int, ...]:
+    strides: list[int] = []
+    run = 1
+    for n in reversed(shape):
+        strides.insert(0, run)
+        run *= max(n, 1)
+    return tuple(strides)
+
+
 def _check_resizable(tensor: Tensor, op: str) -> None:
     if tensor.requires_grad:
         raise RuntimeError(f"{op}(): cannot resize variables that require grad")
@@ -102,11 +112,6 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
     count = 1
     for n in shape:
         count *= n
-    strides: list[int] = []
-    run = 1
-    for n in reversed(shape):
-        strides.insert(0, run)
-        run *= max(n, 1)
     held = _C._storage_extent(self)[1] // self.element_size() - self.storage_offset()
     source = self.detach()
     if count > held:
@@ -114,7 +119,7 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
         source[:held] = self.detach().as_strided((held,), (1,), self.storage_offset())
         self.data = source.view(shape)
     else:
-        self.data = source.as_strided(shape, tuple(strides), self.storage_offset())
+        self.data = source.as_strided(shape, _contiguous_strides(shape), self.storage_offset())
     return self
 
 
@@ -184,10 +189,35 @@ def module_load(self: Tensor, other: Tensor, assign: bool = False) -> Tensor:
     return other.detach() if assign else self.copy_(other).detach()
 
 
-def set_(self: Tensor, source: Tensor) -> Tensor:
-    """Make the tensor a view of what another one is a view of, with its shape and strides."""
+def set_(
+    self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None
+) -> Tensor:
+    """Make the tensor a view of other memory.
+
+    Args:
+        source: a tensor, or the storage of one; without it, the tensor becomes empty.
+        storage_offset, size, stride: which elements of that memory. By default those of the tensor `source`,
+            or all elements of a storage; contiguous, unless `stride` is given.
+    """
     _check_resizable(self, "set_")
-    self.data = source.detach()
+    if source is None:
+        self.data = _C.empty(0, dtype=self.dtype, device=self.device)
+        return self
+    if not isinstance(source, UntypedStorage):
+        if source.dtype != self.dtype:
+            raise RuntimeError(
+                f"set_(): Could not set tensor of type {source.dtype} to a tensor of type {self.dtype}"
+            )
+        if size is None:
+            self.data = source.detach()
+            return self
+        source = TypedStorage(source)
+    elif isinstance(source, TypedStorage) and source.dtype != self.dtype:
+        raise RuntimeError(f"set_(): Expected a Storage of type {self.dtype}, got one of {source.dtype}")
+    elements = TypedStorage(source._tensor)._elements().view(self.dtype)
+    shape = (len(elements),) if size is None else (size,) if isinstance(size, int) else tuple(size)
+    steps = _contiguous_strides(shape) if stride is None else stride
+    self.data = elements.as_strided(shape, steps, storage_offset)
     return self
 
 

@@ -242,11 +242,32 @@ def test_expanding_keeps_the_checks():
     assert unchecked.log_prob(mlx.tensor(-1.0)).shape == (2,)
 
 
+def test_what_cannot_be_transformed():
+    for base, transforms, message in (
+        (D.Normal(0.0, 1.0), D.StickBreakingTransform(), "size at least 1"),
+        (D.Normal(0.0, 1.0), [mlx.exp], "list of Transforms"),
+        (D.Normal(0.0, 1.0), mlx.exp, "Transform or list"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            D.TransformedDistribution(base, transforms)
+
+
 def test_expanding_keeps_the_class_and_its_parameters():
     assert type(D.LogisticNormal(mlx.zeros(2), mlx.ones(2)).expand([3])) is D.LogisticNormal
     relaxed = D.RelaxedOneHotCategorical(mlx.tensor(0.7), mlx.tensor([0.2, 0.3, 0.5]))
     value = mlx.tensor([0.1, 0.3, 0.6])
     assert relaxed.expand([2]).log_prob(value).tolist() == [relaxed.log_prob(value).item()] * 2
+
+
+def test_modules_have_the_names_of_pytorch():
+    assert D.normal.Normal is D.Normal
+    assert D.relaxed_categorical.ExpRelaxedCategorical(0.5, mlx.ones(3)).expand([2]).param_shape == (2, 3)
+    logit = D.relaxed_bernoulli.LogitRelaxedBernoulli(0.5, mlx.tensor([0.2, 0.7]))
+    assert logit.expand([4, 2]).rsample().shape == (4, 2)
+    for name in D._MODULE_OF:
+        assert getattr(D, name).__all__
+    with pytest.raises(AttributeError, match="no attribute 'gaussian'"):
+        _ = D.gaussian
 
 
 def test_a_distribution_without_support_warns():
@@ -289,6 +310,31 @@ def test_continuous_bernoulli_keeps_its_digits_around_a_half():
     eta = np.log(probs.numpy().astype(np.float64)) - np.log1p(-probs.numpy().astype(np.float64))
     series = 1 / 12 - eta**2 / 240 + eta**4 / 6048 - eta**6 / 172800
     assert_close(D.ContinuousBernoulli(probs).variance, series, rtol=1e-6)
+
+
+@pytest.mark.cpu  # gradcheck needs double precision
+@pytest.mark.parametrize("concentration", [0.0, 1e-9, -1e-4, 0.3, -0.4])
+def test_gradients_of_a_tail_that_is_nearly_exponential(concentration):
+    parameters = [mlx.tensor(p, dtype=mlx.float64, requires_grad=True) for p in (0.5, 1.5, concentration)]
+    value = mlx.tensor([0.6, 1.0, 2.0], dtype=mlx.float64)
+    for function in ("log_prob", "cdf"):
+        assert mlx.autograd.gradcheck(
+            lambda *p: getattr(D.GeneralizedPareto(*p), function)(value), parameters
+        )
+    u = mlx.tensor([0.1, 0.5, 0.9], dtype=mlx.float64)
+    assert mlx.autograd.gradcheck(lambda *p: D.GeneralizedPareto(*p).icdf(u), parameters)
+
+
+@pytest.mark.cpu  # gradcheck needs double precision
+@pytest.mark.parametrize("logits", [0.0, 1e-7, 0.4, -3.0, 40.0])
+def test_gradients_of_a_continuous_bernoulli(logits):
+    x = mlx.tensor(logits, dtype=mlx.float64, requires_grad=True)
+    value = mlx.tensor([0.1, 0.5, 0.9], dtype=mlx.float64)
+    for function in ("log_prob", "cdf", "icdf"):
+        call = lambda x: getattr(D.ContinuousBernoulli(logits=x), function)(value)
+        assert mlx.autograd.gradcheck(call, x)
+    assert mlx.autograd.gradcheck(lambda x: D.ContinuousBernoulli(logits=x).entropy(), x)
+    assert mlx.autograd.gradcheck(lambda x: D.ContinuousBernoulli(logits=x).variance, x)
 
 
 # ---- part by part

@@ -3,9 +3,10 @@
 import math
 import warnings
 
+import numpy as np
 import pytest
 from scipy import integrate
-from support import assert_close
+from support import assert_close, from_numpy
 
 import mlx
 from mlx import distributions as D
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.cpu  # the integrals need double precision
 
 
 def make(cls, *parameters):
-    return cls(*(mlx.tensor(p, dtype=mlx.float64) for p in parameters))
+    return cls(*(from_numpy(np.asarray(p, dtype=np.float64)) for p in parameters))
 
 
 # Distributions p, and where their values lie.

@@ -30,6 +30,7 @@ def low_rank():
 # ---- LowRankMultivariateNormal
 
 
+@pytest.mark.cpu  # to more digits than float32 has
 def test_low_rank_is_the_normal_distribution_of_its_covariance():
     ours, full = low_rank(), stats.multivariate_normal(LOC, COVARIANCE)
     assert_close(ours.log_prob(t(VALUES)), full.logpdf(VALUES), rtol=1e-10)
@@ -80,6 +81,7 @@ def test_low_rank_arguments_that_do_not_fit(shapes, message):
         D.LowRankMultivariateNormal(*map(mlx.ones, shapes))
 
 
+@pytest.mark.cpu  # to more digits than float32 has
 def test_divergences_of_normal_vectors_by_any_parametrization():
     other = FACTOR[::-1].copy() * 0.5
     p = [low_rank(), D.MultivariateNormal(t(LOC), t(COVARIANCE))]
@@ -96,6 +98,7 @@ def test_divergences_of_normal_vectors_by_any_parametrization():
         kl_divergence(p[0], D.LowRankMultivariateNormal(mlx.zeros(2), mlx.ones(2, 1), mlx.ones(2)))
 
 
+@pytest.mark.cpu  # to more digits than float32 has
 def test_a_normal_vector_by_its_precision():
     ours = D.MultivariateNormal(t(LOC), precision_matrix=t(np.linalg.inv(COVARIANCE)))
     full = stats.multivariate_normal(LOC, COVARIANCE)
@@ -106,6 +109,7 @@ def test_a_normal_vector_by_its_precision():
 # ---- Wishart
 
 
+@pytest.mark.cpu  # to more digits than float32 has
 @pytest.mark.parametrize("given", ["covariance_matrix", "precision_matrix", "scale_tril"])
 def test_wishart(given):
     matrix = {

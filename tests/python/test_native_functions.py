@@ -323,6 +323,7 @@ def test_methods_about_memory():
     assert other.equal(x + 1)
 
 
+@pytest.mark.cpu  # map2_ is for CPU tensors
 def test_functions_of_several_elements():
     x = mlx.tensor([1.0, 2.0])
     assert x.clone().map2_(x, x + 1, lambda a, b, c: a + b * c).tolist() == [3, 8]

@@ -8,6 +8,11 @@
 tensor(8.)
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
 from mlx.distributions import constraints as constraints
 from mlx.distributions import kl_mixed as kl_mixed
 from mlx.distributions import transforms as transforms
@@ -97,3 +102,31 @@ __all__ = [
     "transforms",
     *transforms.__all__,
 ]
+
+# PyTorch has a module for each class: `distributions.normal.Normal`. Which of the modules here stands for it:
+_MODULES = {
+    "categorical": ("mixture_same_family", "multinomial", "one_hot_categorical"),
+    "derived": (
+        "half_cauchy",
+        "half_normal",
+        "inverse_gamma",
+        "kumaraswamy",
+        "log_normal",
+        "logistic_normal",
+        "pareto",
+        "weibull",
+    ),
+    "discrete": ("bernoulli", "binomial", "geometric", "negative_binomial", "poisson"),
+    "distribution": ("exp_family",),
+    "gamma": ("beta", "chi2", "dirichlet", "exponential", "fishersnedecor"),
+    "location_scale": ("cauchy", "gumbel", "laplace", "normal", "studentT", "uniform"),
+    "multivariate_normal": ("lowrank_multivariate_normal",),
+    "relaxed": ("relaxed_bernoulli", "relaxed_categorical"),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return importlib.import_module(f"mlx.distributions.{_MODULE_OF[name]}")
+    raise AttributeError(f"module 'mlx.distributions' has no attribute {name!r}")

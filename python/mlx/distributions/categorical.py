@@ -254,8 +254,8 @@ class MixtureSameFamily(Distribution):
         *batch, k = component_distribution.batch_shape or [0]
         if k != mixture_distribution._num_events:
             raise ValueError(
-                f"the mixture has {mixture_distribution._num_events} components, the last batch dimension of "
-                f"the component distribution is {k}"
+                f"`mixture_distribution component` ({mixture_distribution._num_events}) does not equal "
+                f"`component_distribution.batch_shape[-1]` ({k})"
             )
         self.mixture_distribution = mixture_distribution
         self.component_distribution = component_distribution

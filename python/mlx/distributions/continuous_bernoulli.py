@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import mlx
@@ -10,6 +9,7 @@ from mlx._C import Tensor
 from mlx.distributions import constraints
 from mlx.distributions.discrete import ByProbability
 from mlx.distributions.distribution import ExponentialFamily, Shape, open_uniform
+from mlx.distributions.utils import by_size
 
 __all__ = ["ContinuousBernoulli"]
 
@@ -35,16 +35,11 @@ def _even_series(x: Tensor, coefficients: list[float]) -> Tensor:
     return total
 
 
-def _split(x: Tensor, small: Callable[[Tensor], Tensor], large: Callable[[Tensor], Tensor]) -> Tensor:
-    """One function below _SMALL, another above; neither computes, nor differentiates, the other's cases."""
-    is_small = x.abs() < _SMALL
-    return mlx.where(is_small, small(mlx.where(is_small, x, 0.0)), large(mlx.where(is_small, 1.0, x)))
-
-
 def log_partition(x: Tensor) -> Tensor:
     """log((exp(x) - 1) / x): the logarithm of the integral of exp(x t) over t from 0 to 1."""
-    return _split(
+    return by_size(
         x,
+        _SMALL,
         lambda s: s / 2 + s * s * _even_series(s, list(_SERIES)),
         lambda z: z.clamp(min=0) + (-(-z.abs()).expm1()).log() - z.abs().log(),
     )
@@ -80,16 +75,18 @@ class ContinuousBernoulli(ByProbability, ExponentialFamily):
 
     @property
     def mean(self) -> Tensor:
-        return _split(
+        return by_size(
             self.logits,
+            _SMALL,
             lambda s: 0.5 + s * _even_series(s, [2 * n * c for n, c in enumerate(_SERIES, 1)]),
             lambda z: -1 / (-z).expm1() - 1 / z,
         )
 
     @property
     def variance(self) -> Tensor:
-        return _split(
+        return by_size(
             self.logits,
+            _SMALL,
             lambda s: _even_series(s, [2 * n * (2 * n - 1) * c for n, c in enumerate(_SERIES, 1)]),
             lambda z: 1 / z**2 - (-z.abs()).exp() / (-z.abs()).expm1() ** 2,
         )

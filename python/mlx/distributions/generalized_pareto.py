@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import mlx
 from mlx._C import Tensor
 from mlx.distributions import constraints
 from mlx.distributions.distribution import Distribution, Shape, open_uniform
-from mlx.distributions.utils import broadcast_all
+from mlx.distributions.utils import broadcast_all, by_size
 
 __all__ = ["GeneralizedPareto"]
+
+
+_SMALL = 1e-2  # below, series of eight terms, whose error is beyond double precision
+
+
+def _series(x: Tensor, coefficients: Sequence[float]) -> Tensor:
+    total = mlx.zeros_like(x)
+    for c in reversed(coefficients):
+        total = total * x + c
+    return total
+
+
+def _log1p_ratio(x: Tensor) -> Tensor:
+    """log(1 + x) / x."""
+    terms = [(-1) ** n / (n + 1) for n in range(8)]
+    return by_size(x, _SMALL, lambda s: _series(s, terms), lambda z: z.log1p() / z)
+
+
+def _expm1_ratio(x: Tensor) -> Tensor:
+    """(exp(x) - 1) / x."""
+    terms = [1 / math.factorial(n + 1) for n in range(8)]
+    return by_size(x, _SMALL, lambda s: _series(s, terms), lambda z: z.expm1() / z)
 
 
 class GeneralizedPareto(Distribution):
@@ -44,17 +67,14 @@ class GeneralizedPareto(Distribution):
         upper = self.loc - self.scale / mlx.where(ends, self.concentration, -1.0)
         return constraints.interval(self.loc, mlx.where(ends, upper, math.inf))
 
-    def _power(self) -> tuple[Tensor, Tensor]:
-        """The concentration, away from 0, and where it is 0 or as good as it."""
-        level = self.concentration.abs() < mlx.finfo(self.concentration.dtype).eps
-        return mlx.where(level, 1.0, self.concentration), level
+    def _standard(self, value: Tensor) -> Tensor:
+        return (value - self.loc) / self.scale
 
     def log_survival_function(self, value: Tensor) -> Tensor:
         """The logarithm of the probability of more than this."""
-        z = (value - self.loc) / self.scale
-        power, level = self._power()
+        z = self._standard(value)
         # Beyond the end of a bounded tail, and before loc, the probability is 0 and 1.
-        return mlx.where(level, -z, -(power * z).clamp(min=-1).log1p() / power).clamp(max=0)
+        return (-z * _log1p_ratio((self.concentration * z).clamp(min=-1))).clamp(max=0)
 
     def log_cdf(self, value: Tensor) -> Tensor:
         """The logarithm of the probability of at most this."""
@@ -65,22 +85,19 @@ class GeneralizedPareto(Distribution):
         return -self.log_survival_function(value).expm1()
 
     def icdf(self, value: Tensor) -> Tensor:
-        power, level = self._power()
         log_survival = (-value).log1p()
-        return self.loc + self.scale * mlx.where(
-            level, -log_survival, (-power * log_survival).expm1() / power
-        )
+        return self.loc - self.scale * log_survival * _expm1_ratio(-self.concentration * log_survival)
 
     def rsample(self, sample_shape: Shape = ()) -> Tensor:
         return self.icdf(open_uniform(self._shape(sample_shape), self.loc))
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
-        z = (value - self.loc) / self.scale
-        power, level = self._power()
-        inside = (z >= 0) & (level | (power * z > -1))
+        z = self._standard(value)
+        inside = (z >= 0) & (self.concentration * z > -1)
         z = mlx.where(inside, z, 0.0)
-        density = mlx.where(level, -z, -(1 + 1 / power) * (power * z).log1p()) - self.scale.log()
+        x = self.concentration * z
+        density = -z * _log1p_ratio(x) - x.log1p() - self.scale.log()
         return mlx.where(inside, density, -math.inf)
 
     @property

@@ -27,7 +27,7 @@ class ByMatrix(Distribution):
         ((self._given, matrix),) = given.items()
         if matrix.dim() < 2:
             raise ValueError(
-                f"{self._given} must be at least two-dimensional, with optional leading batch dims"
+                f"{self._given} must be at least two-dimensional, with optional leading batch dimensions"
             )
         batch = mlx.broadcast_shapes(tuple(batch), tuple(matrix.shape[:-2]))
         self.__dict__[self._given] = matrix.expand(*batch, *matrix.shape[-2:])

@@ -34,9 +34,18 @@ class TransformedDistribution(Distribution):
         transforms: Transform | Sequence[Transform],
         validate_args: bool | None = None,
     ) -> None:
+        if not isinstance(transforms, Transform | list | tuple):
+            raise ValueError(f"transforms must be a Transform or list, but was {transforms}")
         self.transforms = [transforms] if isinstance(transforms, Transform) else list(transforms)
+        if not all(isinstance(t, Transform) for t in self.transforms):
+            raise ValueError("transforms must be a Transform or a list of Transforms")
         together = ComposeTransform(self.transforms)
         base_shape = base_distribution._shape()
+        least = together.domain.event_dim
+        if len(base_shape) < least:
+            raise ValueError(
+                f"base_distribution needs to have shape with size at least {least}, but got {base_shape}."
+            )
         shape = together.forward_shape(base_shape)
         expanded = together.inverse_shape(shape)
         if tuple(expanded) != tuple(base_shape):

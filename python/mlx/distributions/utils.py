@@ -44,6 +44,15 @@ def sum_rightmost(value: Tensor, dims: int) -> Tensor:
     return value.sum(list(range(-dims, 0))) if dims else value
 
 
+def by_size(
+    x: Tensor, limit: float, small: Callable[[Tensor], Tensor], large: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """One function where |x| is below the limit, another elsewhere. Neither computes, nor differentiates, the
+    other's cases."""
+    is_small = x.abs() < limit
+    return mlx.where(is_small, small(mlx.where(is_small, x, 0.0)), large(mlx.where(is_small, limit, x)))
+
+
 def clamp_probs(probs: Tensor) -> Tensor:
     """Probabilities moved off 0 and 1, so that their logarithms are finite."""
     eps = mlx.finfo(probs.dtype).eps
