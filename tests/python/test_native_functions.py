@@ -417,6 +417,11 @@ def test_modules_of_devices():
         mlx.get_device_module(3)
 
 
+def test_workers_are_no_threads():
+    assert mlx.random.thread_safe_generator() is None
+    assert mlx.rand(2, generator=mlx.thread_safe_generator()).shape == (2,)
+
+
 def test_anomaly_mode_can_be_set():
     mlx.set_anomaly_enabled(True, False)
     try:
