@@ -69,7 +69,7 @@ class Argument:
     @property
     def passed(self) -> bool:
         """Whether the C++ function has this parameter."""
-        return TYPES[self.type] is not None and self.name != "requires_grad"
+        return TYPES[self.type] is not None and self.name not in ("requires_grad", "pin_memory")
 
     @property
     def cpp_default(self) -> str | None:

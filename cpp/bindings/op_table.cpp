@@ -46,6 +46,33 @@ PyObject* out_name = nullptr;
 
 // ---- binding arguments
 
+// Words that PyTorch accepts besides a row's own: NumPy's, and those of its documentation.
+struct OtherWord {
+  const char* given;
+  const char* own;
+};
+constexpr OtherWord kOtherWords[] = {
+    {"axis", "dim"},
+    {"keepdims", "keepdim"},
+    {"x", "input"},
+    {"self", "input"},
+    {"tensor", "input"},
+    {"split_size_or_sections", "split_size"},
+    {"split_size_or_sections", "split_sizes"},
+};
+
+auto by_other_word(const OpGroup::Overload& o, const char* text) {
+  for (const OtherWord& word : kOtherWords) {
+    if (strcmp(text, word.given)) continue;
+    auto same = [&](PyObject* own) { return PyUnicode_CompareWithASCIIString(own, word.own) == 0; };
+    auto at = std::find_if(o.names.begin(), o.names.end(), same);
+    if (at != o.names.end()) return at;
+  }
+  // What a row calls A, B or L after the documentation, PyTorch itself calls input in some functions.
+  const bool first = !strcmp(text, "input") && o.entry.count && o.entry.arguments[0].kind == Kind::Tensor;
+  return first ? o.names.begin() : o.names.end();
+}
+
 // Assigns the call's arguments to the overload's parameters; false (with the reason) when they do not fit.
 bool bind(const OpGroup::Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames,
           PyObject** values, py::object& packed, std::string* why) {
@@ -68,15 +95,8 @@ bool bind(const OpGroup::Overload& o, PyObject* const* args, Py_ssize_t nargs, P
     auto matches = [&](PyObject* own) { return own == name || PyUnicode_Compare(own, name) == 0; };
     auto at = std::find_if(o.names.begin(), o.names.end(), matches);
     if (at == o.names.end()) {
-      // NumPy's words for the same things, which PyTorch accepts too.
       const char* text = PyUnicode_AsUTF8(name);
-      const char* other = !strcmp(text, "axis")                         ? "dim"
-                          : !strcmp(text, "keepdims")                   ? "keepdim"
-                          : !strcmp(text, "x") || !strcmp(text, "self") ? "input"
-                                                                        : nullptr;
-      if (other)
-        at = std::find_if(o.names.begin(), o.names.end(),
-                          [&](PyObject* own) { return PyUnicode_CompareWithASCIIString(own, other) == 0; });
+      at = by_other_word(o, text);
       if (at == o.names.end()) {
         *why = str("got an unexpected keyword argument '", text, "'");
         return false;

@@ -283,9 +283,12 @@ void add_values(py::module_& m) {
       },
       py::arg("d"));
   m.def("get_default_dtype", [] { return py::reinterpret_steal<py::object>(wrap(default_dtype())); });
-  m.def("promote_types", [](py::handle a, py::handle b) {
-    return py::reinterpret_steal<py::object>(wrap(promote(dtype_of(a.ptr()), dtype_of(b.ptr()))));
-  });
+  m.def(
+      "promote_types",
+      [](py::handle a, py::handle b) {
+        return py::reinterpret_steal<py::object>(wrap(promote(dtype_of(a.ptr()), dtype_of(b.ptr()))));
+      },
+      py::arg("type1"), py::arg("type2"));
   m.def(
       "can_cast", [](py::handle a, py::handle b) { return can_cast(dtype_of(a.ptr()), dtype_of(b.ptr())); },
       py::arg("from_"), py::arg("to"));

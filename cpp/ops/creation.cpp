@@ -53,13 +53,13 @@ Tensor filled(const Shape& size, const Scalar& value, DType dtype, Device device
 // Uninitialised memory.
 OP("empty(int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
    "requires_grad=False, bool pin_memory=False, memory_format? memory_format=None) -> Tensor");
-Tensor empty(const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
+Tensor empty(const Shape& size, std::optional<DType> dtype, std::optional<Device> device) {
   check_sizes("empty", size);
   return allocate(size, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value));
 }
 
 OP("empty_like(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
-   "requires_grad=False, memory_format? memory_format=None) -> Tensor");
+   "requires_grad=False, bool pin_memory=False, memory_format? memory_format=None) -> Tensor");
 Tensor empty_like(const Tensor& input, std::optional<DType> dtype, std::optional<Device> device) {
   return allocate_like(input, dtype, device);
 }
@@ -67,13 +67,13 @@ Tensor empty_like(const Tensor& input, std::optional<DType> dtype, std::optional
 // A tensor full of zeros.
 OP("zeros(int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
    "requires_grad=False, bool pin_memory=False) -> Tensor");
-Tensor zeros(const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
+Tensor zeros(const Shape& size, std::optional<DType> dtype, std::optional<Device> device) {
   check_sizes("zeros", size);
   return filled(size, 0, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value));
 }
 
 OP("zeros_like(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
-   "requires_grad=False, memory_format? memory_format=None) -> Tensor");
+   "requires_grad=False, bool pin_memory=False, memory_format? memory_format=None) -> Tensor");
 Tensor zeros_like(const Tensor& input, std::optional<DType> dtype, std::optional<Device> device) {
   return filled_like(input, 0, dtype, device);
 }
@@ -81,20 +81,20 @@ Tensor zeros_like(const Tensor& input, std::optional<DType> dtype, std::optional
 // A tensor full of ones.
 OP("ones(int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
    "requires_grad=False, bool pin_memory=False) -> Tensor");
-Tensor ones(const Shape& size, std::optional<DType> dtype, std::optional<Device> device, bool) {
+Tensor ones(const Shape& size, std::optional<DType> dtype, std::optional<Device> device) {
   check_sizes("ones", size);
   return filled(size, 1, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value));
 }
 
 OP("ones_like(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
-   "requires_grad=False, memory_format? memory_format=None) -> Tensor");
+   "requires_grad=False, bool pin_memory=False, memory_format? memory_format=None) -> Tensor");
 Tensor ones_like(const Tensor& input, std::optional<DType> dtype, std::optional<Device> device) {
   return filled_like(input, 1, dtype, device);
 }
 
 // A tensor full of one number; its dtype follows from the number.
-OP("full(int[] size, Scalar fill_value, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
-   "requires_grad=False) -> Tensor");
+OP("full(int[] size, Scalar fill_value, *, dtype? dtype=None, layout? layout=None, device? "
+   "device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor full(const Shape& size, const Scalar& fill_value, std::optional<DType> dtype,
             std::optional<Device> device) {
   check_sizes("full", size);
@@ -102,7 +102,8 @@ Tensor full(const Shape& size, const Scalar& fill_value, std::optional<DType> dt
 }
 
 OP("full_like(Tensor input, Scalar fill_value, *, dtype? dtype=None, layout? layout=None, device? "
-   "device=None, bool requires_grad=False, memory_format? memory_format=None) -> Tensor");
+   "device=None, bool requires_grad=False, bool pin_memory=False, memory_format? memory_format=None) "
+   "-> Tensor");
 Tensor full_like(const Tensor& input, const Scalar& fill_value, std::optional<DType> dtype,
                  std::optional<Device> device) {
   return filled_like(input, fill_value, dtype, device);
@@ -124,7 +125,7 @@ Tensor zero_(const Tensor& input) { return fill_(input, 0); }
 
 // start, start + step, ... before end.
 OP("arange(Scalar start, Scalar end, Scalar step=1, *, dtype? dtype=None, layout? layout=None, device? "
-   "device=None, bool requires_grad=False) -> Tensor");
+   "device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype,
               std::optional<Device> device) {
   bool whole = start.is_integral() && end.is_integral() && step.is_integral();
@@ -153,7 +154,7 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::o
 }
 
 OP("arange(Scalar end, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
-   "requires_grad=False) -> Tensor");
+   "requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor arange(const Scalar& end, std::optional<DType> dtype, std::optional<Device> device) {
   return arange(0, end, 1, dtype, device);
 }
@@ -202,7 +203,7 @@ Tensor spaced(const char* op, const Tensor& start, const Tensor& end, int64_t st
 // >>> mlx.linspace(0, 1, 3)
 // tensor([0.0000, 0.5000, 1.0000])
 OP("linspace(Operand start, Operand end, int steps, *, dtype? dtype=None, layout? layout=None, device? "
-   "device=None, bool requires_grad=False) -> Tensor");
+   "device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor linspace(const Tensor& start, const Tensor& end, int64_t steps, std::optional<DType> dtype,
                 std::optional<Device> device) {
   return spaced("linspace", start, end, steps, dtype, device, 0, false);
@@ -210,7 +211,7 @@ Tensor linspace(const Tensor& start, const Tensor& end, int64_t steps, std::opti
 
 // `steps` numbers from base to the power start to base to the power end, evenly spaced in the exponent.
 OP("logspace(Operand start, Operand end, int steps, float base=10.0, *, dtype? dtype=None, layout? "
-   "layout=None, device? device=None, bool requires_grad=False) -> Tensor");
+   "layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor logspace(const Tensor& start, const Tensor& end, int64_t steps, double base,
                 std::optional<DType> dtype, std::optional<Device> device) {
   return spaced("logspace", start, end, steps, dtype, device, base, true);
@@ -220,7 +221,7 @@ Tensor logspace(const Tensor& start, const Tensor& end, int64_t steps, double ba
 
 // Ones on the diagonal, zeros elsewhere.
 OP("eye(int n, int? m=None, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
-   "requires_grad=False) -> Tensor");
+   "requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor eye(int64_t n, std::optional<int64_t> m, std::optional<DType> dtype, std::optional<Device> device) {
   if (n < 0 || m.value_or(0) < 0)
     throw RuntimeError("eye(): n and m must be greater or equal to 0, got ", n, " and ", m.value_or(n));
@@ -231,10 +232,10 @@ Tensor eye(int64_t n, std::optional<int64_t> m, std::optional<DType> dtype, std:
 }
 
 // Uninitialised memory with the given strides (in elements).
-OP("empty_strided(int[] size, int[] stride, *, dtype? dtype=None, layout? layout=None, device? device=None, "
-   "bool requires_grad=False, bool pin_memory=False) -> Tensor");
+OP("empty_strided(int[] size, int[] stride, *, dtype? dtype=None, layout? layout=None, device? "
+   "device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor empty_strided(const Shape& size, const Shape& stride, std::optional<DType> dtype,
-                     std::optional<Device> device, bool) {
+                     std::optional<Device> device) {
   if (size.size() != stride.size())
     throw RuntimeError("empty_strided(): dimensionality of sizes (", size.size(),
                        ") must match dimensionality of strides (", stride.size(), ")");
@@ -249,10 +250,10 @@ Tensor empty_strided(const Shape& size, const Shape& stride, std::optional<DType
 }
 
 // Uninitialised memory whose dimensions lie in the order `physical_layout`, outermost first.
-OP("empty_permuted(int[] size, int[] physical_layout, *, dtype? dtype=None, layout? layout=None, device? "
-   "device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+OP("empty_permuted(int[] size, int[] physical_layout, *, dtype? dtype=None, layout? layout=None, "
+   "device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor empty_permuted(const Shape& size, const Shape& physical_layout, std::optional<DType> dtype,
-                      std::optional<Device> device, bool) {
+                      std::optional<Device> device) {
   const size_t n = size.size();
   if (physical_layout.size() != n)
     throw RuntimeError(
@@ -276,7 +277,7 @@ Tensor empty_permuted(const Shape& size, const Shape& physical_layout, std::opti
 
 // A number as a zero-dimensional tensor.
 OP("scalar_tensor(Scalar s, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
-   "requires_grad=False) -> Tensor");
+   "requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor scalar_tensor(const Scalar& s, std::optional<DType> dtype, std::optional<Device> device) {
   return filled({}, s, dtype.value_or(default_dtype()), device.value_or(DefaultDevice::value));
 }
@@ -286,32 +287,32 @@ Tensor scalar_tensor(const Scalar& s, std::optional<DType> dtype, std::optional<
 OP("Tensor.new_empty(Tensor input, int[] size, *, dtype? dtype=None, layout? layout=None, device? "
    "device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor new_empty(const Tensor& input, const Shape& size, std::optional<DType> dtype,
-                 std::optional<Device> device, bool) {
+                 std::optional<Device> device) {
   check_sizes("empty", size);
   return allocate(size, dtype.value_or(input.dtype()), device.value_or(input.device()));
 }
 OP("Tensor.new_empty_strided(Tensor input, int[] size, int[] stride, *, dtype? dtype=None, layout? "
    "layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor new_empty_strided(const Tensor& input, const Shape& size, const Shape& stride,
-                         std::optional<DType> dtype, std::optional<Device> device, bool) {
-  return empty_strided(size, stride, dtype.value_or(input.dtype()), device.value_or(input.device()), false);
+                         std::optional<DType> dtype, std::optional<Device> device) {
+  return empty_strided(size, stride, dtype.value_or(input.dtype()), device.value_or(input.device()));
 }
 OP("Tensor.new_zeros(Tensor input, int[] size, *, dtype? dtype=None, layout? layout=None, device? "
    "device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor new_zeros(const Tensor& input, const Shape& size, std::optional<DType> dtype,
-                 std::optional<Device> device, bool) {
+                 std::optional<Device> device) {
   return filled(size, 0, dtype.value_or(input.dtype()), device.value_or(input.device()));
 }
 OP("Tensor.new_ones(Tensor input, int[] size, *, dtype? dtype=None, layout? layout=None, device? "
    "device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor new_ones(const Tensor& input, const Shape& size, std::optional<DType> dtype,
-                std::optional<Device> device, bool) {
+                std::optional<Device> device) {
   return filled(size, 1, dtype.value_or(input.dtype()), device.value_or(input.device()));
 }
-OP("Tensor.new_full(Tensor input, int[] size, Scalar fill_value, *, dtype? dtype=None, layout? layout=None, "
-   "device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+OP("Tensor.new_full(Tensor input, int[] size, Scalar fill_value, *, dtype? dtype=None, layout? "
+   "layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor new_full(const Tensor& input, const Shape& size, const Scalar& fill_value, std::optional<DType> dtype,
-                std::optional<Device> device, bool) {
+                std::optional<Device> device) {
   return filled(size, fill_value, dtype.value_or(input.dtype()), device.value_or(input.device()));
 }
 

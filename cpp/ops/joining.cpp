@@ -262,14 +262,35 @@ TensorList dsplit(const Tensor& input, const Shape& indices) {
   return split_at(input, indices, 2);
 }
 
-// The pieces of split() as tensors of their own, not views.
+namespace {
+
+// The same pieces as views one by one, each of which may be written to in place.
+TensorList one_by_one(const Tensor& input, const TensorList& pieces, int64_t dim) {
+  TensorList out;
+  int64_t at = 0;
+  for (const Tensor& piece : pieces) {
+    out.push_back(slice(input, dim, at, at + piece.size(dim), 1));
+    at += piece.size(dim);
+  }
+  return out;
+}
+
+}  // namespace
+
+// The pieces of split(), which may be written to in place also where gradients are recorded.
 OP("unsafe_split(Tensor input, int split_size, int dim=0) -> Tensor[]");
 TensorList unsafe_split(const Tensor& input, int64_t split_size, int64_t dim) {
-  return split(input, split_size, dim);
+  return one_by_one(input, split(input, split_size, dim), dim);
 }
+// The pieces of split_with_sizes(), which may be written to in place also where gradients are recorded.
+OP("unsafe_split_with_sizes(Tensor input, int[] split_sizes, int dim=0) -> Tensor[]");
+TensorList unsafe_split_with_sizes(const Tensor& input, const Shape& split_sizes, int64_t dim) {
+  return one_by_one(input, split(input, split_sizes, dim), dim);
+}
+// The pieces of chunk(), which may be written to in place also where gradients are recorded.
 OP("unsafe_chunk(Tensor input, int chunks, int dim=0) -> Tensor[]");
 TensorList unsafe_chunk(const Tensor& input, int64_t chunks, int64_t dim) {
-  return chunk(input, chunks, dim);
+  return one_by_one(input, chunk(input, chunks, dim), dim);
 }
 
 }  // namespace mlx

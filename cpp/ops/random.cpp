@@ -120,62 +120,68 @@ uint64_t whole_range(DType dtype) {
 OP("rand(int[] size, *, Generator? generator=None, dtype? dtype=None, layout? layout=None, device? "
    "device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor rand(const Shape& size, const Ref<Generator>& generator, std::optional<DType> dtype,
-            std::optional<Device> device, bool) {
+            std::optional<Device> device) {
   return uniform(new_tensor(size, dtype, device), generator);
 }
-OP("rand_like(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
-   "requires_grad=False, memory_format? memory_format=None) -> Tensor");
-Tensor rand_like(const Tensor& input, std::optional<DType> dtype, std::optional<Device> device) {
+OP("rand_like(Tensor input, *, Generator? generator=None, dtype? dtype=None, layout? layout=None, "
+   "device? device=None, bool requires_grad=False, bool pin_memory=False, memory_format? "
+   "memory_format=None) -> Tensor");
+Tensor rand_like(const Tensor& input, const Ref<Generator>& generator, std::optional<DType> dtype,
+                 std::optional<Device> device) {
   return uniform(new_tensor(input.shape(), dtype.value_or(input.dtype()), device.value_or(input.device())),
-                 {});
+                 generator);
 }
 
 // Numbers drawn from the normal distribution of mean zero and variance one.
 OP("randn(int[] size, *, Generator? generator=None, dtype? dtype=None, layout? layout=None, device? "
    "device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor randn(const Shape& size, const Ref<Generator>& generator, std::optional<DType> dtype,
-             std::optional<Device> device, bool) {
+             std::optional<Device> device) {
   return normal_numbers(new_tensor(size, dtype, device), generator);
 }
-OP("randn_like(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool "
-   "requires_grad=False, memory_format? memory_format=None) -> Tensor");
-Tensor randn_like(const Tensor& input, std::optional<DType> dtype, std::optional<Device> device) {
+OP("randn_like(Tensor input, *, Generator? generator=None, dtype? dtype=None, layout? layout=None, "
+   "device? device=None, bool requires_grad=False, bool pin_memory=False, memory_format? "
+   "memory_format=None) -> Tensor");
+Tensor randn_like(const Tensor& input, const Ref<Generator>& generator, std::optional<DType> dtype,
+                  std::optional<Device> device) {
   return normal_numbers(
-      new_tensor(input.shape(), dtype.value_or(input.dtype()), device.value_or(input.device())), {});
+      new_tensor(input.shape(), dtype.value_or(input.dtype()), device.value_or(input.device())), generator);
 }
 
 // Integers drawn evenly from low ... high - 1.
-OP("randint(int high, int[] size, *, Generator? generator=None, dtype? dtype=None, layout? layout=None, "
-   "device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
+OP("randint(int high, int[] size, *, Generator? generator=None, dtype? dtype=None, layout? "
+   "layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor randint(int64_t high, const Shape& size, const Ref<Generator>& generator, std::optional<DType> dtype,
-               std::optional<Device> device, bool) {
+               std::optional<Device> device) {
   return integers(new_tensor(size, dtype.value_or(DType::Int64), device), generator, 0, high);
 }
 OP("randint(int low, int high, int[] size, *, Generator? generator=None, dtype? dtype=None, layout? "
    "layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor randint(int64_t low, int64_t high, const Shape& size, const Ref<Generator>& generator,
-               std::optional<DType> dtype, std::optional<Device> device, bool) {
+               std::optional<DType> dtype, std::optional<Device> device) {
   return integers(new_tensor(size, dtype.value_or(DType::Int64), device), generator, low, high);
 }
-OP("randint_like(Tensor input, int high, *, dtype? dtype=None, layout? layout=None, device? device=None, "
-   "bool requires_grad=False, memory_format? memory_format=None) -> Tensor");
-Tensor randint_like(const Tensor& input, int64_t high, std::optional<DType> dtype,
-                    std::optional<Device> device) {
-  return randint_like(input, 0, high, dtype, device);
+OP("randint_like(Tensor input, int high, *, Generator? generator=None, dtype? dtype=None, layout? "
+   "layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False, memory_format? "
+   "memory_format=None) -> Tensor");
+Tensor randint_like(const Tensor& input, int64_t high, const Ref<Generator>& generator,
+                    std::optional<DType> dtype, std::optional<Device> device) {
+  return randint_like(input, 0, high, generator, dtype, device);
 }
-OP("randint_like(Tensor input, int low, int high, *, dtype? dtype=None, layout? layout=None, device? "
-   "device=None, bool requires_grad=False, memory_format? memory_format=None) -> Tensor");
-Tensor randint_like(const Tensor& input, int64_t low, int64_t high, std::optional<DType> dtype,
-                    std::optional<Device> device) {
+OP("randint_like(Tensor input, int low, int high, *, Generator? generator=None, dtype? dtype=None, "
+   "layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False, "
+   "memory_format? memory_format=None) -> Tensor");
+Tensor randint_like(const Tensor& input, int64_t low, int64_t high, const Ref<Generator>& generator,
+                    std::optional<DType> dtype, std::optional<Device> device) {
   return integers(new_tensor(input.shape(), dtype.value_or(input.dtype()), device.value_or(input.device())),
-                  {}, low, high);
+                  generator, low, high);
 }
 
 // The numbers 0 ... n - 1 in random order.
 OP("randperm(int n, *, Generator? generator=None, dtype? dtype=None, layout? layout=None, device? "
    "device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor randperm(int64_t n, const Ref<Generator>& generator, std::optional<DType> dtype,
-                std::optional<Device> device, bool) {
+                std::optional<Device> device) {
   if (n < 0) throw RuntimeError("randperm(): n must be non-negative, got ", n);
   Tensor out = new_tensor({n}, dtype.value_or(DType::Int64), device);
   const Draw d = draw(generator, 2 * n);
@@ -210,7 +216,7 @@ Tensor normal(double mean, const Tensor& std, const Ref<Generator>& generator) {
 OP("normal(float mean, float std, int[] size, *, Generator? generator=None, dtype? dtype=None, layout? "
    "layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor normal(double mean, double std, const Shape& size, const Ref<Generator>& generator,
-              std::optional<DType> dtype, std::optional<Device> device, bool) {
+              std::optional<DType> dtype, std::optional<Device> device) {
   if (std < 0) throw RuntimeError("normal expects std >= 0.0, but found std ", std);
   return normal_numbers(new_tensor(size, dtype, device), generator, mean, std);
 }
@@ -255,8 +261,8 @@ Tensor binomial(const Tensor& count, const Tensor& prob, const Ref<Generator>& g
 }
 
 // Numbers of columns drawn with probabilities in proportion to the input's elements, row by row.
-OP("multinomial(Tensor input, int num_samples, bool replacement=False, *, Generator? generator=None) -> "
-   "Tensor");
+OP("multinomial(Tensor input, int num_samples, bool replacement=False, *, Generator? generator=None) "
+   "-> Tensor");
 Tensor multinomial(const Tensor& input, int64_t num_samples, bool replacement,
                    const Ref<Generator>& generator) {
   if (!input.is_floating())
@@ -354,13 +360,15 @@ Tensor geometric_(const Tensor& input, double p, const Ref<Generator>& generator
     throw NotImplementedError("\"geometric\" not implemented for '", short_name(input.dtype()), "'");
   return sample_in_place(input, "geometric_", generator, Distribution::Geometric, p, 0);
 }
-OP("Tensor.cauchy_(Tensor input, float median=0, float sigma=1, *, Generator? generator=None) -> Tensor");
+OP("Tensor.cauchy_(Tensor input, float median=0, float sigma=1, *, Generator? generator=None) -> "
+   "Tensor");
 Tensor cauchy_(const Tensor& input, double median, double sigma, const Ref<Generator>& generator) {
   check_floating("cauchy_", input.dtype());
   if (!(sigma > 0)) throw RuntimeError("cauchy_ expects sigma > 0.0, but found sigma=", sigma);
   return sample_in_place(input, "cauchy_", generator, Distribution::Cauchy, median, sigma);
 }
-OP("Tensor.log_normal_(Tensor input, float mean=1, float std=2, *, Generator? generator=None) -> Tensor");
+OP("Tensor.log_normal_(Tensor input, float mean=1, float std=2, *, Generator? generator=None) -> "
+   "Tensor");
 Tensor log_normal_(const Tensor& input, double mean, double std, const Ref<Generator>& generator) {
   check_floating("log_normal_", input.dtype());
   if (!(std > 0)) throw RuntimeError("log_normal_ expects std > 0.0, but found std=", std);
@@ -441,19 +449,22 @@ Tensor dropout(const Tensor& input, double p, bool training, bool inplace) {
 }
 
 // Zeros whole channels of a (N, C, L) input.
-OP("nn.functional.dropout1d(Tensor input, float p=0.5, bool training=True, bool inplace=False) -> Tensor");
+OP("nn.functional.dropout1d(Tensor input, float p=0.5, bool training=True, bool inplace=False) -> "
+   "Tensor");
 Tensor dropout1d(const Tensor& input, double p, bool training, bool inplace) {
   if (input.dim() != 2 && input.dim() != 3)
     throw RuntimeError("dropout1d: Expected 2D or 3D input, but received a ", input.dim(), "D input.");
   return channels_dropped("dropout1d", input, p, training, inplace, 3);
 }
 // Zeros whole channels of a (N, C, H, W) input.
-OP("nn.functional.dropout2d(Tensor input, float p=0.5, bool training=True, bool inplace=False) -> Tensor");
+OP("nn.functional.dropout2d(Tensor input, float p=0.5, bool training=True, bool inplace=False) -> "
+   "Tensor");
 Tensor dropout2d(const Tensor& input, double p, bool training, bool inplace) {
   return channels_dropped("dropout2d", input, p, training, inplace, 3);
 }
 // Zeros whole channels of a (N, C, D, H, W) input.
-OP("nn.functional.dropout3d(Tensor input, float p=0.5, bool training=True, bool inplace=False) -> Tensor");
+OP("nn.functional.dropout3d(Tensor input, float p=0.5, bool training=True, bool inplace=False) -> "
+   "Tensor");
 Tensor dropout3d(const Tensor& input, double p, bool training, bool inplace) {
   return channels_dropped("dropout3d", input, p, training, inplace, 5);
 }
@@ -465,8 +476,8 @@ Tensor alpha_dropout(const Tensor& input, double p, bool training, bool inplace)
   return alpha_dropped("alpha_dropout", input, p, training, inplace, false);
 }
 // The same for whole channels.
-OP("nn.functional.feature_alpha_dropout(Tensor input, float p=0.5, bool training=False, bool inplace=False) "
-   "-> Tensor");
+OP("nn.functional.feature_alpha_dropout(Tensor input, float p=0.5, bool training=False, bool "
+   "inplace=False) -> Tensor");
 Tensor feature_alpha_dropout(const Tensor& input, double p, bool training, bool inplace) {
   return alpha_dropped("feature_alpha_dropout", input, p, training, inplace, true);
 }

@@ -150,7 +150,7 @@ Tensor triu(const Tensor& input, int64_t diagonal) { return triangle("triu", inp
 
 // The rows and columns of the elements of a lower triangle, as a (2, count) tensor.
 OP("tril_indices(int row, int col, int offset=0, *, dtype? dtype=None, layout? layout=None, device? "
-   "device=None, bool requires_grad=False) -> Tensor");
+   "device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor tril_indices(int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype,
                     std::optional<Device> device) {
   return triangle_indices(row, col, offset, false, dtype.value_or(DType::Int64),
@@ -158,7 +158,7 @@ Tensor tril_indices(int64_t row, int64_t col, int64_t offset, std::optional<DTyp
 }
 // The rows and columns of the elements of an upper triangle, as a (2, count) tensor.
 OP("triu_indices(int row, int col, int offset=0, *, dtype? dtype=None, layout? layout=None, device? "
-   "device=None, bool requires_grad=False) -> Tensor");
+   "device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");
 Tensor triu_indices(int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype,
                     std::optional<Device> device) {
   return triangle_indices(row, col, offset, true, dtype.value_or(DType::Int64),
@@ -372,7 +372,7 @@ Tensor kron(const Tensor& input, const Tensor& other) {
 }
 
 // The powers 0 ... N - 1 of a vector's elements as columns, falling unless `increasing`.
-OP("vander(Tensor x, int? N=None, *, bool increasing=False) -> Tensor");
+OP("vander(Tensor x, int? N=None, bool increasing=False) -> Tensor");
 Tensor vander(const Tensor& x, std::optional<int64_t> N, bool increasing) {
   if (x.dim() != 1)
     throw RuntimeError("vander(): x must be a one-dimensional tensor, not of shape ", x.shape());

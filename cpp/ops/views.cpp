@@ -277,7 +277,7 @@ Tensor permute(const Tensor& input, const Shape& dims) {
 }
 
 // Two dimensions swapped.
-OP("transpose(Tensor input, int dim0, int dim1) -> Tensor").alias("swapaxes").alias("swapdims");
+OP("transpose(Tensor input, int dim0, int dim1) -> Tensor").alias("swapdims");
 Tensor transpose(const Tensor& input, int64_t dim0, int64_t dim1) {
   int64_t d0 = wrap_dim(dim0, input.dim()), d1 = wrap_dim(dim1, input.dim());
   Shape shape = input.shape(), strides = input.strides();
@@ -288,6 +288,9 @@ Tensor transpose(const Tensor& input, int64_t dim0, int64_t dim1) {
   return record_view("Transpose", input, view_of(input, shape, strides, input.offset()),
                      [d0, d1](Backward& b) -> Grads { return {transpose(b.grad(), d0, d1)}; });
 }
+// Two dimensions swapped: `transpose`.
+OP("swapaxes(Tensor input, int axis0, int axis1) -> Tensor");
+Tensor swapaxes(const Tensor& input, int64_t axis0, int64_t axis1) { return transpose(input, axis0, axis1); }
 
 // The last two dimensions swapped.
 OP("transpose(Tensor input) -> Tensor");
@@ -503,11 +506,13 @@ OP("Tensor.unsqueeze_(Tensor input, int dim) -> Tensor");
 Tensor unsqueeze_(const Tensor& input, int64_t dim) {
   return take_layout("unsqueeze_", input, unsqueeze(input, dim));
 }
-OP("Tensor.transpose_(Tensor input, int dim0, int dim1) -> Tensor")
-    .alias("Tensor.swapaxes_")
-    .alias("Tensor.swapdims_");
+OP("Tensor.transpose_(Tensor input, int dim0, int dim1) -> Tensor").alias("Tensor.swapdims_");
 Tensor transpose_(const Tensor& input, int64_t dim0, int64_t dim1) {
   return take_layout("transpose_", input, transpose(input, dim0, dim1));
+}
+OP("Tensor.swapaxes_(Tensor input, int axis0, int axis1) -> Tensor");
+Tensor swapaxes_(const Tensor& input, int64_t axis0, int64_t axis1) {
+  return transpose_(input, axis0, axis1);
 }
 OP("Tensor.t_(Tensor input) -> Tensor");
 Tensor t_(const Tensor& input) { return take_layout("t_", input, t(input)); }

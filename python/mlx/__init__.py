@@ -20,6 +20,7 @@ from mlx._aliases import *
 from mlx._C import *
 from mlx._calculus import *
 from mlx._constants import *
+from mlx._control_flow import *
 from mlx._decompositions import *
 from mlx._functions import *
 from mlx._histograms import *
@@ -29,6 +30,8 @@ from mlx._numbers import *
 from mlx._printing import *
 from mlx._random import *
 from mlx._recurrent import *
+from mlx._removed import *
+from mlx._segments import *
 from mlx._sets import *
 from mlx._settings import *
 from mlx._shaping import *
@@ -36,6 +39,7 @@ from mlx._spectral import *
 from mlx.autograd.grad_mode import *
 
 from mlx import autograd as autograd, nn as nn, optim as optim  # isort: skip
+from mlx._native import *
 from mlx.nn._pooling import adaptive_avg_pool1d as adaptive_avg_pool1d
 from mlx.nn._pooling import adaptive_max_pool1d as adaptive_max_pool1d
 from mlx.nn._pooling import max_pool1d as max_pool1d
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
     from mlx import amp as amp
     from mlx import backends as backends
     from mlx import compiler as compiler
+    from mlx import cpu as cpu
     from mlx import cuda as cuda
     from mlx import distributed as distributed
     from mlx import distributions as distributions
@@ -83,6 +88,7 @@ _LAZY_MODULES = (
     "amp",
     "backends",
     "compiler",
+    "cpu",
     "cuda",
     "distributed",
     "distributions",

@@ -7,7 +7,7 @@ from typing import Any
 import mlx
 from mlx._C import Tensor
 
-__all__ = ["lu", "pca_lowrank", "svd_lowrank"]
+__all__ = ["lobpcg", "lu", "pca_lowrank", "svd_lowrank"]
 
 
 def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
@@ -50,6 +50,70 @@ def svd_lowrank(
     U, S, Vh = mlx.linalg.svd(Q.mH @ tall, full_matrices=False)
     U, V = Q @ U, Vh.mH
     return (V, S, U) if wide else (U, S, V)
+
+
+def lobpcg(
+    A: Tensor,
+    k: int | None = None,
+    B: Tensor | None = None,
+    X: Tensor | None = None,
+    n: int | None = None,
+    iK: Tensor | None = None,
+    niter: int | None = None,
+    tol: float | None = None,
+    largest: bool | None = None,
+    method: str | None = None,
+    tracker: Any = None,
+    ortho_iparams: Any = None,
+    ortho_fparams: Any = None,
+    ortho_bparams: Any = None,
+) -> tuple[Tensor, Tensor]:
+    """The k largest or smallest eigenvalues of A x = e B x, for symmetric A and positive definite B.
+
+    All tensors being dense, they come from a complete decomposition: what steers iterations (n, iK, niter,
+    tol, method, ortho_..., and X but for its number of columns) changes nothing, and results are as exact as
+    those of `linalg.eigh`.
+
+    Args:
+        A, B: of shape (..., m, m), m at least 3 k; B is the identity by default.
+        k: how many; by default the number of columns of X, or 1.
+        largest: whether the largest (the default) or the smallest.
+
+    Returns:
+        The eigenvalues, of shape (..., k), best first, and the eigenvectors, of shape (..., m, k), which are
+        orthonormal with regard to B.
+
+    >>> import mlx
+    >>> mlx.lobpcg(mlx.diag(mlx.tensor([1.0, 4.0, 3.0])))[0]
+    tensor([4.])
+    """
+    if A.dim() < 2 or A.shape[-2] != A.shape[-1]:
+        raise ValueError(f"lobpcg(): A must be square matrices, got the shape {tuple(A.shape)}")
+    if tracker is not None:
+        raise ValueError("lobpcg(): there are no iterations here that a tracker could follow")
+    if method not in (None, "basic", "ortho"):
+        raise ValueError(f"lobpcg(): method must be 'basic' or 'ortho', got {method!r}")
+    m = A.shape[-1]
+    if k is None:
+        k = 1 if X is None else X.shape[-1]
+    if m < 3 * k:
+        raise ValueError(
+            f"LPBPCG algorithm is not applicable when the number of A rows (={m}) is smaller than 3 x the "
+            f"number of requested eigenpairs (={k})"
+        )
+    A = (A + A.mT) / 2
+    if B is not None:  # L^-1 A L^-T of B = L L^T has the same eigenvalues, and L^T times the eigenvectors
+        factor = mlx.linalg.cholesky(B)
+        left = mlx.linalg.solve_triangular(factor, A, upper=False)
+        A = mlx.linalg.solve_triangular(factor, left.mT, upper=False)
+        A = (A + A.mT) / 2
+    values, vectors = mlx.linalg.eigh(A)
+    if largest is None or largest:
+        values, vectors = values.flip(-1), vectors.flip(-1)
+    values, vectors = values[..., :k], vectors[..., :k]
+    if B is not None:
+        vectors = mlx.linalg.solve_triangular(factor.mT, vectors, upper=True)
+    return values, vectors
 
 
 def pca_lowrank(

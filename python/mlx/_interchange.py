@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import os
 import weakref
 from typing import Any
+
+import numpy as np
 
 from mlx import _C
 from mlx._C import Tensor
 
-__all__ = ["asarray", "from_dlpack", "frombuffer"]
+__all__ = ["asarray", "from_dlpack", "from_file", "frombuffer", "to_dlpack"]
 
 CPU = (1, 0)  # DLPack's name of the CPU
 
@@ -63,6 +66,57 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
 
 
 # ---- arrays and buffers
+
+
+def to_dlpack(ext_tensor: Tensor) -> Any:
+    """A DLPack capsule of the tensor's memory, which another library can take once; its `from_dlpack` takes
+    the tensor itself too."""
+    return ext_tensor.__dlpack__()
+
+
+def from_file(
+    filename: str,
+    shared: bool | None = None,
+    size: int | None = 0,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A vector over the bytes of a file, which are read when they are asked for.
+
+    Args:
+        filename: the file.
+        shared: whether writes to the tensor go to the file, which is made, or made longer, when it is too
+            short. Otherwise they stay in memory, and the file must be long enough.
+        size: the number of elements.
+        dtype: by default, the default dtype.
+
+    >>> import mlx, tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     mlx.from_file(file.name, shared=True, size=2).copy_(mlx.tensor([1.0, 2.0]))
+    ...     mlx.from_file(file.name, size=2)
+    tensor([1., 2.])
+    tensor([1., 2.])
+    """
+    if device is not None and _C.device(device).type != "cpu":
+        raise RuntimeError(f"from_file(): tensors of a file lie on the CPU, not on {device}")
+    count = size or 0
+    dtype = _C.get_default_dtype() if dtype is None else dtype
+    length = count * _C.empty(0, dtype=dtype).element_size()
+    if shared:
+        with open(filename, "ab") as file:
+            if file.tell() < length:
+                file.truncate(length)
+    elif os.path.getsize(filename) < length:
+        raise RuntimeError(f"from_file(): {filename} has {os.path.getsize(filename)} bytes, not {length}")
+    if count == 0:
+        return _C.empty(0, dtype=dtype, requires_grad=requires_grad)
+    memory = np.memmap(filename, np.uint8, "r+" if shared else "c", shape=(length,))
+    made = _C.from_numpy(memory).view(dtype)
+    return made.requires_grad_() if requires_grad else made
 
 
 def frombuffer(

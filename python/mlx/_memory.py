@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from mlx import _C
@@ -89,6 +91,15 @@ def untyped_storage(self: Tensor) -> UntypedStorage:
     return UntypedStorage(self)
 
 
+def _contiguous_strides(shape: Sequence[int]) -> tuple[int, ...]:
+    strides: list[int] = []
+    run = 1
+    for n in reversed(shape):
+        strides.insert(0, run)
+        run *= max(n, 1)
+    return tuple(strides)
+
+
 def _check_resizable(tensor: Tensor, op: str) -> None:
     if tensor.requires_grad:
         raise RuntimeError(f"{op}(): cannot resize variables that require grad")
@@ -101,11 +112,6 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
     count = 1
     for n in shape:
         count *= n
-    strides: list[int] = []
-    run = 1
-    for n in reversed(shape):
-        strides.insert(0, run)
-        run *= max(n, 1)
     held = _C._storage_extent(self)[1] // self.element_size() - self.storage_offset()
     source = self.detach()
     if count > held:
@@ -113,19 +119,105 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
         source[:held] = self.detach().as_strided((held,), (1,), self.storage_offset())
         self.data = source.view(shape)
     else:
-        self.data = source.as_strided(shape, tuple(strides), self.storage_offset())
+        self.data = source.as_strided(shape, _contiguous_strides(shape), self.storage_offset())
     return self
 
 
-def resize_as_(self: Tensor, other: Tensor, *, memory_format: Any = None) -> Tensor:
+def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
     """Give the tensor the shape of another; see `resize_`."""
-    return self.resize_(tuple(other.shape))  # type: ignore[attr-defined]
+    return self.resize_(tuple(the_template.shape))  # type: ignore[attr-defined]
 
 
-def set_(self: Tensor, source: Tensor) -> Tensor:
-    """Make the tensor a view of what another one is a view of, with its shape and strides."""
+def is_set_to(self: Tensor, tensor: Tensor) -> bool:
+    """Whether both are the same view of the same memory."""
+    return (
+        _C._storage_key(self) == _C._storage_key(tensor)
+        and self.storage_offset() == tensor.storage_offset()
+        and self.shape == tensor.shape
+        and self.stride() == tensor.stride()
+    )
+
+
+def dim_order(self: Tensor, *, ambiguity_check: Any = False) -> tuple[int, ...]:
+    """The dimensions from the one that takes the largest steps in memory to the one that takes the smallest.
+
+    Args:
+        ambiguity_check: whether to raise a RuntimeError where there are several such orders: where a
+            dimension has the size 1, or two have the same stride. A list of memory formats: the same, unless
+            the tensor is laid out in exactly one of them.
+
+    >>> import mlx
+    >>> mlx.ones(2, 3, 4).transpose(1, 2).dim_order()
+    (0, 2, 1)
+    """
+    if not isinstance(ambiguity_check, bool | list):
+        raise TypeError("The ambiguity_check argument must be a bool or a list of memory formats.")
+    strides, shape = self.stride(), self.shape
+    if ambiguity_check is not False:
+        equal = any(a == b for a, b in itertools.pairwise(strides))
+        formats = ambiguity_check if isinstance(ambiguity_check, list) else []
+        fitting = sum(self.is_contiguous(memory_format=f) for f in formats)
+        if (equal or 1 in shape) and fitting != 1:
+            raise RuntimeError(
+                "The tensor does not have unique dim order, or cannot map to exact one of the given memory "
+                "formats."
+            )
+    order: list[int] = []
+    for d in range(len(shape)):
+        at = len(order)
+        for i, other in reversed(list(enumerate(order))):
+            if strides[d] == 0 or strides[other] == 0:
+                continue  # repeated elements stay where they are
+            if (strides[d], shape[d]) <= (strides[other], shape[other]):
+                break
+            at = i
+        order.insert(at, d)
+    return tuple(order)
+
+
+def dense_dim(self: Tensor) -> int:
+    """The number of dimensions: all are dense."""
+    return self.dim()
+
+
+def record_stream(self: Tensor, stream: Any) -> None:
+    """Does nothing: each device has one queue, which is ordered."""
+
+
+def module_load(self: Tensor, other: Tensor, assign: bool = False) -> Tensor:
+    """What takes this tensor's place when a state dict with `other` is loaded."""
+    return other.detach() if assign else self.copy_(other).detach()
+
+
+def set_(
+    self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None
+) -> Tensor:
+    """Make the tensor a view of other memory.
+
+    Args:
+        source: a tensor, or the storage of one; without it, the tensor becomes empty.
+        storage_offset, size, stride: which elements of that memory. By default those of the tensor `source`,
+            or all elements of a storage; contiguous, unless `stride` is given.
+    """
     _check_resizable(self, "set_")
-    self.data = source.detach()
+    if source is None:
+        self.data = _C.empty(0, dtype=self.dtype, device=self.device)
+        return self
+    if not isinstance(source, UntypedStorage):
+        if source.dtype != self.dtype:
+            raise RuntimeError(
+                f"set_(): Could not set tensor of type {source.dtype} to a tensor of type {self.dtype}"
+            )
+        if size is None:
+            self.data = source.detach()
+            return self
+        source = TypedStorage(source)
+    elif isinstance(source, TypedStorage) and source.dtype != self.dtype:
+        raise RuntimeError(f"set_(): Expected a Storage of type {self.dtype}, got one of {source.dtype}")
+    elements = TypedStorage(source._tensor)._elements().view(self.dtype)
+    shape = (len(elements),) if size is None else (size,) if isinstance(size, int) else tuple(size)
+    steps = _contiguous_strides(shape) if stride is None else stride
+    self.data = elements.as_strided(shape, steps, storage_offset)
     return self
 
 
@@ -204,6 +296,27 @@ def map_(self: Tensor, tensor: Tensor, callable: Any) -> Tensor:
     return self.copy_(_C.tensor(values, dtype=self.dtype).view(self.shape))
 
 
+def map2_(self: Tensor, x: Tensor, y: Tensor, callable: Any) -> Tensor:
+    """Replace each element by a function of it and of two other tensors'; slow, for CPU tensors alone."""
+    if self.device.type != "cpu":
+        raise TypeError(f"map2_ is only implemented on CPU tensors, not on {self.device}")
+    rows = [t.detach().expand(self.shape).flatten().tolist() for t in (self, x, y)]
+    values = list(map(callable, *rows))
+    return self.copy_(_C.tensor(values, dtype=self.dtype).view(self.shape))
+
+
+def lu_solve(self: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
+    """`mlx.lu_solve` of this right side."""
+    return _C.lu_solve(self, LU_data, LU_pivots)
+
+
+def triangular_solve(
+    self: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False
+) -> Any:
+    """`mlx.triangular_solve` of this right side."""
+    return _C.triangular_solve(self, A, upper, transpose, unitriangular)
+
+
 for _method in (
     storage,
     untyped_storage,
@@ -219,5 +332,14 @@ for _method in (
     new,
     apply_,
     map_,
+    map2_,
+    is_set_to,
+    dim_order,
+    dense_dim,
+    record_stream,
+    module_load,
+    lu_solve,
+    triangular_solve,
 ):
     setattr(Tensor, _method.__name__, _method)
+Tensor.is_meta = property(lambda self: False)  # type: ignore[attr-defined]

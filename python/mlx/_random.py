@@ -5,7 +5,15 @@ from __future__ import annotations
 from mlx import _C
 from mlx._C import Generator, Tensor, default_generator
 
-__all__ = ["default_generator", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
+__all__ = [
+    "default_generator",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "seed",
+    "set_rng_state",
+    "thread_safe_generator",
+]
 
 
 def manual_seed(seed: int) -> Generator:
@@ -60,3 +68,9 @@ def get_rng_state() -> Tensor:
 def set_rng_state(new_state: Tensor) -> None:
     """Put the default generator into a state that get_rng_state() gave."""
     default_generator.set_state(new_state)
+
+
+def thread_safe_generator() -> Generator | None:
+    """The generator of a DataLoader's worker thread: None, since workers are processes, each with a default
+    generator of its own."""
+    return None

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
+from types import ModuleType
+from typing import Any
+
+from mlx import _C
 
 __all__ = [
     "are_deterministic_algorithms_enabled",
     "get_deterministic_debug_mode",
+    "get_device_module",
     "get_float32_matmul_precision",
     "get_num_interop_threads",
     "is_deterministic_algorithms_warn_only_enabled",
     "is_warn_always_enabled",
+    "set_anomaly_enabled",
     "set_deterministic_debug_mode",
     "set_float32_matmul_precision",
     "set_flush_denormal",
@@ -115,3 +122,23 @@ def set_warn_always(mode: bool) -> None:
 def is_warn_always_enabled() -> bool:
     """What set_warn_always() was last given."""
     return _warn_always
+
+
+def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
+    """Turn anomaly mode on or off; see `autograd.set_detect_anomaly`."""
+    _C._set_anomaly(mode, check_nan)
+
+
+def get_device_module(device: Any = None) -> ModuleType:
+    """The module of a kind of device, `mlx.cpu` or `mlx.mps`.
+
+    Args:
+        device: a device or its name; by default Metal where there is one, else the CPU.
+    """
+    if device is None:
+        name = "mps" if _C._has_device("mps") else "cpu"
+    elif isinstance(device, str | _C.device):
+        name = _C.device(device).type
+    else:
+        raise RuntimeError(f"Invalid value of device '{device}', expect mlx.device, str, or None")
+    return importlib.import_module(f"mlx.{name}")

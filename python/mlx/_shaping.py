@@ -22,6 +22,7 @@ __all__ = [
     "diagonal_scatter",
     "meshgrid",
     "nonzero",
+    "nonzero_static",
     "select_scatter",
     "slice_scatter",
     "unravel_index",
@@ -47,6 +48,30 @@ def nonzero(
     if as_tuple:
         return tuple(_C._nonzero_tuple(input))
     return _C.nonzero(input) if out is None else _C.nonzero(input, out=out)
+
+
+def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """The coordinates of the first `size` elements that are not zero, a row each; rows that are left over are
+    `fill_value`. The shape does not depend on the elements, so that a compiled function can use it.
+
+    >>> import mlx
+    >>> mlx.nonzero_static(mlx.tensor([0, 3, 1]), size=3)
+    tensor([[ 1],
+            [ 2],
+            [-1]])
+    """
+    if size < 0:
+        raise RuntimeError(f"nonzero_static: 'size' must be an non-negative integer, got {size}")
+    hit = (input != 0).flatten()
+    place = hit.cumsum(0) - 1
+    place = _C.where(hit & (place < size), place, size)  # one row more, for what does not count
+    rows = _C.full((size + 1,), input.numel(), dtype=_C.int64, device=input.device)
+    rows = rows.scatter(0, place, _C.arange(input.numel(), device=input.device))[:size]
+    if input.dim() == 0:
+        return rows.new_empty((size, 0))
+    found = rows < input.numel()
+    columns = unravel_index(_C.where(found, rows, 0), input.shape) if input.numel() else [rows] * input.dim()
+    return _C.stack([_C.where(found, c, fill_value) for c in columns], 1)
 
 
 def _at_least(one: Any, tensors: tuple[Any, ...]) -> Any:
@@ -184,3 +209,6 @@ def as_strided_scatter(
 for _function in (select_scatter, slice_scatter, diagonal_scatter, as_strided_scatter):
     setattr(Tensor, _function.__name__, _function)
 Tensor.nonzero = nonzero  # type: ignore[method-assign, assignment]
+
+
+Tensor.nonzero_static = nonzero_static  # type: ignore[attr-defined]

@@ -155,6 +155,7 @@ def stft(
     normalized: bool = False,
     onesided: bool | None = None,
     return_complex: bool | None = None,
+    align_to_window: bool | None = None,
 ) -> Tensor:
     """The short-time Fourier transform: that of windowed frames of a signal.
 
@@ -167,6 +168,8 @@ def stft(
         normalized: whether to divide by the root of n_fft.
         onesided: whether to give the first n_fft // 2 + 1 frequencies only; true for real signals.
         return_complex: whether to give complex numbers (else their parts, in a last dimension).
+        align_to_window: without `center`, whether a window shorter than n_fft begins at t * hop_length,
+            by zeros before and behind the signal; else the frame does.
 
     Returns:
         (batch, frequencies, frames).
@@ -181,12 +184,18 @@ def stft(
     if hop <= 0:
         raise RuntimeError(f"stft(): expected hop_length > 0, but got hop_length={hop}")
     x = input if input.dim() == 2 else input.unsqueeze(0)
+    width = n_fft if win_length is None else win_length
+    if align_to_window is not None and center:
+        raise RuntimeError("stft align_to_window should only be set when center = false")
+    if align_to_window and width < n_fft:
+        before = (n_fft - width) // 2
+        x = _pad(x, [before, n_fft - width - before])
     if center:
         padded = _pad(x.unsqueeze(1), [n_fft // 2, n_fft // 2], pad_mode)
         x = padded.squeeze(1)
     if not 0 < n_fft <= x.shape[1]:
         raise RuntimeError(f"stft(): expected 0 < n_fft <= {x.shape[1]}, but got n_fft={n_fft}")
-    weights = _frame_window("stft", window, n_fft, n_fft if win_length is None else win_length, x)
+    weights = _frame_window("stft", window, n_fft, width, x)
     frames = x.unfold(1, n_fft, hop) * weights
     one = (not frames.dtype.is_complex) if onesided is None else onesided
     if one and frames.dtype.is_complex:

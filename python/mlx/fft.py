@@ -303,7 +303,14 @@ def ihfft2(input: Tensor, s: Any = None, dim: _Dims = _LAST_TWO, norm: str | Non
 
 
 def fftfreq(
-    n: int, d: float = 1.0, *, dtype: _dtype | None = None, device: Any = None, requires_grad: bool = False
+    n: int,
+    d: float = 1.0,
+    *,
+    dtype: _dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
 ) -> Tensor:
     """The frequencies of fft's points for samples `d` apart, in cycles per unit of `d`.
 
@@ -317,7 +324,14 @@ def fftfreq(
 
 
 def rfftfreq(
-    n: int, d: float = 1.0, *, dtype: _dtype | None = None, device: Any = None, requires_grad: bool = False
+    n: int,
+    d: float = 1.0,
+    *,
+    dtype: _dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
 ) -> Tensor:
     """The frequencies of rfft's points for `n` samples `d` apart."""
     k = mlx.arange(n // 2 + 1, dtype=dtype or mlx.get_default_dtype(), device=device)

@@ -9,7 +9,13 @@ from mlx import _C
 from mlx._C import Tensor
 from mlx.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
 from mlx.autograd.function import Function, once_differentiable
-from mlx.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from mlx.autograd.grad_mode import (
+    enable_grad,
+    inference_mode,
+    no_grad,
+    set_grad_enabled,
+    set_multithreading_enabled,
+)
 from mlx.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 __all__ = [
@@ -27,6 +33,7 @@ __all__ = [
     "once_differentiable",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "set_multithreading_enabled",
 ]
 
 Variable = Tensor

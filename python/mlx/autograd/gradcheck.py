@@ -50,7 +50,11 @@ def gradcheck(
     check_undefined_grad: bool = True,
     check_grad_dtypes: bool = False,
     check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
     fast_mode: bool = False,
+    masked: bool | None = None,
 ) -> bool:
     """Whether the gradients of `func` at `inputs` agree with central differences of step `eps`.
 
@@ -66,16 +70,23 @@ def gradcheck(
         check_undefined_grad: also check that zero cotangents give zero gradients.
         check_grad_dtypes: also check that a gradient has its input's dtype.
         check_batched_grad: also check gradients of a batch of cotangents (``is_grads_batched``).
+        check_backward_ad: whether to check at all: all gradients here are those of backward passes.
         fast_mode: compare along one random direction in place of every entry.
+        masked: accepted for compatibility; it concerns sparse tensors.
 
     Raises:
         GradcheckError: a gradient is wrong; the message shows the entry furthest off in both Jacobians.
+        NotImplementedError: check_forward_ad or check_batched_forward_grad: there is no forward mode.
         ValueError: no input requires grad.
 
     >>> x = mlx.tensor([1.0, 2.0], dtype=mlx.float64, requires_grad=True)
     >>> gradcheck(mlx.exp, x)
     True
     """
+    if check_forward_ad or check_batched_forward_grad:
+        raise NotImplementedError("gradcheck(): there is no forward mode to be checked")
+    if not check_backward_ad:
+        return True
     settings = _Settings(
         eps, atol, rtol, nondet_tol, check_undefined_grad, check_grad_dtypes, check_batched_grad, fast_mode
     )
@@ -104,7 +115,10 @@ def gradgradcheck(
     check_undefined_grad: bool = True,
     check_grad_dtypes: bool = False,
     check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
     fast_mode: bool = False,
+    masked: bool = False,
 ) -> bool:
     """Whether the gradients of the gradients of `func` agree with central differences.
 
@@ -114,8 +128,13 @@ def gradgradcheck(
 
     Raises:
         GradcheckError: a second gradient is wrong, or the first one is not recorded.
+        NotImplementedError: check_fwd_over_rev: there is no forward mode.
         ValueError: no input requires grad.
     """
+    if check_fwd_over_rev:
+        raise NotImplementedError("gradgradcheck(): there is no forward mode to be checked")
+    if not check_rev_over_rev:
+        return True
     arguments = (inputs,) if isinstance(inputs, mlx.Tensor) else tuple(inputs)
     _checked_inputs(arguments)
     outputs = _differentiable(func(*arguments))

@@ -8,7 +8,13 @@
 tensor(8.)
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
 from mlx.distributions import constraints as constraints
+from mlx.distributions import kl_mixed as kl_mixed
 from mlx.distributions import transforms as transforms
 from mlx.distributions.categorical import (
     Categorical,
@@ -18,6 +24,7 @@ from mlx.distributions.categorical import (
     OneHotCategoricalStraightThrough,
 )
 from mlx.distributions.constraint_registry import biject_to, transform_to
+from mlx.distributions.continuous_bernoulli import ContinuousBernoulli
 from mlx.distributions.derived import (
     HalfCauchy,
     HalfNormal,
@@ -31,14 +38,17 @@ from mlx.distributions.derived import (
 from mlx.distributions.discrete import Bernoulli, Binomial, Geometric, NegativeBinomial, Poisson
 from mlx.distributions.distribution import Distribution, ExponentialFamily
 from mlx.distributions.gamma import Beta, Chi2, Dirichlet, Exponential, FisherSnedecor, Gamma
+from mlx.distributions.generalized_pareto import GeneralizedPareto
 from mlx.distributions.independent import Independent
 from mlx.distributions.kl import kl_divergence, register_kl
+from mlx.distributions.lkj_cholesky import LKJCholesky
 from mlx.distributions.location_scale import Cauchy, Gumbel, Laplace, Normal, StudentT, Uniform
-from mlx.distributions.multivariate_normal import MultivariateNormal
+from mlx.distributions.multivariate_normal import LowRankMultivariateNormal, MultivariateNormal
 from mlx.distributions.relaxed import RelaxedBernoulli, RelaxedOneHotCategorical
 from mlx.distributions.transformed_distribution import TransformedDistribution
 from mlx.distributions.transforms import *
 from mlx.distributions.von_mises import VonMises
+from mlx.distributions.wishart import Wishart
 
 __all__ = [
     "Bernoulli",
@@ -47,12 +57,14 @@ __all__ = [
     "Categorical",
     "Cauchy",
     "Chi2",
+    "ContinuousBernoulli",
     "Dirichlet",
     "Distribution",
     "Exponential",
     "ExponentialFamily",
     "FisherSnedecor",
     "Gamma",
+    "GeneralizedPareto",
     "Geometric",
     "Gumbel",
     "HalfCauchy",
@@ -60,9 +72,11 @@ __all__ = [
     "Independent",
     "InverseGamma",
     "Kumaraswamy",
+    "LKJCholesky",
     "Laplace",
     "LogNormal",
     "LogisticNormal",
+    "LowRankMultivariateNormal",
     "MixtureSameFamily",
     "Multinomial",
     "MultivariateNormal",
@@ -79,6 +93,7 @@ __all__ = [
     "Uniform",
     "VonMises",
     "Weibull",
+    "Wishart",
     "biject_to",
     "constraints",
     "kl_divergence",
@@ -87,3 +102,31 @@ __all__ = [
     "transforms",
     *transforms.__all__,
 ]
+
+# PyTorch has a module for each class: `distributions.normal.Normal`. Which of the modules here stands for it:
+_MODULES = {
+    "categorical": ("mixture_same_family", "multinomial", "one_hot_categorical"),
+    "derived": (
+        "half_cauchy",
+        "half_normal",
+        "inverse_gamma",
+        "kumaraswamy",
+        "log_normal",
+        "logistic_normal",
+        "pareto",
+        "weibull",
+    ),
+    "discrete": ("bernoulli", "binomial", "geometric", "negative_binomial", "poisson"),
+    "distribution": ("exp_family",),
+    "gamma": ("beta", "chi2", "dirichlet", "exponential", "fishersnedecor"),
+    "location_scale": ("cauchy", "gumbel", "laplace", "normal", "studentT", "uniform"),
+    "multivariate_normal": ("lowrank_multivariate_normal",),
+    "relaxed": ("relaxed_bernoulli", "relaxed_categorical"),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return importlib.import_module(f"mlx.distributions.{_MODULE_OF[name]}")
+    raise AttributeError(f"module 'mlx.distributions' has no attribute {name!r}")

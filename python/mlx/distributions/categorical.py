@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import mlx
 import mlx.nn.functional as F
 from mlx._C import Tensor
 from mlx.distributions import constraints
-from mlx.distributions.distribution import Distribution, Shape, broadcast_all, probability_or_logit, satisfied
+from mlx.distributions.discrete import Binomial
+from mlx.distributions.distribution import Distribution, Shape, probability_or_logit, satisfied
+from mlx.distributions.utils import broadcast_all
 
 __all__ = [
     "Categorical",
@@ -116,6 +119,11 @@ class _OfCategories(Distribution):
         """The logarithms of the probabilities."""
         return self._categorical.logits
 
+    @property
+    def param_shape(self) -> mlx.Size:
+        """The shape of the probabilities."""
+        return self._categorical.param_shape
+
 
 class OneHotCategorical(_OfCategories):
     """A category as a vector of zeros with a one in its place."""
@@ -205,6 +213,15 @@ class Multinomial(_OfCategories):
     def variance(self) -> Tensor:
         return self.total_count * self.probs * (1 - self.probs)
 
+    def entropy(self) -> Tensor:
+        n = self.total_count
+        # log n! - sum of log x! is the part of log_prob that is not n times that of one draw; each count x is
+        # a binomial variable.
+        each = Binomial(n, self.probs, validate_args=False)
+        counts = each.enumerate_support(expand=False)
+        log_factorials = (each.log_prob(counts).exp() * (counts + 1).lgamma()).sum((0, -1))
+        return n * self._categorical.entropy() - math.lgamma(n + 1) + log_factorials
+
     def sample(self, sample_shape: Shape = ()) -> Tensor:
         drawn = self._categorical.sample([self.total_count, *sample_shape])
         return F.one_hot(drawn, self.event_shape[0]).sum(0).to(self.probs.dtype)
@@ -237,8 +254,8 @@ class MixtureSameFamily(Distribution):
         *batch, k = component_distribution.batch_shape or [0]
         if k != mixture_distribution._num_events:
             raise ValueError(
-                f"the mixture has {mixture_distribution._num_events} components, the last batch dimension of "
-                f"the component distribution is {k}"
+                f"`mixture_distribution component` ({mixture_distribution._num_events}) does not equal "
+                f"`component_distribution.batch_shape[-1]` ({k})"
             )
         self.mixture_distribution = mixture_distribution
         self.component_distribution = component_distribution
@@ -246,7 +263,7 @@ class MixtureSameFamily(Distribution):
 
     @constraints.dependent_property
     def support(self) -> Any:
-        return self.component_distribution.support
+        return constraints.MixtureSameFamilyConstraint(self.component_distribution.support)
 
     def expand(self, batch_shape: Shape, _instance: Any = None) -> Any:
         k = self.mixture_distribution._num_events

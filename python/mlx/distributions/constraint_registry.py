@@ -72,8 +72,21 @@ for _registry in (transform_to, biject_to):
     _registry.register(constraints.less_than, _below)
     _registry.register(constraints.interval, _between)
     _registry.register(constraints.half_open_interval, _between)
+    _registry.register(constraints.corr_cholesky, lambda _: transforms.CorrCholeskyTransform())
     _registry.register(constraints.lower_cholesky, lambda _: transforms.LowerCholeskyTransform())
     _registry.register(constraints.positive_definite, lambda _: transforms.PositiveDefiniteTransform())
+    _registry.register(
+        constraints.cat,
+        lambda c, registry=_registry: transforms.CatTransform(  # type: ignore[misc]
+            [registry(part) for part in c.cseq], c.dim, c.lengths
+        ),
+    )
+    _registry.register(
+        constraints.stack,
+        lambda c, registry=_registry: transforms.StackTransform(  # type: ignore[misc]
+            [registry(part) for part in c.cseq], c.dim
+        ),
+    )
     _registry.register(
         constraints.independent,
         lambda c, registry=_registry: transforms.IndependentTransform(  # type: ignore[misc]

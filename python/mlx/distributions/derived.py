@@ -8,7 +8,7 @@ from typing import Any
 import mlx
 from mlx._C import Tensor
 from mlx.distributions import constraints
-from mlx.distributions.distribution import Distribution, Shape, broadcast_all
+from mlx.distributions.distribution import Distribution, Shape
 from mlx.distributions.gamma import Exponential, Gamma
 from mlx.distributions.location_scale import EULER, Cauchy, Normal, Uniform
 from mlx.distributions.transformed_distribution import TransformedDistribution
@@ -19,6 +19,7 @@ from mlx.distributions.transforms import (
     PowerTransform,
     StickBreakingTransform,
 )
+from mlx.distributions.utils import broadcast_all
 
 __all__ = [
     "HalfCauchy",
@@ -34,6 +35,8 @@ __all__ = [
 
 class Derived(TransformedDistribution):
     """One that is rebuilt from its own parameters when it is expanded."""
+
+    has_rsample = True
 
     def expand(self, batch_shape: Shape, _instance: Any = None) -> Any:
         return Distribution.expand(self, batch_shape)
@@ -264,6 +267,8 @@ class Kumaraswamy(Derived):
 class LogisticNormal(TransformedDistribution):
     """Numbers that sum to 1: normal variables through stick breaking."""
 
+    has_rsample = True
+
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.simplex
 
@@ -272,6 +277,10 @@ class LogisticNormal(TransformedDistribution):
         if not base.batch_shape:
             base = base.expand([1])
         super().__init__(base, StickBreakingTransform(), validate_args)
+
+    def expand(self, batch_shape: Shape, _instance: Any = None) -> Any:
+        base = self.base_dist.base_dist.expand([*batch_shape, *self.base_dist.event_shape])
+        return self._expanded(LogisticNormal(base.loc, base.scale, validate_args=False))
 
     @property
     def loc(self) -> Tensor:

@@ -14,10 +14,10 @@ from mlx.distributions.distribution import (
     Distribution,
     ExponentialFamily,
     Shape,
-    broadcast_all,
     probability_or_logit,
     satisfied,
 )
+from mlx.distributions.utils import broadcast_all
 
 __all__ = ["Bernoulli", "Binomial", "Geometric", "NegativeBinomial", "Poisson"]
 
@@ -50,6 +50,11 @@ class ByProbability(Distribution):
     @property
     def _parameters(self) -> tuple[str, ...]:  # type: ignore[override]
         return (self._given,)
+
+    @property
+    def param_shape(self) -> mlx.Size:
+        """The shape of the probabilities."""
+        return self._param.shape
 
 
 class Bernoulli(ByProbability, ExponentialFamily):
@@ -138,6 +143,7 @@ class Geometric(ByProbability):
 class Binomial(ByProbability):
     """How often `total_count` trials of this probability succeed."""
 
+    arg_constraints = {"total_count": constraints.nonnegative_integer, **ByProbability.arg_constraints}
     has_enumerate_support = True
 
     def __init__(
@@ -146,11 +152,6 @@ class Binomial(ByProbability):
         (self.total_count,) = self._take(probs, logits, total_count)
         self.total_count = self.total_count.to(self._param.dtype)
         super().__init__(self._param.shape, (), validate_args)
-        whole = constraints.nonnegative_integer.check(self.total_count)
-        if self._validate_args and not satisfied(whole, "total_count to be whole numbers of at least 0"):
-            raise ValueError(
-                f"Expected parameter total_count of Binomial to be counts, got {self.total_count}"
-            )
 
     @property
     def _parameters(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -197,6 +198,11 @@ class Binomial(ByProbability):
 class NegativeBinomial(ByProbability):
     """How often trials of this probability succeed before `total_count` of them have failed."""
 
+    arg_constraints = {
+        "total_count": constraints.greater_than_eq(0),
+        "probs": constraints.half_open_interval(0.0, 1.0),
+        "logits": constraints.real,
+    }
     support = constraints.nonnegative_integer
 
     def __init__(
@@ -205,8 +211,6 @@ class NegativeBinomial(ByProbability):
         (self.total_count,) = self._take(probs, logits, total_count)
         self.total_count = self.total_count.to(self._param.dtype)
         super().__init__(self._param.shape, (), validate_args)
-        if self._validate_args and not satisfied(self.total_count >= 0, "total_count of at least 0"):
-            raise ValueError(f"Expected parameter total_count to be at least 0, got {self.total_count}")
 
     @property
     def _parameters(self) -> tuple[str, ...]:  # type: ignore[override]

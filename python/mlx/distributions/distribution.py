@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -14,24 +15,12 @@ from mlx.distributions.constraints import Constraint
 __all__ = [
     "Distribution",
     "ExponentialFamily",
-    "broadcast_all",
     "open_uniform",
     "probability_or_logit",
     "satisfied",
 ]
 
 Shape = Sequence[int]
-
-
-def broadcast_all(*values: Any) -> list[Tensor]:
-    """Numbers and tensors as tensors of one shape. Numbers take the dtype of the tensors beside them."""
-    tensors = [v for v in values if isinstance(v, Tensor)]
-    dtype = tensors[0].dtype if tensors else mlx.get_default_dtype()
-    if not (dtype.is_floating_point or dtype.is_complex):
-        dtype = mlx.get_default_dtype()
-    device = tensors[0].device if tensors else None
-    made = [v if isinstance(v, Tensor) else mlx.tensor(v, dtype=dtype, device=device) for v in values]
-    return list(mlx.broadcast_tensors(*made))
 
 
 def satisfied(ok: Tensor, what: str) -> bool:
@@ -60,7 +49,6 @@ class Distribution:
     has_rsample = False  # whether rsample() carries gradients to the parameters
     has_enumerate_support = False
     arg_constraints: Any = {}
-    support: Any = constraints.real
     _validate_args = __debug__
     # The names of the constructor's arguments that hold the parameters.
     _parameters: ClassVar[tuple[str, ...]] = ()
@@ -74,6 +62,7 @@ class Distribution:
             self._validate_args = validate_args
         if self._validate_args:
             self._check_parameters()
+        super().__init__()
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
@@ -90,8 +79,8 @@ class Distribution:
             what = f"parameter {name} of {type(self).__name__} to satisfy the constraint {constraint}"
             if not satisfied(constraint.check(value), what):
                 raise ValueError(
-                    f"Expected parameter {name} (Tensor of shape {tuple(value.shape)}) of distribution "
-                    f"{type(self).__name__} to satisfy the constraint {constraint}, but found invalid values:"
+                    f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of "
+                    f"distribution {self!r} to satisfy the constraint {constraint}, but found invalid values:"
                     f"\n{value}"
                 )
 
@@ -109,16 +98,30 @@ class Distribution:
             mlx.broadcast_shapes(tuple(value.shape), tuple(self.batch_shape + self.event_shape))
         except RuntimeError as error:
             raise ValueError(f"Value is not broadcastable with batch_shape+event_shape: {error}") from None
-        support: Constraint = self.support
+        try:
+            support: Constraint = self.support
+        except NotImplementedError:
+            warnings.warn(
+                f"{type(self)} does not define `support` to enable sample validation. Please initialize the "
+                "distribution with `validate_args=False` to turn off validation.",
+                stacklevel=3,
+            )
+            return
         if constraints.is_dependent(support):
             return
         if not satisfied(
             support.check(value), f"values within the support ({support}) of {type(self).__name__}"
         ):
             raise ValueError(
-                f"Expected value argument (Tensor of shape {tuple(value.shape)}) to be within the support "
-                f"({support}) of the distribution {self!r}, but found invalid values:\n{value}"
+                f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) to be "
+                f"within the support ({support}) of the distribution {self!r}, but found invalid values:\n"
+                f"{value}"
             )
+
+    @property
+    def support(self) -> Any:
+        """The constraint that values meet."""
+        raise NotImplementedError(f"{type(self).__name__} does not define support")
 
     @property
     def batch_shape(self) -> mlx.Size:
@@ -159,6 +162,11 @@ class Distribution:
         """Random values of shape `sample_shape + batch_shape + event_shape`, without gradients."""
         with mlx.no_grad():
             return self.rsample(sample_shape)
+
+    def sample_n(self, n: int) -> Tensor:
+        """`sample((n,))`, which is to be used instead."""
+        warnings.warn("sample_n will be deprecated. Use .sample((n,)) instead", stacklevel=2)
+        return self.sample((n,))
 
     def rsample(self, sample_shape: Shape = ()) -> Tensor:
         """Random values that are a differentiable function of the parameters."""
@@ -202,7 +210,12 @@ class Distribution:
                 event = len(value.shape) - len(self._batch_shape)
                 value = value.expand(*batch_shape, *value.shape[value.dim() - event :])
             arguments[name] = value
-        return type(self)(**arguments, validate_args=False)
+        return self._expanded(type(self)(**arguments, validate_args=False))
+
+    def _expanded(self, other: Any) -> Any:
+        """What expand() made of parameters that are checked already; it checks values as this one does."""
+        other._validate_args = self._validate_args
+        return other
 
     def __repr__(self) -> str:
         shown = []
@@ -215,7 +228,41 @@ class Distribution:
 
 
 class ExponentialFamily(Distribution):
-    """A distribution whose density is h(x) exp(eta . T(x) - A(eta))."""
+    """A distribution whose density is h(x) exp(eta . T(x) - A(eta)).
+
+    A subclass that defines `_natural_params`, a tuple of eta, `_log_normalizer`, the function A of them, and
+    `_mean_carrier_measure`, the expected log h(x), needs to define neither entropy() nor divergences: they
+    follow from the gradient of A (Nielsen and Nock, 2010).
+    """
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        raise NotImplementedError(f"{type(self).__name__} does not define _natural_params")
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        raise NotImplementedError(f"{type(self).__name__} does not define _log_normalizer")
+
+    @property
+    def _mean_carrier_measure(self) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no entropy in closed form")
+
+    def _normalizer_and_means(self) -> tuple[list[Tensor], Tensor, list[Tensor]]:
+        """The natural parameters, A, and its gradient: the expected T(x)."""
+        with mlx.enable_grad():
+            eta = [
+                p.clone() if p.requires_grad else p.detach().requires_grad_() for p in self._natural_params
+            ]
+            log_normalizer = self._log_normalizer(*eta)
+            means = mlx.autograd.grad(log_normalizer.sum(), eta, create_graph=True)
+        return eta, log_normalizer, list(means)
+
+    def entropy(self) -> Tensor:
+        carrier = self._mean_carrier_measure
+        eta, log_normalizer, means = self._normalizer_and_means()
+        result = log_normalizer - carrier
+        for parameter, mean in zip(eta, means, strict=True):
+            result = result - (parameter * mean).reshape(*self._batch_shape, -1).sum(-1)
+        return result if any(p.requires_grad for p in self._natural_params) else result.detach()
 
 
 def probability_or_logit(

@@ -8,7 +8,8 @@ import mlx
 from mlx._C import Tensor
 from mlx.distributions import constraints
 from mlx.distributions._gamma_sampling import standard_gamma
-from mlx.distributions.distribution import Distribution, ExponentialFamily, Shape, broadcast_all
+from mlx.distributions.distribution import Distribution, ExponentialFamily, Shape
+from mlx.distributions.utils import broadcast_all
 
 __all__ = ["Beta", "Chi2", "Dirichlet", "Exponential", "FisherSnedecor", "Gamma"]
 

@@ -7,7 +7,7 @@ from typing import Any
 from mlx._C import Tensor
 from mlx.distributions import constraints
 from mlx.distributions.distribution import Distribution, Shape
-from mlx.distributions.transforms import sum_rightmost
+from mlx.distributions.utils import sum_rightmost
 
 __all__ = ["Independent"]
 
@@ -39,9 +39,14 @@ class Independent(Distribution):
     def has_rsample(self) -> bool:  # type: ignore[override]
         return self.base_dist.has_rsample
 
+    @property
+    def has_enumerate_support(self) -> bool:  # type: ignore[override]
+        return self.reinterpreted_batch_ndims == 0 and self.base_dist.has_enumerate_support
+
     @constraints.dependent_property
     def support(self) -> Any:
-        return constraints.independent(self.base_dist.support, self.reinterpreted_batch_ndims)
+        own, more = self.base_dist.support, self.reinterpreted_batch_ndims
+        return constraints.independent(own, more) if more else own
 
     @property
     def mean(self) -> Tensor:
@@ -67,9 +72,15 @@ class Independent(Distribution):
     def entropy(self) -> Tensor:
         return sum_rightmost(self.base_dist.entropy(), self.reinterpreted_batch_ndims)
 
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        if self.reinterpreted_batch_ndims > 0:
+            raise NotImplementedError("Enumeration over cartesian product is not implemented")
+        return self.base_dist.enumerate_support(expand)
+
     def expand(self, batch_shape: Shape, _instance: Any = None) -> Any:
         inner = [*batch_shape, *self.event_shape[: self.reinterpreted_batch_ndims]]
-        return Independent(self.base_dist.expand(inner), self.reinterpreted_batch_ndims, validate_args=False)
+        base = self.base_dist.expand(inner)
+        return self._expanded(Independent(base, self.reinterpreted_batch_ndims, validate_args=False))
 
     def __repr__(self) -> str:
         return f"Independent({self.base_dist}, {self.reinterpreted_batch_ndims})"

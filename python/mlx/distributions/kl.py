@@ -9,15 +9,17 @@ from typing import Any, TypeVar
 import mlx
 from mlx._C import Tensor
 from mlx.distributions.categorical import Categorical, OneHotCategorical
+from mlx.distributions.continuous_bernoulli import ContinuousBernoulli, log_partition
 from mlx.distributions.derived import HalfCauchy, HalfNormal, Pareto
 from mlx.distributions.discrete import Bernoulli, Binomial, Geometric, Poisson
-from mlx.distributions.distribution import Distribution
+from mlx.distributions.distribution import Distribution, ExponentialFamily
 from mlx.distributions.gamma import Beta, Dirichlet, Exponential, Gamma
 from mlx.distributions.independent import Independent
 from mlx.distributions.location_scale import EULER, Cauchy, Gumbel, Laplace, Normal, Uniform
-from mlx.distributions.multivariate_normal import MultivariateNormal
+from mlx.distributions.multivariate_normal import LowRankMultivariateNormal, MultivariateNormal
 from mlx.distributions.transformed_distribution import TransformedDistribution
-from mlx.distributions.transforms import sum_rightmost
+from mlx.distributions.utils import sum_rightmost
+from mlx.distributions.wishart import Wishart
 
 __all__ = ["kl_divergence", "register_kl"]
 
@@ -41,6 +43,13 @@ def _distance(cls: type, base: type) -> int:
     return cls.__mro__.index(base)
 
 
+def _unknown(p: Distribution, q: Distribution) -> NotImplementedError:
+    return NotImplementedError(
+        f"No KL(p || q) is implemented for p type {type(p).__name__} and q type {type(q).__name__}; "
+        "estimate it by (p.log_prob(x) - q.log_prob(x)).mean() over samples x of p"
+    )
+
+
 def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     """The expectation under p of log p(x) - log q(x), in nats, of shape `batch_shape`.
 
@@ -58,10 +67,7 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
         if isinstance(p, a) and isinstance(q, b)
     ]
     if not found:
-        raise NotImplementedError(
-            f"No KL(p || q) is implemented for p type {type(p).__name__} and q type {type(q).__name__}; "
-            "estimate it by (p.log_prob(x) - q.log_prob(x)).mean() over samples x of p"
-        )
+        raise _unknown(p, q)
     return min(found, key=lambda item: item[:2])[2](p, q)
 
 
@@ -118,13 +124,6 @@ def _gumbel(p: Gumbel, q: Gumbel) -> Tensor:
 def _uniform(p: Uniform, q: Uniform) -> Tensor:
     value = ((q.high - q.low) / (p.high - p.low)).log()
     return mlx.where((q.low > p.low) | (q.high < p.high), math.inf, value)
-
-
-@register_kl(Uniform, Normal)
-def _uniform_normal(p: Uniform, q: Normal) -> Tensor:
-    width = p.high - p.low
-    spread = width**2 / 12 + ((p.high + p.low) / 2 - q.loc) ** 2
-    return -width.log() + q.scale.log() + 0.5 * math.log(2 * math.pi) + spread / (2 * q.scale**2)
 
 
 @register_kl(Exponential, Exponential)
@@ -207,20 +206,50 @@ def _one_hot(p: OneHotCategorical, q: OneHotCategorical) -> Tensor:
 
 
 @register_kl(MultivariateNormal, MultivariateNormal)
-def _multivariate_normal(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
+@register_kl(MultivariateNormal, LowRankMultivariateNormal)
+@register_kl(LowRankMultivariateNormal, MultivariateNormal)
+@register_kl(LowRankMultivariateNormal, LowRankMultivariateNormal)
+def _multivariate_normal(p: Any, q: Any) -> Tensor:
     if p.event_shape != q.event_shape:
         raise ValueError(
-            "KL-divergence between two Multivariate Normals with different event shapes cannot be computed"
+            f"KL-divergence between two {'Low Rank ' * isinstance(q, LowRankMultivariateNormal)}Multivariate "
+            "Normals with different event shapes cannot be computed"
         )
-    solve = mlx.linalg.solve_triangular
-    away = (q.loc - p.loc).unsqueeze(-1)
-    batch = mlx.broadcast_shapes(tuple(away.shape[:-2]), tuple(q.scale_tril.shape[:-2]))
+    factor, diagonal = p._spread()
+    square = q._squared_length((q.loc - p.loc).unsqueeze(-1)).squeeze(-1)
+    trace = q._squared_length(factor).sum(-1)
+    if diagonal is not None:
+        trace = trace + q._squared_length(mlx.diag_embed(diagonal.sqrt())).sum(-1)
+    return q._half_log_det() - p._half_log_det() + 0.5 * (trace + square - p.event_shape[0])
+
+
+@register_kl(Wishart, Wishart)
+def _wishart(p: Wishart, q: Wishart) -> Tensor:
+    if p.event_shape != q.event_shape:
+        raise ValueError("KL-divergence between two Wisharts with different event shapes cannot be computed")
     k = p.event_shape[0]
-    scale = q.scale_tril.expand(*batch, k, k)
-    mixed = solve(scale, p.scale_tril.expand(*batch, k, k), upper=False)
-    z = solve(scale, away.expand(*batch, k, 1), upper=False)
-    trace = (mixed**2).sum((-2, -1))
-    return q._half_log_det() - p._half_log_det() + 0.5 * (trace + (z**2).sum((-2, -1)) - k)
+    # -entropy - E log q, where E trace(V^-1 x) = df_p trace(V_q^-1 V_p).
+    normalizer = q.df / 2 * (k * math.log(2) + 2 * q._half_log_det()) + mlx.mvlgamma(q.df / 2, k)
+    trace = p.df * (q._whitened(p.scale_tril) ** 2).sum((-2, -1))
+    return normalizer + 0.5 * trace - 0.5 * (q.df - k - 1) * p._mean_log_det() - p.entropy()
+
+
+@register_kl(ContinuousBernoulli, ContinuousBernoulli)
+def _continuous_bernoulli(p: ContinuousBernoulli, q: ContinuousBernoulli) -> Tensor:
+    return p.mean * (p.logits - q.logits) - log_partition(p.logits) + log_partition(q.logits)
+
+
+@register_kl(ExponentialFamily, ExponentialFamily)
+def _exponential_family(p: ExponentialFamily, q: ExponentialFamily) -> Tensor:
+    """The Bregman divergence of the log-normalizer (Nielsen and Nock, 2010)."""
+    if type(p) is not type(q):
+        raise _unknown(p, q)
+    eta, log_normalizer, means = p._normalizer_and_means()
+    result = q._log_normalizer(*q._natural_params) - log_normalizer
+    for own, other, mean in zip(eta, q._natural_params, means, strict=True):
+        result = result - sum_rightmost((other - own) * mean, len(q.event_shape))
+    attached = any(t.requires_grad for t in (*p._natural_params, *q._natural_params))
+    return result if attached else result.detach()
 
 
 @register_kl(Independent, Independent)

@@ -13,9 +13,9 @@ from mlx.distributions.distribution import (
     Distribution,
     ExponentialFamily,
     Shape,
-    broadcast_all,
     open_uniform,
 )
+from mlx.distributions.utils import broadcast_all
 
 __all__ = ["Cauchy", "Gumbel", "Laplace", "Normal", "StudentT", "Uniform"]
 
@@ -40,6 +40,7 @@ class _LocationScale(Distribution):
     """loc + scale * z, for z of a standard distribution that the subclass defines."""
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.real
     has_rsample = True
     _parameters = ("loc", "scale")
 
@@ -187,6 +188,7 @@ class StudentT(Distribution):
     """
 
     arg_constraints = {"df": constraints.positive, "loc": constraints.real, "scale": constraints.positive}
+    support = constraints.real
     has_rsample = True
     _parameters = ("df", "loc", "scale")
 

@@ -15,19 +15,30 @@ from mlx.distributions.discrete import ByProbability
 from mlx.distributions.distribution import Distribution, Shape, open_uniform
 from mlx.distributions.transforms import ExpTransform, SigmoidTransform
 
-__all__ = ["RelaxedBernoulli", "RelaxedOneHotCategorical"]
+__all__ = [
+    "ExpRelaxedCategorical",
+    "LogitRelaxedBernoulli",
+    "RelaxedBernoulli",
+    "RelaxedOneHotCategorical",
+]
 
 
-class _LogitRelaxedBernoulli(ByProbability):
+class LogitRelaxedBernoulli(ByProbability):
     """The log-odds of a RelaxedBernoulli variable."""
 
     support = constraints.real
     has_rsample = True
 
-    def __init__(self, temperature: Any, probs: Any, logits: Any, validate_args: bool | None) -> None:
+    def __init__(
+        self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+    ) -> None:
         self.temperature = temperature
         self._take(probs, logits)
         super().__init__(self._param.shape, (), validate_args)
+
+    @property
+    def _parameters(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("temperature", self._given)
 
     def rsample(self, sample_shape: Shape = ()) -> Tensor:
         u = open_uniform(self._shape(sample_shape), self._param)
@@ -48,7 +59,7 @@ class RelaxedBernoulli(Derived):
     def __init__(
         self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
-        base = _LogitRelaxedBernoulli(temperature, probs, logits, validate_args)
+        base = LogitRelaxedBernoulli(temperature, probs, logits, validate_args)
         self._given = base._given
         super().__init__(base, SigmoidTransform(), validate_args)
 
@@ -72,29 +83,58 @@ class RelaxedBernoulli(Derived):
         return self.base_dist.logits
 
 
-class _ExpRelaxedCategorical(Distribution):
+class ExpRelaxedCategorical(Distribution):
     """The logarithms of a RelaxedOneHotCategorical variable."""
 
+    arg_constraints = Categorical.arg_constraints
     support = constraints.real_vector
     has_rsample = True
 
     def __init__(
-        self, temperature: Any, probs: Tensor | None, logits: Tensor | None, validate_args: bool | None
+        self,
+        temperature: Any,
+        probs: Tensor | None = None,
+        logits: Tensor | None = None,
+        validate_args: bool | None = None,
     ) -> None:
         self.temperature = temperature
-        self.categorical = Categorical(probs, logits, validate_args)
-        shape = self.categorical.param_shape
+        self._categorical = Categorical(probs, logits, validate_args)
+        shape = self.param_shape
         super().__init__(shape[:-1], shape[-1:], validate_args)
 
+    @property
+    def _parameters(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("temperature", *self._categorical._parameters)
+
+    def expand(self, batch_shape: Shape, _instance: Any = None) -> Any:
+        categorical = self._categorical.expand(batch_shape)  # the temperature is one for all
+        given = {categorical._given: getattr(categorical, categorical._given)}
+        return self._expanded(type(self)(self.temperature, **given, validate_args=False))
+
+    @property
+    def probs(self) -> Tensor:
+        """The probability of each category to be the largest."""
+        return self._categorical.probs
+
+    @property
+    def logits(self) -> Tensor:
+        """The logarithms of the probabilities."""
+        return self._categorical.logits
+
+    @property
+    def param_shape(self) -> mlx.Size:
+        """The shape of the probabilities."""
+        return self._categorical.param_shape
+
     def rsample(self, sample_shape: Shape = ()) -> Tensor:
-        u = open_uniform(self._shape(sample_shape), self.categorical.logits)
+        u = open_uniform(self._shape(sample_shape), self.logits)
         gumbel = -(-u.log()).log()
-        return ((self.categorical.logits + gumbel) / self.temperature).log_softmax(-1)
+        return ((self.logits + gumbel) / self.temperature).log_softmax(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
         k = self.event_shape[0]
-        scores = (self.categorical.logits - value * self.temperature).log_softmax(-1)
+        scores = (self.logits - value * self.temperature).log_softmax(-1)
         scale = math.lgamma(k) + (k - 1) * mlx.as_tensor(self.temperature).log()
         return scores.sum(-1) + scale
 
@@ -112,12 +152,19 @@ class RelaxedOneHotCategorical(Derived):
         logits: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        base = _ExpRelaxedCategorical(temperature, probs, logits, validate_args)
+        base = ExpRelaxedCategorical(temperature, probs, logits, validate_args)
         super().__init__(base, ExpTransform(), validate_args)
 
     @property
     def _parameters(self) -> tuple[str, ...]:  # type: ignore[override]
-        return ("temperature", *self.base_dist.categorical._parameters)
+        return self.base_dist._parameters
+
+    def expand(self, batch_shape: Shape, _instance: Any = None) -> Any:
+        return ExpRelaxedCategorical.expand(self, batch_shape)  # type: ignore[arg-type]
+
+    @property
+    def _categorical(self) -> Categorical:
+        return self.base_dist._categorical
 
     @property
     def temperature(self) -> Any:
@@ -127,9 +174,9 @@ class RelaxedOneHotCategorical(Derived):
     @property
     def probs(self) -> Tensor:
         """The probability of each category to be the largest."""
-        return self.base_dist.categorical.probs
+        return self._categorical.probs
 
     @property
     def logits(self) -> Tensor:
         """The logarithms of the probabilities."""
-        return self.base_dist.categorical.logits
+        return self._categorical.logits

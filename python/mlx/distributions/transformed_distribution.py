@@ -10,7 +10,8 @@ from mlx._C import Tensor
 from mlx.distributions import constraints
 from mlx.distributions.distribution import Distribution, Shape
 from mlx.distributions.independent import Independent
-from mlx.distributions.transforms import ComposeTransform, Transform, sum_rightmost
+from mlx.distributions.transforms import ComposeTransform, Transform
+from mlx.distributions.utils import sum_rightmost
 
 __all__ = ["TransformedDistribution"]
 
@@ -33,9 +34,18 @@ class TransformedDistribution(Distribution):
         transforms: Transform | Sequence[Transform],
         validate_args: bool | None = None,
     ) -> None:
+        if not isinstance(transforms, Transform | list | tuple):
+            raise ValueError(f"transforms must be a Transform or list, but was {transforms}")
         self.transforms = [transforms] if isinstance(transforms, Transform) else list(transforms)
+        if not all(isinstance(t, Transform) for t in self.transforms):
+            raise ValueError("transforms must be a Transform or a list of Transforms")
         together = ComposeTransform(self.transforms)
         base_shape = base_distribution._shape()
+        least = together.domain.event_dim
+        if len(base_shape) < least:
+            raise ValueError(
+                f"base_distribution needs to have shape with size at least {least}, but got {base_shape}."
+            )
         shape = together.forward_shape(base_shape)
         expanded = together.inverse_shape(shape)
         if tuple(expanded) != tuple(base_shape):
@@ -61,8 +71,8 @@ class TransformedDistribution(Distribution):
         return self.base_dist.has_rsample
 
     def expand(self, batch_shape: Shape, _instance: Any = None) -> Any:
-        base = self.base_dist
-        return TransformedDistribution(base.expand(batch_shape), self.transforms, validate_args=False)
+        base = self.base_dist.expand(batch_shape)
+        return self._expanded(TransformedDistribution(base, self.transforms, validate_args=False))
 
     def _forward(self, x: Tensor) -> Tensor:
         for transform in self.transforms:

@@ -8,8 +8,9 @@ from typing import Any
 import mlx
 from mlx._C import Tensor
 from mlx.distributions import constraints
-from mlx.distributions.distribution import Shape, broadcast_all, open_uniform
+from mlx.distributions.distribution import Shape, open_uniform
 from mlx.distributions.location_scale import Centred
+from mlx.distributions.utils import broadcast_all
 
 __all__ = ["VonMises"]
 

@@ -11,12 +11,13 @@ tensor([[2., 4.],
 
 from mlx.func.gradients import grad, grad_and_value, jvp, linearize, vjp
 from mlx.func.jacobians import hessian, jacfwd, jacrev
-from mlx.func.models import replace_all_batch_norm_modules_, stack_module_state
+from mlx.func.models import functional_call, replace_all_batch_norm_modules_, stack_module_state
+from mlx.func.mutations import functionalize
 from mlx.func.vectorize import vmap
-from mlx.nn.utils.stateless import functional_call
 
 __all__ = [
     "functional_call",
+    "functionalize",
     "grad",
     "grad_and_value",
     "hessian",

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlx import _C
 from mlx._C import Tensor
 from mlx.nn import Module
 from mlx.nn.modules.batchnorm import _BatchNorm
+from mlx.nn.utils import stateless
 
-__all__ = ["replace_all_batch_norm_modules_", "stack_module_state"]
+__all__ = ["functional_call", "replace_all_batch_norm_modules_", "stack_module_state"]
+
+
+def functional_call(
+    module: Module,
+    parameter_and_buffer_dicts: Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]],
+    args: Any = None,
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    tie_weights: bool = True,
+    strict: bool = False,
+) -> Any:
+    """`nn.utils.stateless.functional_call`: a module with the given tensors in the place of its own."""
+    return stateless.functional_call(
+        module, parameter_and_buffer_dicts, args, kwargs, tie_weights=tie_weights, strict=strict
+    )
 
 
 def _stacked(named: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

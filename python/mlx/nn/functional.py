@@ -12,6 +12,9 @@ from mlx.nn._losses import *
 from mlx.nn._patches import *
 from mlx.nn._pooling import *
 from mlx.nn._resampling import *
+from mlx.overrides import has_torch_function as has_torch_function
+from mlx.overrides import has_torch_function_unary as has_torch_function_unary
+from mlx.overrides import has_torch_function_variadic as has_torch_function_variadic
 
 globals().update(_op_namespaces.get("nn.functional", {}))
 

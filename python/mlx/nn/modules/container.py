@@ -72,10 +72,10 @@ class _Numbered(Module):
         self._modules.update((str(i), m) for i, m in enumerate(values))
         return self
 
-    def pop(self, index: int) -> Module:
+    def pop(self, key: int) -> Module:
         """Remove a module and return it."""
-        module = self[index]
-        del self[index]
+        module = self[key]
+        del self[key]
         return module
 
 
@@ -100,6 +100,10 @@ class Sequential(_Numbered):
         for module in self:
             input = module(input)
         return input
+
+    def extend(self, sequential: Iterable[Module]) -> Any:
+        """Add modules at the end."""
+        return super().extend(sequential)
 
     def _part(self, items: list[tuple[str, Any]]) -> Any:
         return type(self)(dict(items))  # the modules keep their names
@@ -263,6 +267,42 @@ class ParameterDict(Module):
 
     def pop(self, key: str) -> Parameter:
         return self._parameters.pop(key)
+
+    def popitem(self) -> tuple[str, Parameter]:
+        """Remove the parameter that was added last, and return its name and it."""
+        return self._parameters.popitem()
+
+    def clear(self) -> None:
+        self._parameters.clear()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._parameters.get(key, default)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The parameter of a name, which is `default` if there was none."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def copy(self) -> ParameterDict:
+        """Another dictionary of the same parameters."""
+        return ParameterDict(self.items())
+
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+        """A dictionary of a parameter for each of the names."""
+        return ParameterDict((key, default) for key in keys)
+
+    def __or__(self, other: Any) -> ParameterDict:
+        joined = self.copy()
+        joined.update(other)
+        return joined
+
+    def __ior__(self, other: Any) -> ParameterDict:
+        self.update(other)
+        return self
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(list(self))
 
     def update(self, parameters: Any) -> None:
         """Add parameters from a mapping or from pairs."""

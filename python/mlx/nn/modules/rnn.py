@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import mlx
@@ -455,6 +456,52 @@ class LSTM(RNNBase):
 
 
 # ---- cells
+
+
+def layer_of(
+    mode: str,
+    params: Sequence[Tensor],
+    *,
+    bias: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
+) -> RNNBase:
+    """The layer of a mode with these tensors as its parameters, in the order of `all_weights`."""
+    cls: type[RNNBase] = {"LSTM": LSTM, "GRU": GRU}.get(mode, RNN)
+    layer = cls.__new__(cls)  # without the parameters that its constructor would make
+    Module.__init__(layer)
+    directions = 1 + bidirectional
+    each = len(params) / (num_layers * directions) if num_layers > 0 else 0
+    expected = 4 if bias else 2
+    if each not in ((expected, expected + 1) if mode == "LSTM" else (expected,)):
+        raise RuntimeError(
+            f"{mode.lower()}(): expected {expected} parameters for each of {num_layers * directions} layers "
+            f"and directions, got {len(params)}"
+        )
+    layer.mode = mode
+    if isinstance(layer, RNN):
+        layer.nonlinearity = mode.removeprefix("RNN_").lower()
+    layer.input_size = params[0].shape[1]
+    layer.hidden_size = params[0].shape[0] // _GATES[mode]
+    layer.proj_size = params[1].shape[1] if each > expected else 0
+    layer.num_layers, layer.bias, layer.dropout = num_layers, bias, dropout
+    layer.bidirectional, layer.batch_first = bidirectional, batch_first
+    layer.training = train
+    given = iter(params)
+    for number in range(num_layers):
+        for direction in range(directions):
+            for name, shape in layer._shapes(number).items():
+                weight = next(given)
+                if tuple(weight.shape) != shape:
+                    raise RuntimeError(
+                        f"{mode.lower()}(): {name} of layer {number} must have the shape {shape}, got "
+                        f"{tuple(weight.shape)}"
+                    )
+                layer._parameters[name + layer._suffix(number, direction)] = weight
+    return layer
 
 
 class RNNCellBase(Module):

@@ -9,3 +9,5 @@ from mlx.nn.utils.clip_grad import *
 from mlx.nn.utils.convert_parameters import *
 from mlx.nn.utils.fusion import *
 from mlx.nn.utils.hooked_norms import *
+from mlx.nn.utils.initialization import *
+from mlx.nn.utils.memory_format import *
