@@ -5,11 +5,14 @@
 namespace mlx {
 namespace {
 
-// A dimension last, without gaps, in the type that the kernels run in; the same back.
+// The type that softmax's kernels take: those of the CPU widen half types a row at a time.
+DType row_type(const Tensor& t) { return t.device().type == DeviceType::CPU ? t.dtype() : compute_type(t.dtype()); }
+
+// A dimension last, without gaps, in a type that the kernel takes; the same back.
 struct Rows {
-  explicit Rows(const Tensor& t, int64_t dim) : d(dim) {
+  Rows(const Tensor& t, int64_t dim, DType type) : d(dim) {
     GradModeGuard off(false);
-    Tensor wide = to(t, compute_type(t.dtype()), false, false);
+    Tensor wide = to(t, type, false, false);
     Tensor last = contiguous(wide.dim() ? movedim(wide, {d}, {-1}) : reshape(wide, {1}));
     shape = last.shape();
     const int64_t n = shape.back();
@@ -30,7 +33,7 @@ Tensor softmax_gradient(const Tensor& g, const Tensor& y, int64_t d, bool log) {
     if (log) return g - exp(y) * sum(g, Shape{d}, true);
     return (g - sum(g * y, Shape{d}, true)) * y;
   }
-  Rows grad(g, d), result(y, d);
+  Rows grad(g, d, row_type(g)), result(y, d, row_type(g));
   Tensor out = allocate(grad.rows.shape(), grad.rows.dtype(), g.device());
   if (out.numel()) launch(SoftmaxGradient{log}, {&out}, {&grad.rows, &result.rows});
   return grad.back(out, g);
@@ -41,7 +44,7 @@ Tensor softmax_over(const char* op, const Tensor& input, int64_t dim, std::optio
   const int64_t d = wrap_dim(dim, x.dim());
   if (!x.is_floating())
     throw NotImplementedError("\"", op, "\" not implemented for '", short_name(x.dtype()), "'");
-  Rows in(x, d);
+  Rows in(x, d, row_type(x));
   Tensor rows = allocate(in.rows.shape(), in.rows.dtype(), x.device());
   if (rows.numel()) launch(Softmax{log}, {&rows}, {&in.rows});
   Tensor out = in.back(rows, x);
@@ -57,7 +60,7 @@ int64_t legacy_dim(const Tensor& t, std::optional<int64_t> dim) {
 }
 
 Tensor logsumexp_over_one(const Tensor& x, int64_t d, bool keepdim) {
-  Rows in(x, d);
+  Rows in(x, d, compute_type(x.dtype()));
   Shape kept = in.shape, shape = x.shape();
   Tensor out = allocate({in.rows.size(0)}, in.rows.dtype(), x.device());
   if (out.numel()) launch(LogSumExp{}, {&out}, {&in.rows});

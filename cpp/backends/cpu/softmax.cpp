@@ -2,7 +2,9 @@
 
 #include "backends/cpu/cpu_backend.h"
 #include "backends/cpu/row_kernels.h"
+#include "backends/cpu/scratch.h"
 #include "backends/cpu/thread_pool.h"
+#include "backends/cpu/vector_kernels.h"
 
 namespace mlx::cpu {
 namespace {
@@ -11,6 +13,9 @@ constexpr int64_t kGrain = 16384;
 
 const SoftmaxEntry& entry(DType t) { return row_kernels().softmax[t == DType::Float64]; }
 
+char* bytes(const Tensor& t) { return static_cast<char*>(t.raw()); }
+
+// Calls body(offset of a row in bytes, its length) for all rows of `t`.
 template <class Body>
 void for_rows(const Tensor& t, Body&& body) {
   const int64_t n = t.size(1), bytes = n * static_cast<int64_t>(t.item_size());
@@ -20,20 +25,43 @@ void for_rows(const Tensor& t, Body&& body) {
                });
 }
 
-char* bytes(const Tensor& t) { return static_cast<char*>(t.raw()); }
+// Calls body(rows of the inputs, row of the output, length) for all rows; those of half types are widened,
+// and the result, which takes the first one's place, is rounded.
+template <size_t kInputs, class Body>
+void for_wide_rows(const Tensor* const (&inputs)[kInputs], const Tensor& out, Body&& body) {
+  const int64_t n = out.size(1), item = static_cast<int64_t>(out.item_size());
+  const auto type = static_cast<size_t>(out.dtype());
+  const bool is_half = is_reduced(out.dtype());
+  const ConvertKernel widen = vector_kernels().widen[type], narrow = vector_kernels().narrow[type];
+  parallel_for(0, out.size(0), std::max<int64_t>(1, kGrain / std::max<int64_t>(n, 1)),
+               [&](int64_t begin, int64_t end) {
+                 const Scratch<float> wide(is_half ? static_cast<int64_t>(kInputs) * n : 0);
+                 for (int64_t at = begin * n * item; at < end * n * item; at += n * item) {
+                   const void* rows[kInputs];
+                   for (size_t i = 0; i < kInputs; ++i) {
+                     rows[i] = bytes(*inputs[i]) + at;
+                     if (!is_half) continue;
+                     float* row = wide.data() + static_cast<int64_t>(i) * n;
+                     widen(rows[i], row, n);
+                     rows[i] = row;
+                   }
+                   body(rows, is_half ? wide.data() : static_cast<void*>(bytes(out) + at), n);
+                   if (is_half) narrow(wide.data(), bytes(out) + at, n);
+                 }
+               });
+}
 
 void softmax(const Softmax& k, const Launch& launch) {
-  const Tensor &in = launch.in(0), &out = launch.out();
-  const auto forward = entry(in.dtype()).forward;
-  for_rows(in, [&](int64_t at, int64_t n) { forward(bytes(in) + at, bytes(out) + at, n, k.log); });
+  const auto forward = entry(launch.out().dtype()).forward;
+  for_wide_rows({&launch.in(0)}, launch.out(),
+                [&](const void* const* rows, void* out, int64_t n) { forward(rows[0], out, n, k.log); });
 }
 
 void softmax_gradient(const SoftmaxGradient& k, const Launch& launch) {
-  const Tensor &grad = launch.in(0), &result = launch.in(1), &out = launch.out();
-  const auto backward = entry(grad.dtype()).backward;
-  for_rows(grad, [&](int64_t at, int64_t n) {
-    backward(bytes(grad) + at, bytes(result) + at, bytes(out) + at, n, k.log);
-  });
+  const auto backward = entry(launch.out().dtype()).backward;
+  for_wide_rows(
+      {&launch.in(0), &launch.in(1)}, launch.out(),
+      [&](const void* const* rows, void* out, int64_t n) { backward(rows[0], rows[1], out, n, k.log); });
 }
 
 void logsumexp(const LogSumExp&, const Launch& launch) {
