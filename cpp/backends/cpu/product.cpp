@@ -26,8 +26,8 @@ constexpr int64_t kLeftRows = 256;  // of a task that packs its own
 constexpr int64_t kPrivateWords = int64_t{512} << 10, kPrivateTasks = 2;
 // So few columns are not divided.
 constexpr int64_t kFewColumnPanels = 2;
-// A right operand of so many words, or that so few rows are multiplied with, is not packed.
-constexpr int64_t kDirectWords = int64_t{384} << 10, kFewRows = 32;
+// An operand of so many words is not packed, nor a right one that no more rows than this are multiplied with.
+constexpr int64_t kDirectWords = int64_t{384} << 10, kFewRows = 512;
 // A thread should have this many multiplications to do.
 constexpr double kMinTaskWork = 1 << 17;
 
@@ -61,7 +61,7 @@ int64_t wanted_tasks(const Product& p) {
   return threads == 1 ? 1 : static_cast<int64_t>(std::min(4.0 * threads, work / kMinTaskWork + 1));
 }
 
-// Packing an operand that fits into the second-level cache as it lies, or that few rows are multiplied with,
+// Packing an operand that fits into the second-level cache as it lies, or that is not used often enough,
 // takes longer than it saves.
 void find_unpacked(const Product& p, Plan& plan) {
   if (p.depth % p.kernels.depth == 0) plan.left_lines = p.left.unpacked_lines(p.kernels);

@@ -33,7 +33,8 @@ MLX_INLINE Vec<float> load_some(const float* from, int64_t count) {
 template <class Multiply, int kRows, int kVectors, bool kAcross>
 void product_tile(int64_t steps, const uint32_t* a_words, int64_t a_stride, const uint32_t* b_words,
                   int64_t b_stride, float* c, int64_t ldc, bool add, int64_t columns) {
-  constexpr int kLanes = Vec<float>::kLanes;
+  // Steps of an operand that is not packed may be pages apart, which the processor does not foresee.
+  constexpr int kLanes = Vec<float>::kLanes, kAhead = 8;
   const float *a = reinterpret_cast<const float*>(a_words), *b = reinterpret_cast<const float*>(b_words);
   const int64_t last = columns - (kVectors - 1) * kLanes;
   for (int i = 0; i < kRows; ++i) __builtin_prefetch(c + i * ldc, 1);
@@ -45,7 +46,10 @@ void product_tile(int64_t steps, const uint32_t* a_words, int64_t a_stride, cons
   for (int64_t s = 0; s < steps; ++s, a += kAcross ? a_stride : 1, b += b_stride) {
     Vec<float> right[kVectors];
 #pragma GCC unroll 3
-    for (int j = 0; j < kVectors; ++j) right[j] = Vec<float>::load(b + j * kLanes);
+    for (int j = 0; j < kVectors; ++j) {
+      right[j] = Vec<float>::load(b + j * kLanes);
+      __builtin_prefetch(b + kAhead * b_stride + j * kLanes);
+    }
 #pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i) {
       const Vec<float> left(a[kAcross ? i : i * a_stride]);
