@@ -6,7 +6,7 @@
 import builtins
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
-from typing import Any, NamedTuple, TypeAlias, TypeVar, overload
+from typing import Any, NamedTuple, SupportsIndex, TypeAlias, TypeVar, overload
 
 import numpy as np
 
@@ -20,6 +20,14 @@ _T = TypeVar("_T", bound="Tensor")
 
 class Size(tuple[_int, ...]):
     def numel(self) -> _int: ...
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> _int: ...
+    @overload
+    def __getitem__(self, index: builtins.slice, /) -> Size: ...
+    def __add__(self, other: tuple[_int, ...], /) -> Size: ...  # type: ignore[override]
+    def __radd__(self, other: tuple[_int, ...], /) -> Size: ...
+    def __mul__(self, times: SupportsIndex, /) -> Size: ...
+    def __rmul__(self, times: SupportsIndex, /) -> Size: ...
 
 class LinAlgError(RuntimeError): ...
 
