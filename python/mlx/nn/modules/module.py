@@ -10,7 +10,7 @@ import mlx
 from mlx._C import Tensor
 from mlx.nn.modules.hooks import GLOBAL_HOOKS, CallHooks, RemovableHandle, call_with_hooks
 from mlx.nn.modules.state import StateOfModule
-from mlx.nn.parameter import Buffer, Parameter, is_lazy
+from mlx.nn.parameter import Buffer, Parameter, clear_gradient, is_lazy
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -412,12 +412,7 @@ class Module(StateOfModule):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients, or set them to zero."""
         for param in self.parameters():
-            if param.grad is None:
-                continue
-            if set_to_none:
-                param.grad = None
-            else:
-                param.grad = mlx.zeros_like(param.grad)
+            clear_gradient(param, set_to_none)
 
     # Hooks -----------------------------------------------------------------------------------------------
 
