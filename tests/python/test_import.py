@@ -73,3 +73,24 @@ def test_names_that_wait_come_with_a_star():
 def test_a_name_that_is_not_there():
     with pytest.raises(AttributeError, match="module 'mlx' has no attribute 'tensr'"):
         mlx.tensr  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "home"),
+    [
+        ("autograd.variable", "Variable", "mlx"),
+        ("nn.modules.flatten", "Unflatten", "mlx.nn"),
+        ("optim.adamw", "AdamW", "mlx.optim"),
+        ("utils.data._utils.collate", "default_collate", "mlx.utils.data"),
+    ],
+)
+def test_modules_that_pytorch_has(path, name, home):
+    own = "Tensor" if name == "Variable" else name
+    program = f"from mlx.{path} import {name} as a; import mlx.{path}; import {home}; "
+    assert output(f"{program} print(a is {home}.{own} is mlx.{path}.{name})") == "True\n"
+
+
+def test_types_of_sizes():
+    from mlx.nn.common_types import _size_2_t
+
+    assert _size_2_t == int | tuple[int, int]

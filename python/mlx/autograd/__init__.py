@@ -7,6 +7,7 @@ from typing import Any
 
 from mlx import _C
 from mlx._C import Tensor
+from mlx._modules import add_modules
 from mlx.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
 from mlx.autograd.function import Function, once_differentiable
 from mlx.autograd.grad_mode import (
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 Variable = Tensor
+add_modules(__name__, {"variable": ["Variable"]})
 
 
 def __getattr__(name: str) -> Any:
