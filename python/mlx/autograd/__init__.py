@@ -7,7 +7,6 @@ from typing import Any
 
 from mlx import _C
 from mlx._C import Tensor
-from mlx._modules import add_modules
 from mlx.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
 from mlx.autograd.function import Function, once_differentiable
 from mlx.autograd.grad_mode import (
@@ -18,6 +17,7 @@ from mlx.autograd.grad_mode import (
     set_multithreading_enabled,
 )
 from mlx.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from mlx.autograd.variable import Variable
 
 __all__ = [
     "Function",
@@ -36,9 +36,6 @@ __all__ = [
     "set_grad_enabled",
     "set_multithreading_enabled",
 ]
-
-Variable = Tensor
-add_modules(__name__, {"variable": ["Variable"]})
 
 
 def __getattr__(name: str) -> Any:
