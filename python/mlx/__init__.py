@@ -60,8 +60,10 @@ if TYPE_CHECKING:
     from mlx import distributed as distributed
     from mlx import distributions as distributions
     from mlx import func as func
+    from mlx import hub as hub
     from mlx import masked as masked
     from mlx import mps as mps
+    from mlx import multiprocessing as multiprocessing
     from mlx import overrides as overrides
     from mlx import profiler as profiler
     from mlx import random as random
@@ -93,8 +95,10 @@ _LAZY_MODULES = (
     "distributed",
     "distributions",
     "func",
+    "hub",
     "masked",
     "mps",
+    "multiprocessing",
     "overrides",
     "profiler",
     "random",
