@@ -26,6 +26,7 @@ from mlx._functions import *
 from mlx._histograms import *
 from mlx._interchange import *
 from mlx._legacy import *
+from mlx._modules import importable as _importable
 from mlx._numbers import *
 from mlx._printing import *
 from mlx._random import *
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from mlx import random as random
     from mlx import serialization as serialization
     from mlx import testing as testing
+    from mlx import types as types
     from mlx import utils as utils
     from mlx import version as version
     from mlx.amp.autocast_mode import autocast as autocast
@@ -104,6 +106,7 @@ _LAZY_MODULES = (
     "random",
     "serialization",
     "testing",
+    "types",
     "utils",
     "version",
 )
@@ -120,6 +123,9 @@ _LAZY_NAMES = {
     "save_safetensors": "serialization",
     "vmap": "func",
 }
+
+
+_importable("mlx.jit")
 
 
 def __getattr__(name: str) -> Any:

@@ -107,6 +107,14 @@ def test_settings_of_a_program(kind):
     assert mlx.equal(got.table, settings.table)
 
 
+def test_classes_that_are_safe_are_registered():
+    class Settings:
+        pass
+
+    mlx.serialization.add_safe_globals([Settings])
+    assert type(reloaded(Settings())) is Settings
+
+
 def test_nan_payload_and_sign_of_zero():
     t = mlx.tensor([float("nan"), -0.0, float("inf")])
     assert content(reloaded(t)) == content(t)

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from itertools import chain
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import mlx
 from mlx import _C
 from mlx._C import Tensor
 from mlx.nn.modules.hooks import RemovableHandle
 from mlx.nn.parameter import clear_gradient
+
+ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
 
 class _Required:

@@ -16,7 +16,7 @@ import mlx
 from mlx._C import Tensor
 from mlx.serialization.errors import UnknownClassError
 
-__all__ = ["class_name", "find_class", "find_function", "function_name", "register"]
+__all__ = ["add_safe_globals", "class_name", "find_class", "find_function", "function_name", "register"]
 
 T = TypeVar("T", bound="type | Callable[..., Any]")
 
@@ -54,6 +54,12 @@ def register(obj: T, name: str | None = None) -> T:
         raise TypeError(f"register(): expected a class or a function, got {type(obj).__name__}")
     _registered[name or _own_name(obj)] = obj
     return obj
+
+
+def add_safe_globals(safe_globals: list[Any]) -> None:
+    """`register` each of some classes and functions, under PyTorch's name for it."""
+    for obj in safe_globals:
+        register(obj)
 
 
 # ---- classes

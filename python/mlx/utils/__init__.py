@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlx._modules import add_modules
 from mlx.utils import data as data
 
 if TYPE_CHECKING:
     from mlx.utils import checkpoint as checkpoint
     from mlx.utils import model_zoo as model_zoo
+
+add_modules(__name__, {"hooks": ["RemovableHandle"]}, source="mlx.nn.modules.hooks")
 
 
 def __getattr__(name: str) -> Any:
