@@ -209,23 +209,28 @@ int number(PyObject* result) {
   return static_cast<int>(value);
 }
 
-Scalar only_element(const Tensor& t, const char* what) {
+Scalar only_element(const Tensor& t) {
   if (t.numel() != 1)
-    throw RuntimeError(what, " with more than one value is ambiguous: the tensor has ", t.numel(),
-                       " elements, not 1");
+    throw ValueError("only a tensor of one element can be converted to a Python number; this one has ",
+                     t.numel());
   return item(t);
 }
 
 int tensor_bool(PyObject* o) {
   if (PyObject* result; taken_over("__bool__", {o}, &result)) return number(result);
-  return guarded_int(
-      [&] { return int(only_element(tensor_of(o), "the truth value of a tensor").to_bool()); });
+  return guarded_int([&] {
+    const Tensor& t = tensor_of(o);
+    if (t.numel() != 1)
+      throw RuntimeError("the truth value of a tensor with more than one value is ambiguous: the tensor has ",
+                         t.numel(), " elements, not 1");
+    return int(item(t).to_bool());
+  });
 }
 
 PyObject* tensor_int(PyObject* o) {
   if (PyObject* result; taken_over("__int__", {o}, &result)) return result;
   return guarded([&] {
-    Scalar s = only_element(tensor_of(o), "the integer value of a tensor");
+    Scalar s = only_element(tensor_of(o));
     if (s.is_complex()) throw TypeError("a complex tensor cannot be converted to int");
     py::object number = py::reinterpret_steal<py::object>(wrap(s));
     return checked(PyNumber_Long(number.ptr()));
@@ -235,7 +240,7 @@ PyObject* tensor_int(PyObject* o) {
 PyObject* tensor_float(PyObject* o) {
   if (PyObject* result; taken_over("__float__", {o}, &result)) return result;
   return guarded([&] {
-    Scalar s = only_element(tensor_of(o), "the float value of a tensor");
+    Scalar s = only_element(tensor_of(o));
     if (s.is_complex()) throw TypeError("a complex tensor cannot be converted to float");
     return PyFloat_FromDouble(s.to_double());
   });

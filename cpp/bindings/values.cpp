@@ -67,13 +67,52 @@ PyObject* size_numel(PyObject* self, PyObject*) {
   return PyLong_FromLongLong(n);
 }
 
+PyObject* size_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  return guarded([&] {
+    py::object size = py::reinterpret_steal<py::object>(checked(PyTuple_Type.tp_new(type, args, kwargs)));
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(size.ptr()); ++i) {
+      PyObject* item = PyTuple_GET_ITEM(size.ptr(), i);
+      if (PyLong_Check(item)) continue;
+      PyTuple_SET_ITEM(size.ptr(), i, checked(PyNumber_Index(item)));  // tensors and NumPy's numbers
+      Py_DECREF(item);
+    }
+    return size.release().ptr();
+  });
+}
+
+// What tuple makes of sizes is a Size again: x.shape[1:], x.shape[:-1] + (n,), 2 * x.shape.
+PyObject* as_size(PyObject* made) {
+  if (!made || !PyTuple_CheckExact(made)) return made;
+  py::object tuple = py::reinterpret_steal<py::object>(made);
+  return PyTuple_Type.tp_new(size_type, py::make_tuple(tuple).ptr(), nullptr);
+}
+
+// Sizes on either side: (n,) + x.shape comes here too.
+PyObject* size_add(PyObject* left, PyObject* right) {
+  if (!PyTuple_Check(left) || !PyTuple_Check(right)) Py_RETURN_NOTIMPLEMENTED;
+  return as_size(PyTuple_Type.tp_as_sequence->sq_concat(left, right));
+}
+
+PyObject* size_repeat(PyObject* self, Py_ssize_t times) {
+  return as_size(PyTuple_Type.tp_as_sequence->sq_repeat(self, times));
+}
+
+PyObject* size_subscript(PyObject* self, PyObject* index) {
+  return as_size(PyTuple_Type.tp_as_mapping->mp_subscript(self, index));
+}
+
 PyMethodDef size_methods[] = {
     {"numel", size_numel, METH_NOARGS, "The number of elements of a tensor of this size."},
     {nullptr, nullptr, 0, nullptr}};
 
 void add_size(py::module_& m) {
-  PyType_Slot slots[] = {
-      {Py_tp_repr, reinterpret_cast<void*>(size_repr)}, {Py_tp_methods, size_methods}, {0, nullptr}};
+  PyType_Slot slots[] = {{Py_tp_repr, reinterpret_cast<void*>(size_repr)},
+                         {Py_tp_new, reinterpret_cast<void*>(size_new)},
+                         {Py_tp_methods, size_methods},
+                         {Py_nb_add, reinterpret_cast<void*>(size_add)},
+                         {Py_sq_repeat, reinterpret_cast<void*>(size_repeat)},
+                         {Py_mp_subscript, reinterpret_cast<void*>(size_subscript)},
+                         {0, nullptr}};
   PyType_Spec spec = {"mlx.Size", 0, 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
   py::tuple bases = py::make_tuple(py::handle(reinterpret_cast<PyObject*>(&PyTuple_Type)));
   size_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpecWithBases(&spec, bases.ptr())));

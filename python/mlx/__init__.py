@@ -26,6 +26,7 @@ from mlx._functions import *
 from mlx._histograms import *
 from mlx._interchange import *
 from mlx._legacy import *
+from mlx._modules import importable as _importable
 from mlx._numbers import *
 from mlx._printing import *
 from mlx._random import *
@@ -60,13 +61,16 @@ if TYPE_CHECKING:
     from mlx import distributed as distributed
     from mlx import distributions as distributions
     from mlx import func as func
+    from mlx import hub as hub
     from mlx import masked as masked
     from mlx import mps as mps
+    from mlx import multiprocessing as multiprocessing
     from mlx import overrides as overrides
     from mlx import profiler as profiler
     from mlx import random as random
     from mlx import serialization as serialization
     from mlx import testing as testing
+    from mlx import types as types
     from mlx import utils as utils
     from mlx import version as version
     from mlx.amp.autocast_mode import autocast as autocast
@@ -93,13 +97,16 @@ _LAZY_MODULES = (
     "distributed",
     "distributions",
     "func",
+    "hub",
     "masked",
     "mps",
+    "multiprocessing",
     "overrides",
     "profiler",
     "random",
     "serialization",
     "testing",
+    "types",
     "utils",
     "version",
 )
@@ -116,6 +123,9 @@ _LAZY_NAMES = {
     "save_safetensors": "serialization",
     "vmap": "func",
 }
+
+
+_importable("mlx.jit")
 
 
 def __getattr__(name: str) -> Any:

@@ -80,6 +80,13 @@ def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.n
     return array.copy() if copy else array
 
 
+def __array_wrap__(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Tensor:
+    """What NumPy's functions of elements make of a tensor is a tensor: np.sqrt(x), x * np.ones(3). Truth
+    values become bytes, as they do in PyTorch."""
+    array = np.asarray(array)
+    return _C.from_numpy(array.astype(np.uint8) if array.dtype == bool else array)
+
+
 def _node_hook(self: _C.Node, fn: Callable) -> RemovableHandle:
     """Call `fn(grad_inputs, grad_outputs)` after this node has run; a tuple that it returns takes the
     place of the gradients of the node's inputs."""
@@ -148,6 +155,7 @@ for _method in (
     register_post_accumulate_grad_hook,
     numpy,
     __array__,
+    __array_wrap__,
     __complex__,
     __reversed__,
     as_subclass,

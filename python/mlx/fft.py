@@ -68,6 +68,53 @@ class _Transform(Function):
         return _Transform.apply(grads[0], ctx.dims, not ctx.inverse), None, None
 
 
+class _RealTransform(Function):
+    """The first half of the sums over a real signal of `size` points; the rest is its conjugate, reversed."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dim: int, size: int) -> Tensor:
+        ctx.dim, ctx.size = dim, size
+
+        def transform(result: np.ndarray, values: np.ndarray) -> None:
+            result[...] = np.fft.rfft(values, axis=dim)
+
+        shape = (*x.shape[:dim], size // 2 + 1, *x.shape[dim + 1 :])
+        return _C._host_call(transform, [x.detach().cpu()], shape, x.dtype.to_complex()).to(x.device)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        g = grads[0] * _once_or(0.5, grads[0], ctx.dim, ctx.size)
+        return _HermitianTransform.apply(g, ctx.dim, ctx.size), None, None
+
+
+class _HermitianTransform(Function):
+    """The real sums over exp(2 pi i j k / n) of a signal of `size` points whose first half is given."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dim: int, size: int) -> Tensor:
+        ctx.dim, ctx.size = dim, size
+
+        def transform(result: np.ndarray, values: np.ndarray) -> None:
+            result[...] = np.fft.irfft(values, size, axis=dim, norm="forward")
+
+        shape = (*x.shape[:dim], size, *x.shape[dim + 1 :])
+        return _C._host_call(transform, [x.detach().cpu()], shape, x.dtype.to_real()).to(x.device)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        g = _RealTransform.apply(grads[0], ctx.dim, ctx.size)
+        return g * _once_or(2.0, g, ctx.dim, ctx.size), None, None
+
+
+def _once_or(factor: float, half: Tensor, dim: int, size: int) -> Tensor:
+    """1 for the elements of a half that a whole has once, the first and the middle one, else `factor`."""
+    weights = mlx.full((size // 2 + 1,), factor, dtype=half.dtype.to_real(), device=half.device)
+    weights[0] = 1
+    if size % 2 == 0:
+        weights[-1] = 1
+    return weights.view(-1, *[1] * (half.dim() - 1 - dim))
+
+
 def _scale(norm: str | None, inverse: bool, points: int) -> float:
     if norm not in (None, "backward", "ortho", "forward"):
         raise RuntimeError(
@@ -109,17 +156,21 @@ def _complex_transform(
     x: Tensor, dims: Sequence[int], sizes: Sequence[int], norm: str | None, inverse: bool
 ) -> Tensor:
     x = _resized(x, dims, sizes)
-    factor = _scale(norm, inverse, math.prod(sizes))
     if not dims:
+        _scale(norm, inverse, 1)
         return x.clone()
-    out = _Transform.apply(x, tuple(dims), inverse)
+    return _scaled(_Transform.apply(x, tuple(dims), inverse), norm, inverse, math.prod(sizes))
+
+
+def _scaled(out: Tensor, norm: str | None, inverse: bool, points: int) -> Tensor:
+    factor = _scale(norm, inverse, points)
     return out if factor == 1 else out * factor
 
 
 def _real_transform(x: Tensor, dim: int, size: int, norm: str | None, inverse: bool) -> Tensor:
     """Half of the transform of a real signal; the rest is its conjugate, reversed."""
-    whole = _complex_transform(x.to(x.dtype.to_complex()), [dim], [size], norm, inverse)
-    return whole.narrow(dim, 0, size // 2 + 1)
+    half = _RealTransform.apply(_resized(x, [dim], [size]), dim, size)
+    return _scaled(half.conj() if inverse else half, norm, inverse, size)
 
 
 def _hermitian_transform(x: Tensor, dim: int, size: int, norm: str | None, inverse: bool) -> Tensor:
@@ -127,8 +178,9 @@ def _hermitian_transform(x: Tensor, dim: int, size: int, norm: str | None, inver
     if size < 1:
         raise RuntimeError(f"Invalid number of data points ({size}) specified")
     half = _resized(x, [dim], [size // 2 + 1])
-    mirrored = half.narrow(dim, 1, (size - 1) // 2).conj().flip([dim])
-    return _complex_transform(mlx.cat([half, mirrored], dim), [dim], [size], norm, inverse).real
+    return _scaled(
+        _HermitianTransform.apply(half if inverse else half.conj(), dim, size), norm, inverse, size
+    )
 
 
 def _dim(x: Tensor, dim: int) -> int:

@@ -401,3 +401,16 @@ def test_the_older_arguments_of_grad_and_backward():
         mlx.autograd.grad(x.sum(), x, only_inputs=False)
     mlx.autograd.backward(x * 2, grad_variables=mlx.ones_like(x))
     assert (x.grad == 2).all()
+
+
+def test_variable_is_a_tensor_of_the_same_dtype_without_history():
+    leaf = mlx.ones(2, requires_grad=True)
+    for data in (mlx.tensor([3, 1]), leaf * 2, mlx.tensor(1.5, dtype=mlx.float64)):
+        made = mlx.autograd.Variable(data)
+        assert isinstance(made, mlx.Tensor) and isinstance(data, mlx.autograd.Variable)
+        assert made.dtype is data.dtype and made.data_ptr() == data.data_ptr()
+        assert not made.requires_grad and made.is_leaf
+    assert mlx.autograd.Variable(mlx.ones(1), requires_grad=True).requires_grad
+    assert mlx.autograd.Variable().shape == (0,) and not isinstance(1.0, mlx.autograd.Variable)
+    with pytest.raises(TypeError, match="has to be a tensor"):
+        mlx.autograd.Variable([1.0])

@@ -1,5 +1,7 @@
 """mlx.compile: compiled where that can be, and right where it cannot."""
 
+import copy
+
 import numpy as np
 import pytest
 from support import from_numpy, sample, to_numpy
@@ -95,3 +97,32 @@ def test_the_ways_not_to_compile():
     assert mlx.compile(function, backend="eager") is function
     with pytest.raises(RuntimeError, match="mode or options"):
         mlx.compile(function, mode="default", options={})
+
+
+def test_a_module_that_is_compiled_in_place():
+    calls = []
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 3)
+
+        def forward(self, x):
+            calls.append(mlx.compiler.is_compiling())
+            return self.layer(x).tanh()
+
+    net, x = Net(), mlx.rand(4, 2)
+    want = net(x).detach()
+    state = list(net.state_dict())
+    net.compile(fullgraph=True)
+    seen = []
+    net.register_forward_hook(lambda module, args, out: seen.append(module))
+    for _ in range(3):
+        mlx.testing.assert_close(net(x).detach(), want)
+    assert calls == [False, True] and seen == [net] * 3 and list(net.state_dict()) == state
+    twin = copy.deepcopy(net)
+    with mlx.no_grad():
+        twin.layer.weight.zero_()
+        twin.layer.bias.zero_()
+    assert mlx.equal(twin(x), mlx.zeros(4, 3)) and calls[-1] is False
+    mlx.testing.assert_close(net(x).detach(), want)

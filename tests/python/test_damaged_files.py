@@ -27,6 +27,7 @@ def saved(obj):
 def model_file():
     x = mlx.arange(12.0).view(3, 4)
     extras = {"views": [x, x.t(), x[1]], "z": mlx.ones(2, dtype=mlx.complex128), "empty": mlx.empty(0, 2)}
+    extras["array"] = np.arange(3, dtype=np.uint16)
     return saved({"model": nn.Sequential(Block(), nn.Linear(3, 2)), "extras": extras, 3: ("a", 2.5, None)})
 
 

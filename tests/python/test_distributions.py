@@ -316,6 +316,11 @@ TRANSFORMS = {
 }
 
 
+def test_repr_of_composed_transforms():
+    composed = D.ComposeTransform([D.AffineTransform(1.0, 0.5), D.ExpTransform()])
+    assert repr(composed) == "ComposeTransform(\n    AffineTransform(),\n    ExpTransform()\n)"
+
+
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_transforms_of_numbers(name):
     transform, x = TRANSFORMS[name]

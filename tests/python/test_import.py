@@ -73,3 +73,39 @@ def test_names_that_wait_come_with_a_star():
 def test_a_name_that_is_not_there():
     with pytest.raises(AttributeError, match="module 'mlx' has no attribute 'tensr'"):
         mlx.tensr  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "home"),
+    [
+        ("autograd.variable", "Variable", "mlx.autograd"),
+        ("nn.modules.module", "register_module_forward_hook", "mlx.nn.modules.hooks"),
+        ("distributions.normal", "Normal", "mlx.distributions"),
+        ("distributions.studentT", "StudentT", "mlx.distributions"),
+        ("nn.modules.activation", "MultiheadAttention", "mlx.nn"),
+        ("nn.modules.flatten", "Unflatten", "mlx.nn"),
+        ("jit", "script", "mlx.compiler.scripting"),
+        ("jit", "Final", "typing"),
+        ("utils.hooks", "RemovableHandle", "mlx.nn.modules.hooks"),
+        ("optim.adamw", "AdamW", "mlx.optim"),
+        ("utils.data._utils.collate", "default_collate", "mlx.utils.data"),
+    ],
+)
+def test_modules_that_pytorch_has(path, name, home):
+    program = f"from mlx.{path} import {name} as a; import mlx.{path}; import {home}; "
+    assert output(f"{program} print(a is {home}.{name} is mlx.{path}.{name})") == "True\n"
+
+
+def test_jit_stays_a_function_that_waits():
+    program = "import sys, mlx.jit; waits = 'mlx.compiler' not in sys.modules; import mlx.jit as j; "
+    assert output(f"{program} print(waits, j is mlx.jit, mlx.jit(lambda: 3)())") == "True True 3\n"
+    with pytest.raises(ImportError):
+        from mlx.jit import nothing  # noqa: F401
+
+
+def test_types_for_annotations():
+    from mlx.nn.common_types import _size_2_t
+    from mlx.types import Device, Number
+
+    assert _size_2_t == int | tuple[int, int]
+    assert isinstance(mlx.device("cpu"), Device) and isinstance(2.5, Number) and not isinstance("a", Number)

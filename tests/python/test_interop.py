@@ -112,6 +112,22 @@ def test_numpy_functions_take_tensors():
     assert np.stack([mlx.ones(2), mlx.zeros(2)]).tolist() == [[1, 1], [0, 0]]
 
 
+def test_what_numpy_functions_of_elements_make_is_a_tensor():
+    x = mlx.tensor([1.0, 4.0])
+    for made, want in [
+        (np.sqrt(x), [1.0, 2.0]),
+        (np.exp(x[0] * 0), 1.0),
+        (np.maximum(x, 2), [2.0, 4.0]),
+        (x * np.ones(2, np.float32), [1.0, 4.0]),
+        (np.matmul(np.eye(2, dtype=np.float32), x), [1.0, 4.0]),
+    ]:
+        assert isinstance(made, mlx.Tensor) and made.dtype is mlx.float32 and made.tolist() == want
+    assert (x * np.ones(2)).dtype is mlx.float64
+    assert np.isnan(x).dtype is mlx.uint8
+    with pytest.raises(RuntimeError, match="requires grad"):
+        np.sqrt(x.requires_grad_())
+
+
 def test_numpy_scalar_is_a_number():
     assert (mlx.ones(2) * np.float64(2.0)).dtype == mlx.float32
 

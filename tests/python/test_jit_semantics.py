@@ -348,6 +348,36 @@ def test_requires_grad_and_grad_mode_are_guarded(requires_grad):
     assert f(x).requires_grad == requires_grad
 
 
+def test_an_argument_that_the_function_begins_to_record():
+    def residual(x):
+        x.requires_grad_(True)
+        (slope,) = mlx.autograd.grad((x**3).sum(), x, create_graph=True)
+        loss = slope.pow(2).sum()
+        loss.backward()
+        return loss
+
+    def slope_outside(x):
+        return x.requires_grad_() ** 2
+
+    for function, gradient in ((residual, lambda x: 36 * x**3), (slope_outside, lambda x: 2 * x)):
+        compiled = mlx.jit(function)
+        for _ in range(3):
+            x = mlx.rand(4)
+            out = compiled(x)
+            assert x.requires_grad
+            if function is slope_outside:
+                out.sum().backward()
+            assert_close(x.grad, gradient(x.detach()))
+
+
+def test_an_argument_that_the_function_stops_to_record():
+    compiled = mlx.jit(lambda x: x.requires_grad_(False) * 2)
+    for _ in range(2):
+        x = mlx.rand(4, requires_grad=True)
+        assert not compiled(x).requires_grad
+        assert not x.requires_grad
+
+
 def test_inner_functions_and_methods():
     class Scaler:
         def __init__(self, factor):

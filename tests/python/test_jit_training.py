@@ -292,3 +292,29 @@ def test_steps_of_every_optimizer_are_compiled(name):
         return [step(x).item() for _ in range(8)]
 
     np.testing.assert_allclose(trained(mlx.jit), trained(lambda f: f), rtol=2e-5)
+
+
+@pytest.mark.parametrize("clearing", ["optimizer", "module"])
+def test_gradients_that_are_filled_with_zeros(clearing):
+    x = mlx.rand(5, 3)
+    losses = []
+    for compile in (lambda f: f, mlx.jit):
+        mlx.manual_seed(0)
+        model = nn.Linear(3, 2)
+        optimizer = mlx.optim.SGD(model.parameters(), lr=0.1)
+        cleared = optimizer if clearing == "optimizer" else model
+
+        @compile
+        def step(x, model=model, optimizer=optimizer, cleared=cleared):
+            loss = model(x).square().sum()
+            cleared.zero_grad(set_to_none=False)
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+
+        held = []
+        for _ in range(3):
+            losses.append(step(x))
+            held.append(model.weight.grad)
+        assert held[1] is held[2]
+    np.testing.assert_allclose(losses[3:], losses[:3], rtol=1e-5)

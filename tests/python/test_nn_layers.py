@@ -154,11 +154,13 @@ def test_running_statistics_follow_the_batches():
     np.testing.assert_allclose(layer(x).detach().numpy(), want, rtol=1e-12)
 
 
-def test_momentum_none_averages_all_batches():
+@pytest.mark.parametrize("compile", [lambda layer: layer, mlx.jit])
+def test_momentum_none_averages_all_batches(compile):
     layer = nn.BatchNorm1d(2, momentum=None).double()
+    call = compile(layer)
     batches = [sample(5, 2, seed=i) for i in range(3)]
     for batch in batches:
-        layer(mlx.tensor(batch))
+        call(mlx.tensor(batch))
     np.testing.assert_allclose(layer.running_mean.numpy(), np.mean(batches, (0, 1)), rtol=1e-12)
 
 
@@ -418,6 +420,8 @@ def test_dropout_checks_its_probability(p):
         (nn.LayerNorm(4), "LayerNorm((4,), eps=1e-05, elementwise_affine=True, bias=True)"),
         (nn.Embedding(10, 3, padding_idx=0), "Embedding(10, 3, padding_idx=0)"),
         (nn.EmbeddingBag(10, 3), "EmbeddingBag(10, 3, mode='mean')"),
+        (nn.EmbeddingBag(9, 3, 1.0, padding_idx=1),
+         "EmbeddingBag(9, 3, max_norm=1.0, mode='mean', padding_idx=1)"),
         (nn.MaxPool2d(2),
          "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)"),
         (nn.Dropout(0.1), "Dropout(p=0.1, inplace=False)"),

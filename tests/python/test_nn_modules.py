@@ -7,6 +7,7 @@ import pytest
 
 import mlx
 from mlx import nn
+from mlx.testing import assert_close
 
 
 class Net(nn.Module):
@@ -201,3 +202,65 @@ def test_helpers_that_layers_of_ones_own_import():
     assert _pair(3) == (3, 3) and _pair((1, 2)) == (1, 2) and _triple([4, 5, 6]) == (4, 5, 6)
     assert _calculate_fan_in_and_fan_out(mlx.empty(4, 3, 2, 2)) == (12, 16)
     assert mlx.nn.utils.__name__ == "mlx.nn.utils" and mlx.nn.modules.utils._pair is _pair
+
+
+def test_sequentials_are_joined_and_repeated():
+    a, b = nn.Sequential(nn.Identity(), nn.ReLU()), nn.Sequential(nn.Tanh())
+    assert [*(a + b)] == [*a, *b] and list((a + b).state_dict()) == []
+    assert [*(b * 3)] == [*(3 * b)] == [b[0]] * 3
+    first, second, third = *a, *b
+    a += b
+    assert [*a] == [first, second, third]
+    a *= 2
+    assert [*a] == [first, second, third] * 2 and list(a._modules) == [*"012345"]
+    for wrong, error in (
+        (lambda: a + nn.ReLU(), ValueError),
+        (lambda: b * 0, ValueError),
+        (lambda: b * 1.0, TypeError),
+    ):
+        with pytest.raises(error):
+            wrong()
+
+
+def test_a_dictionary_of_parameters():
+    params = nn.ParameterDict({"a": mlx.ones(1)})
+    first = params["a"]
+    assert params.get("a") is first and params.get("b") is None and params.get("b", 3) == 3
+    assert params.setdefault("a", mlx.zeros(1)) is first
+    second = params.setdefault("b", mlx.zeros(2))
+    assert isinstance(second, nn.Parameter) and list(reversed(params)) == ["b", "a"]
+    copied = params.copy()
+    assert params.popitem() == ("b", second) and list(copied) == ["a", "b"] and copied["a"] is first
+    assert list(params | copied) == ["a", "b"] and list(params) == ["a"]
+    params |= copied
+    assert params["b"] is second
+    params.clear()
+    assert len(params) == 0
+    assert list(params.fromkeys(["x", "y"], mlx.ones(1))) == ["x", "y"]
+
+
+def test_convolutions_of_ones_own_inherit_from_conv_nd():
+    from mlx.nn.modules.conv import _ConvNd, _ConvTransposeNd
+
+    class Scaled(_ConvNd):
+        def __init__(self):
+            super().__init__(2, 4, (3, 3), (1, 1), (1, 2), (1, 1), False, (0, 0), 2, False, "zeros")
+
+        def forward(self, x):
+            return nn.functional.conv2d(
+                nn.functional.pad(x, self._reversed_padding_repeated_twice),
+                2 * self.weight,
+                groups=self.groups,
+            )
+
+    x = mlx.rand(1, 2, 5, 6)
+    layer = Scaled()
+    assert layer.weight.shape == (4, 1, 3, 3) and layer.bias is None
+    assert layer.extra_repr().startswith("2, 4, kernel_size=(3, 3), stride=(1, 1), padding=(1, 2)")
+    same = nn.Conv2d(2, 4, 3, padding=(1, 2), groups=2, bias=False)
+    same.load_state_dict(layer.state_dict())
+    assert_close(layer(x), 2 * same(x))
+    up = _ConvTransposeNd(2, 3, (3,), (2,), (1,), (1,), True, (0,), 1, True, "zeros")
+    assert up.weight.shape == (2, 3, 3)
+    assert up._output_padding(mlx.ones(1, 2, 4), [8], (2,), (1,), (3,), 1) == [1]
+    assert tuple(up._output_padding(mlx.ones(1, 2, 4), None, (2,), (1,), (3,), 1)) == (0,)

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 import pytest
-from support import sample
+from support import assert_close, sample
 
 import mlx
 from mlx import nn
@@ -234,3 +234,30 @@ def test_cells_as_functions():
     np.testing.assert_allclose(
         mlx.rnn_tanh_cell(x, h, w, v).tolist(), (x @ w.t() + h @ v.t()).tanh().tolist(), rtol=1e-12
     )
+
+
+def test_names_of_all_weights():
+    lstm = nn.LSTM(4, 3, 2, bidirectional=True, proj_size=2)
+    first = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "weight_hr_l0"]
+    assert lstm._all_weights[:2] == [first, [f"{name}_reverse" for name in first]]
+    assert lstm._flat_weights_names == [name for name, _ in lstm.named_parameters()]
+    assert [*lstm._flat_weights] == [p for row in lstm.all_weights for p in row]
+    assert [id(p) for p in lstm._flat_weights] == [id(p) for p in lstm.parameters()]
+
+
+def test_a_weight_that_is_computed_takes_the_place_of_a_parameter():
+    lstm, x = nn.LSTM(2, 3), mlx.rand(4, 1, 2)
+    want = lstm(x)[0]
+    nn.utils.weight_norm(lstm, "weight_hh_l0")
+    assert_close(lstm(x)[0].detach(), want.detach())
+    lstm(x)[0].sum().backward()
+    assert lstm.weight_hh_l0_v.grad.abs().sum() > 0
+    dropped = nn.LSTM(2, 3)
+    raw = dropped.weight_hh_l0
+    del dropped._parameters["weight_hh_l0"]
+    dropped.weight_hh_l0 = raw * 0.5
+    out = dropped(x)[0]
+    dropped.weight_hh_l0 = raw * 1.0
+    assert not mlx.allclose(dropped(x)[0], out)
+    out.sum().backward()
+    assert raw.grad is not None

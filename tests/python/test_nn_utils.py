@@ -171,6 +171,31 @@ def test_spectral_norm_makes_the_largest_singular_value_one(make):
     layer(mlx.ones(1, 3, 4, dtype=mlx.float64)).sum().backward()
 
 
+@pytest.mark.parametrize("make", [parametrizations.spectral_norm, utils.spectral_norm])
+def test_which_vector_of_the_power_method_is_improved_first(make):
+    weight = np.array([[2.0, 1.0, 0.0], [0.0, 1.0, 3.0]])
+    u, v = np.array([1.0, 0.0]), np.array([0.0, 0.0, 1.0])
+    layer = make(nn.Linear(3, 2).double())
+    hooked = make is utils.spectral_norm
+    if hooked:
+        places = (layer.weight_orig, layer.weight_u, layer.weight_v)
+    else:
+        method = layer.parametrizations.weight[0]
+        places = (layer.parametrizations.weight.original, method._u, method._v)
+    with mlx.no_grad():
+        for place, value in zip(places, (weight, u, v), strict=True):
+            place.copy_(mlx.from_numpy(value))
+    layer(mlx.zeros(3, dtype=mlx.float64))
+    unit = lambda x: x / np.linalg.norm(x)
+    if hooked:
+        v = unit(weight.T @ u)
+    u = unit(weight @ v)
+    v = unit(weight.T @ u) if not hooked else v
+    np.testing.assert_allclose(places[1].numpy(), u)
+    np.testing.assert_allclose(places[2].numpy(), v)
+    np.testing.assert_allclose(layer.eval().weight.detach().numpy(), weight / (u @ weight @ v))
+
+
 def test_removing_hooked_norms():
     layer = utils.weight_norm(nn.Linear(2, 2))
     want = layer.weight.detach().clone()

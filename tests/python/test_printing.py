@@ -3,6 +3,7 @@
 import math
 import time
 
+import numpy as np
 import pytest
 
 import mlx
@@ -355,6 +356,32 @@ def test_repr_of_dtype_and_device():
 
 def test_repr_of_size():
     assert repr(mlx.ones(2, 3).shape) == "mlx.Size([2, 3])"
+
+
+def test_what_is_made_of_sizes_is_a_size():
+    shape, five, listed = mlx.ones(2, 3, 4).shape, (5,), [1]
+    for made, want in [
+        (shape[1:], (3, 4)),
+        (shape[:-1] + five, (2, 3, 5)),
+        (five + shape, (5, 2, 3, 4)),
+        (shape[:1] + shape[2:], (2, 4)),
+        (shape[:1] * 2, (2, 2)),
+        (2 * shape[:1], (2, 2)),
+        (mlx.Size([mlx.tensor(2), np.int64(3)]), (2, 3)),
+    ]:
+        assert type(made) is mlx.Size and made == want and hash(made) == hash(want)
+        assert all(type(n) is int for n in made)
+    assert shape[1:].numel() == 12 and type(shape[0]) is int
+    for wrong in (lambda: shape + listed, lambda: listed + shape, lambda: mlx.Size([1.5])):
+        with pytest.raises(TypeError):
+            wrong()
+
+
+@pytest.mark.parametrize("number", [int, float])
+@pytest.mark.parametrize("shape", [(2,), (0,)])
+def test_a_tensor_of_several_elements_is_no_number(number, shape):
+    with pytest.raises(ValueError, match="one element"):
+        number(mlx.ones(shape))
 
 
 def test_formatting_a_number_gives_the_number():

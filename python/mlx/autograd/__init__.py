@@ -17,6 +17,7 @@ from mlx.autograd.grad_mode import (
     set_multithreading_enabled,
 )
 from mlx.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from mlx.autograd.variable import Variable
 
 __all__ = [
     "Function",
@@ -35,8 +36,6 @@ __all__ = [
     "set_grad_enabled",
     "set_multithreading_enabled",
 ]
-
-Variable = Tensor
 
 
 def __getattr__(name: str) -> Any:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-enabled = False
+enabled = True
 benchmark = False
 deterministic = False
-allow_tf32 = False
+allow_tf32 = True
 
 
 def is_available() -> bool:

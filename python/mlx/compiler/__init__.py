@@ -9,7 +9,7 @@ from mlx.compiler.optimized import OptimizedModule, compile, disable, is_compili
 
 jit.TraceError = TraceError  # type: ignore[attr-defined]
 jit.disabled = disabled  # type: ignore[attr-defined]
-for _name in ("annotate", "export", "ignore", "is_scripting", "is_tracing", "script", "unused"):
+for _name in ("Final", "annotate", "export", "ignore", "is_scripting", "is_tracing", "script", "unused"):
     setattr(jit, _name, getattr(scripting, _name))
 
 __all__ = [

@@ -41,7 +41,7 @@ class Program:
     def _compile(self, trace: Trace) -> None:
         raw = trace.raw
         self.is_repeatable = trace.is_repeatable
-        self.changed, self.rates = trace.changed, trace.rates
+        self.changed, self.rates, self._required = trace.changed, trace.rates, trace.required
         self.guards = _C._Guards(trace.guards())
         self.has_side_effects = trace.has_side_effects
         # The externals as numbers of the guards; -1 for those that no slot holds.
@@ -136,6 +136,8 @@ class Program:
         inputs = [*[leaves[i] for i in self._arguments], *self.rates.tensors(), *externals]
         if self.forward.may_interfere(inputs):
             raise SharedMemoryError
+        for i, required in self._required.items():
+            leaves[i].requires_grad_(required)
         if self.backward is not None:
             needed = [leaves[i] for i in self._needed]
             reached = [t if n is None else n for t, n in zip(reached, self._reached_fixed, strict=True)]

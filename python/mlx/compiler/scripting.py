@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from mlx import _C
 
-__all__ = ["annotate", "export", "ignore", "is_scripting", "is_tracing", "script", "unused"]
+__all__ = ["Final", "annotate", "export", "ignore", "is_scripting", "is_tracing", "script", "unused"]
 
 
 def script(obj: Any, *args: Any, **kwargs: Any) -> Any:

@@ -58,11 +58,18 @@ class Trace:
     def _run(self, function: Callable, spec: Any, leaves: list[Tensor]) -> None:
         self.raw.start()
         self.placeholders = [self.raw.placeholder(t).requires_grad_(t.requires_grad) for t in leaves]
+        required = [t.requires_grad for t in leaves]
         self.rates.replace(self.raw)
         args, kwargs = unflatten(spec, iter(self.placeholders))
         self.results: list[Tensor] = []
         self.result_spec = flatten(function(*args, **kwargs), self.results)
         self.rates.restore()
+        # What requires_grad_() does to an argument is seen outside, as every change of it is.
+        self.required = {
+            i: t.requires_grad
+            for i, t in enumerate(self.placeholders)
+            if t.is_leaf and t.requires_grad != required[i]
+        }
         self.mark = self.raw.mark()  # here the forward pass ends
         self._differentiate()
 

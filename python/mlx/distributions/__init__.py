@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from mlx._modules import importable
 from mlx.distributions import constraints as constraints
 from mlx.distributions import kl_mixed as kl_mixed
 from mlx.distributions import transforms as transforms
@@ -124,6 +125,8 @@ _MODULES = {
     "relaxed": ("relaxed_bernoulli", "relaxed_categorical"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+for _name in _MODULE_OF:
+    importable(f"{__name__}.{_name}")
 
 
 def __getattr__(name: str) -> Any:

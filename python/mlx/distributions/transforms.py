@@ -268,7 +268,8 @@ class ComposeTransform(Transform):
         return functools.reduce(lambda s, part: part.inverse_shape(s), reversed(self.parts), mlx.Size(shape))
 
     def __repr__(self) -> str:
-        return f"ComposeTransform({self.parts})"
+        parts = ",\n    ".join(repr(part) for part in self.parts)
+        return f"{type(self).__name__}(\n    {parts}\n)"
 
 
 def _widened(constraint: Constraint, event_dim: int) -> Constraint:

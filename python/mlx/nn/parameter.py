@@ -39,6 +39,18 @@ class Parameter(Tensor):
         return _rebuild_parameter, (self.data, self.requires_grad)
 
 
+def clear_gradient(parameter: Tensor, set_to_none: bool) -> None:
+    """Drop the gradient of a parameter, or fill it, wherever it is held, with zeros."""
+    if parameter.grad is None:
+        return
+    if set_to_none:
+        parameter.grad = None
+    else:
+        if parameter.grad.requires_grad:
+            parameter.grad = parameter.grad.detach()
+        parameter.grad.zero_()
+
+
 def _rebuild_parameter(data: Tensor, requires_grad: bool) -> Parameter:
     return Parameter(data, requires_grad)
 

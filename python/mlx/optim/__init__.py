@@ -1,5 +1,6 @@
 """Optimizers and learning-rate schedules."""
 
+from mlx._modules import add_modules
 from mlx.optim import lr_scheduler as lr_scheduler
 from mlx.optim.adadelta import Adadelta as Adadelta
 from mlx.optim.adafactor import Adafactor as Adafactor
@@ -18,3 +19,5 @@ from mlx.optim.rprop import Rprop as Rprop
 from mlx.optim.sgd import SGD as SGD
 
 from mlx.optim import swa_utils as swa_utils  # isort: skip
+
+add_modules(__name__, {"adamw": ["AdamW"]})

@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from itertools import chain
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import mlx
 from mlx import _C
 from mlx._C import Tensor
 from mlx.nn.modules.hooks import RemovableHandle
+from mlx.nn.parameter import clear_gradient
+
+ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
 
 class _Required:
@@ -213,13 +216,7 @@ class Optimizer:
         """Clear the gradients of all parameters: drop them, or fill them with zeros."""
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is None:
-                    continue
-                if set_to_none:
-                    p.grad = None
-                else:
-                    p.grad = p.grad.detach()
-                    p.grad.zero_()
+                clear_gradient(p, set_to_none)
 
     def _clear_hooks(self) -> None:
         self._hooks: dict[str, OrderedDict[int, Callable]] = {kind: OrderedDict() for kind in _HOOKS}

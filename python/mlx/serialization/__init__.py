@@ -20,7 +20,7 @@ from mlx.serialization.archive import archive_parts, is_archive, read_archive
 from mlx.serialization.errors import CorruptFileError, SerializationError, UnknownClassError
 from mlx.serialization.files import FileLike, Source, open_source, write_file
 from mlx.serialization.location import locator
-from mlx.serialization.registry import register
+from mlx.serialization.registry import add_safe_globals, register
 from mlx.serialization.safetensors import (
     is_safetensors,
     load_safetensors,
@@ -33,6 +33,7 @@ __all__ = [
     "CorruptFileError",
     "SerializationError",
     "UnknownClassError",
+    "add_safe_globals",
     "load",
     "load_safetensors",
     "register",

@@ -14,8 +14,8 @@ import mlx
 from mlx import _C
 from mlx._C import Tensor
 from mlx.nn.modules.state import StateDict
-from mlx.serialization.registry import find_class, find_function
-from mlx.serialization.structure import MAX_DEPTH, NON_PERSISTENT, PLAIN, STORES
+from mlx.serialization.registry import SETTINGS, find_class, find_function
+from mlx.serialization.structure import ARRAYS, MAX_DEPTH, NON_PERSISTENT, PLAIN, STORES
 from mlx.serialization.tensor_table import place
 
 __all__ = ["Decoder"]
@@ -110,7 +110,8 @@ class Decoder:
         return result
 
     def _registered(self, node: dict[str, Any]) -> Any:
-        obj = self._remember(node, object.__new__(find_class(node["object"])))
+        cls = find_class(node["object"])
+        obj = self._remember(node, cls() if node["object"] in SETTINGS else object.__new__(cls))
         vars(obj).update(self._values(node["attributes"]))
         return obj
 
@@ -143,6 +144,14 @@ def _numpy(_: Decoder, node: dict[str, Any]) -> Any:
     return kind.type(node["value"])
 
 
+def _array(decoder: Decoder, node: dict[str, Any]) -> np.ndarray:
+    kind = np.dtype(_text(node["array"]))
+    if kind.kind not in ARRAYS:
+        raise ValueError(f"no array of {kind} is stored")
+    data = decoder._tensor(node["bytes"]).detach().cpu().numpy()
+    return decoder._remember(node, np.ndarray(node["shape"], kind, data.tobytes()).copy())
+
+
 KINDS: dict[str, Callable[[Decoder, dict[str, Any]], Any]] = {
     "same": Decoder._same,
     "tensor": Decoder._tensor,
@@ -151,6 +160,7 @@ KINDS: dict[str, Callable[[Decoder, dict[str, Any]], Any]] = {
     "enum": _enum,
     "constant": _constant,
     "numpy": _numpy,
+    "array": _array,
     "tuple": lambda d, node: tuple(d._sequence(node, "tuple")),
     "size": lambda d, node: mlx.Size(d._sequence(node, "size")),
     "set": lambda d, node: set(d._sequence(node, "set")),

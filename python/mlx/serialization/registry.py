@@ -1,6 +1,7 @@
 """Names of classes and functions, and which of them a file may name.
 
-Finding a class imports nothing and reads no attribute of a foreign module, so a file cannot make code run.
+Finding a class imports nothing but `argparse` and reads no attribute of a foreign module, so a file cannot
+make code run.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import mlx
 from mlx._C import Tensor
 from mlx.serialization.errors import UnknownClassError
 
-__all__ = ["class_name", "find_class", "find_function", "function_name", "register"]
+__all__ = ["add_safe_globals", "class_name", "find_class", "find_function", "function_name", "register"]
 
 T = TypeVar("T", bound="type | Callable[..., Any]")
 
 # Where functions are looked for that a module keeps as attributes, such as activations.
 NAMESPACES = ("mlx.nn.functional", "mlx.special", "mlx.linalg", "mlx")
+
+# Where programs keep their settings. `argparse` is imported when one is met, which most programs never do.
+SETTINGS = ("argparse:Namespace", "types:SimpleNamespace")
 
 _registered: dict[str, Any] = {}
 
@@ -52,6 +56,12 @@ def register(obj: T, name: str | None = None) -> T:
     return obj
 
 
+def add_safe_globals(safe_globals: list[Any]) -> None:
+    """`register` each of some classes and functions, under PyTorch's name for it."""
+    for obj in safe_globals:
+        register(obj)
+
+
 # ---- classes
 
 
@@ -62,7 +72,14 @@ def class_name(cls: type) -> str:
     return _registered_name(cls) or _own_name(cls)
 
 
+def _settings_class(name: str) -> type | None:
+    module, _, last = name.partition(":")
+    return getattr(importlib.import_module(module), last) if name in SETTINGS else None
+
+
 def _registered_name(obj: Any) -> str | None:
+    if _settings_class(_own_name(obj)) is obj:
+        return _own_name(obj)
     if _registered.get(_own_name(obj)) is obj:
         return _own_name(obj)
     return next((name for name, value in _registered.items() if value is obj), None)
@@ -86,7 +103,7 @@ def find_class(name: str, base: type = object) -> type:
     Raises:
         UnknownClassError: unless it is registered, in mlx.nn, or a Module, Tensor or Enum that is imported.
     """
-    found = _registered.get(name)
+    found = _registered.get(name) or _settings_class(name)
     if found is None and base is not object and name.startswith("mlx.nn."):
         found = vars(mlx.nn).get(name.removeprefix("mlx.nn."))
     if found is None and base in (mlx.nn.Module, Enum, Tensor):

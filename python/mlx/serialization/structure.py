@@ -28,6 +28,7 @@ __all__ = ["MAX_DEPTH", "Encoder"]
 
 MAX_DEPTH = 200  # of nesting; Python's own stack ends soon after
 PLAIN = (type(None), bool, int, float, str)
+ARRAYS = "biufcSU"  # the kinds of NumPy arrays that are stored: numbers and texts
 # Attributes of a Module that have their own place in its node.
 STORES = {
     "parameters": "_parameters",
@@ -123,6 +124,8 @@ class Encoder:
             return {"constant": repr(obj).removeprefix("mlx.")}
         if isinstance(obj, (np.bool_, np.integer, np.floating)) and obj.dtype.kind in "biuf":
             return {"numpy": str(obj.dtype), "value": obj.item()}
+        if type(obj) is np.ndarray and obj.dtype.kind in ARRAYS:
+            return self._array(obj, path, name)
         function = registry.function_name(obj)
         if function is not None:
             return {"function": function}
@@ -170,6 +173,12 @@ class Encoder:
         self.table.add(t, name, node)
         return node
 
+    def _array(self, array: np.ndarray, path: str, name: str) -> dict[str, Any]:
+        node = self._nodes[id(array)] = {"array": array.dtype.str, "shape": list(array.shape)}
+        data = np.frombuffer(bytearray(array.tobytes()), np.uint8)
+        node["bytes"] = self._tensor(mlx.from_numpy(data), path, name)
+        return node
+
     def _module(self, module: mlx.nn.Module, path: str, name: str) -> dict[str, Any]:
         path = path or type(module).__name__
         if isinstance(module, LazyModuleMixin) and module.has_uninitialized_params():
@@ -206,7 +215,7 @@ def _joined(name: str, key: Any) -> str:
 
 def _advice(obj: Any) -> str:
     if isinstance(obj, np.ndarray):
-        return "convert the array to a tensor"
+        return "arrays of numbers and texts are stored, not those of objects or records"
     if isinstance(obj, (FunctionType, MethodType, BuiltinFunctionType)):
         return (
             "functions are stored by name, and only those of mlx's namespaces of ops or registered with "

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from mlx._modules import add_modules
+from mlx.nn.modules import activation as activation
 from mlx.nn.modules.activation import *
 from mlx.nn.modules.adaptive import *
 from mlx.nn.modules.attention import *
@@ -26,6 +28,10 @@ from mlx.nn.modules.upsampling import *
 
 # `from mlx.nn.modules import *` must not put it in the place of mlx.nn.utils.
 del utils  # type: ignore[name-defined]  # noqa: F821
+
+# PyTorch has it there, where programs look for it.
+activation.MultiheadAttention = MultiheadAttention  # type: ignore[attr-defined]  # noqa: F405
+add_modules(__name__, {"channelshuffle": ["ChannelShuffle"], "flatten": ["Flatten", "Unflatten"]})
 
 
 def __getattr__(name: str) -> Any:

@@ -30,13 +30,13 @@ class _NormBase(Module):
     def __init__(
         self,
         num_features: int,
-        eps: float,
-        momentum: float | None,
-        affine: bool,
-        track_running_stats: bool,
-        device: Any,
-        dtype: Any,
-        bias: bool,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_features = num_features
@@ -122,16 +122,26 @@ class _BatchNorm(_NormBase):
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
-        momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
-            if self.momentum is None:  # the mean of all batches counts them alike
-                momentum = 1.0 / float(self.num_batches_tracked)
         mean, var = self.running_mean, self.running_var
         own = self.training or (mean is None and var is None)
         if self.training and not self.track_running_stats:
             mean = var = None
-        return F.batch_norm(input, mean, var, self.weight, self.bias, own, momentum, self.eps)
+        if self.momentum is None and self.training and mean is not None:
+            return self._averaging(input, mean, var)
+        return F.batch_norm(input, mean, var, self.weight, self.bias, own, self.momentum or 0.0, self.eps)
+
+    def _averaging(self, input: Tensor, mean: Tensor, var: Tensor) -> Tensor:
+        """Running statistics that are the mean of all batches. Their count stays a tensor, so that a compiled
+        function reads it at each call."""
+        seen = [mean.clone(), var.clone()]
+        out = F.batch_norm(input, *seen, self.weight, self.bias, True, 1.0, self.eps)
+        share = self.num_batches_tracked.to(mean.dtype).reciprocal()
+        with mlx.no_grad():
+            for running, now in zip((mean, var), seen, strict=True):
+                running.mul_(1 - share).add_(now * share)
+        return out
 
 
 class BatchNorm1d(_BatchNorm):

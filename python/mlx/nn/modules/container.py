@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlx._C import Tensor
 from mlx.nn.modules.module import Module
 from mlx.nn.parameter import Parameter
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 
@@ -107,6 +110,34 @@ class Sequential(_Numbered):
 
     def _part(self, items: list[tuple[str, Any]]) -> Any:
         return type(self)(dict(items))  # the modules keep their names
+
+    def __add__(self, other: Any) -> Sequential:
+        return Sequential(*self, *self._checked(other))
+
+    def __iadd__(self, other: Any) -> Self:
+        return self.extend(self._checked(other))
+
+    def __mul__(self, times: int) -> Sequential:
+        return Sequential(*self._repeated(times))
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Self:
+        return self.extend(self._repeated(times)[len(self) :])
+
+    @staticmethod
+    def _checked(other: Any) -> Sequential:
+        if not isinstance(other, Sequential):
+            raise ValueError(f"a Sequential can be added to another only, not to a {type(other).__name__}")
+        return other
+
+    def _repeated(self, times: int) -> list[Module]:
+        """The same modules several times over."""
+        if not isinstance(times, int):
+            raise TypeError(f"a Sequential can be multiplied by an int, not by a {type(times).__name__}")
+        if times <= 0:
+            raise ValueError(f"a Sequential can be multiplied by a positive number, not by {times}")
+        return list(self) * times
 
 
 class ModuleList(_Numbered):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import mlx
@@ -17,21 +18,26 @@ __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "
 
 
 class _ConvNd(Module):
-    _dims: int
-    _transposed = False
+    """What all convolutions hold. Layers of one's own inherit from it, with all arguments and tuples of them.
+
+    The weight is (out_channels, in_channels / groups, *kernel_size), when `transposed` the other way around.
+    """
+
     _padding_modes = ("zeros", "reflect", "replicate", "circular")
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
+        kernel_size: tuple[int, ...],
+        stride: tuple[int, ...],
+        padding: str | tuple[int, ...],
+        dilation: tuple[int, ...],
+        transposed: bool,
+        output_padding: tuple[int, ...],
+        groups: int,
+        bias: bool,
+        padding_mode: str,
         device: Any = None,
         dtype: Any = None,
     ) -> None:
@@ -49,15 +55,16 @@ class _ConvNd(Module):
             )
         self.in_channels = in_channels
         self.out_channels = out_channels
-        self.kernel_size = per_dim(kernel_size, self._dims)
-        self.stride = per_dim(stride, self._dims)
-        self.padding = padding if isinstance(padding, str) else per_dim(padding, self._dims)
-        self.dilation = per_dim(dilation, self._dims)
-        self.transposed = self._transposed
-        self.output_padding: tuple[int, ...] = (0,) * self._dims
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.padding = padding
+        self.dilation = dilation
+        self.transposed = transposed
+        self.output_padding = output_padding
         self.groups = groups
         self.padding_mode = padding_mode
         self._check_padding_name()
+        self._reversed_padding_repeated_twice = self._edges()
         self._make_parameters(bias, device, dtype)
 
     def _check_padding_name(self) -> None:
@@ -88,7 +95,7 @@ class _ConvNd(Module):
     def _edges(self) -> list[int]:
         """What to pad in front of and behind each dimension, from the last one on, as `F.pad` takes it."""
         edges = []
-        for d in reversed(range(self._dims)):
+        for d in reversed(range(len(self.kernel_size))):
             if isinstance(self.padding, str):
                 total = self.dilation[d] * (self.kernel_size[d] - 1) if self.padding == "same" else 0
                 edges += [total // 2, total - total // 2]
@@ -96,10 +103,49 @@ class _ConvNd(Module):
                 edges += [self.padding[d]] * 2
         return edges
 
+    def extra_repr(self) -> str:
+        none = (0,) * len(self.kernel_size)
+        parts = [f"{self.in_channels}, {self.out_channels}"]
+        parts += [f"kernel_size={self.kernel_size}, stride={self.stride}"]
+        parts += [f"padding={self.padding}"] if self.padding != none else []
+        parts += [f"dilation={self.dilation}"] if self.dilation != (1,) * len(self.kernel_size) else []
+        parts += [f"output_padding={self.output_padding}"] if self.output_padding != none else []
+        parts += [f"groups={self.groups}"] if self.groups != 1 else []
+        parts += ["bias=False"] if self.bias is None else []
+        parts += [f"padding_mode={self.padding_mode}"] if self.padding_mode != "zeros" else []
+        return ", ".join(parts)
+
+
+class _Convolution(_ConvNd):
+    _dims: int
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        kernel_size, stride, dilation, none = (
+            per_dim(value, self._dims) for value in (kernel_size, stride, dilation, 0)
+        )
+        padding = padding if isinstance(padding, str) else per_dim(padding, self._dims)
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, False, none, groups, bias,
+            padding_mode, device, dtype,
+        )  # fmt: skip
+
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         padding: Any = self.padding
         if self.padding_mode != "zeros":
-            input = F.pad(input, self._edges(), mode=self.padding_mode)
+            input = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
             padding = 0
         return function_of("conv", self._dims)(
             input, weight, bias, self.stride, padding, self.dilation, self.groups
@@ -108,20 +154,8 @@ class _ConvNd(Module):
     def forward(self, input: Tensor) -> Tensor:
         return self._conv_forward(input, self.weight, self.bias)
 
-    def extra_repr(self) -> str:
-        none = (0,) * self._dims
-        parts = [f"{self.in_channels}, {self.out_channels}"]
-        parts += [f"kernel_size={self.kernel_size}, stride={self.stride}"]
-        parts += [f"padding={self.padding}"] if self.padding != none else []
-        parts += [f"dilation={self.dilation}"] if self.dilation != (1,) * self._dims else []
-        parts += [f"output_padding={self.output_padding}"] if self.output_padding != none else []
-        parts += [f"groups={self.groups}"] if self.groups != 1 else []
-        parts += ["bias=False"] if self.bias is None else []
-        parts += [f"padding_mode={self.padding_mode}"] if self.padding_mode != "zeros" else []
-        return ", ".join(parts)
 
-
-class Conv1d(_ConvNd):
+class Conv1d(_Convolution):
     """A convolution of signals (..., channels, length).
 
     Args:
@@ -139,7 +173,7 @@ class Conv1d(_ConvNd):
     _dims = 1
 
 
-class Conv2d(_ConvNd):
+class Conv2d(_Convolution):
     """A convolution of images (..., channels, height, width); arguments as for `Conv1d`, with a number or one
     for each dimension.
 
@@ -151,7 +185,7 @@ class Conv2d(_ConvNd):
     _dims = 2
 
 
-class Conv3d(_ConvNd):
+class Conv3d(_Convolution):
     """A convolution of volumes (..., channels, depth, height, width); arguments as for `Conv1d`, with a
     number or one for each dimension."""
 
@@ -159,7 +193,49 @@ class Conv3d(_ConvNd):
 
 
 class _ConvTransposeNd(_ConvNd):
-    _transposed = True
+    """A `_ConvNd` whose result may be asked for in a size."""
+
+    def _output_padding(
+        self,
+        input: Tensor,
+        output_size: Sequence[int] | None,
+        stride: Sequence[int],
+        padding: Sequence[int],
+        kernel_size: Sequence[int],
+        num_spatial_dims: int,
+        dilation: Sequence[int] | None = None,
+    ) -> Sequence[int]:
+        """The output padding that makes the result as large as asked for."""
+        if output_size is None:
+            return self.output_padding
+        dims = num_spatial_dims
+        sizes = list(output_size)
+        if len(sizes) == input.dim():
+            sizes = sizes[-dims:]
+        if len(sizes) != dims:
+            raise ValueError(
+                f"ConvTranspose{dims}D: for {input.dim()}D input, output_size must have {dims} or "
+                f"{input.dim()} elements (got {len(output_size)})"
+            )
+        smallest = [
+            (input.size(d - dims) - 1) * stride[d]
+            - 2 * padding[d]
+            + (1 if dilation is None else dilation[d]) * (kernel_size[d] - 1)
+            + 1
+            for d in range(dims)
+        ]
+        largest = [low + stride[d] - 1 for d, low in enumerate(smallest)]
+        if any(not low <= size <= high for low, size, high in zip(smallest, sizes, largest, strict=True)):
+            raise ValueError(
+                f"requested an output size of {sizes}, but valid sizes range from {smallest} to {largest} "
+                f"(for an input of {list(input.shape[2:])})"
+            )
+        return [size - low for size, low in zip(sizes, smallest, strict=True)]
+
+
+class _TransposedConvolution(_ConvTransposeNd):
+    _dims: int
+    padding: tuple[int, ...]
 
     def __init__(
         self,
@@ -180,14 +256,18 @@ class _ConvTransposeNd(_ConvNd):
             raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
         if isinstance(padding, str):
             raise TypeError(f"{type(self).__name__}: padding must be numbers, not {padding!r}")
+        kernel_size, stride, padding, dilation, output_padding = (
+            per_dim(value, self._dims) for value in (kernel_size, stride, padding, dilation, output_padding)
+        )
         super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
-            device=device, dtype=dtype,
+            in_channels, out_channels, kernel_size, stride, padding, dilation, True, output_padding, groups,
+            bias, padding_mode, device, dtype,
         )  # fmt: skip
-        self.output_padding = per_dim(output_padding, self._dims)
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
-        output_padding = self.output_padding if output_size is None else self._missing(input, output_size)
+        output_padding = self._output_padding(
+            input, output_size, self.stride, self.padding, self.kernel_size, self._dims, self.dilation
+        )
         return function_of("conv_transpose", self._dims)(
             input,
             self.weight,
@@ -199,34 +279,8 @@ class _ConvTransposeNd(_ConvNd):
             self.dilation,
         )
 
-    def _missing(self, input: Tensor, output_size: Any) -> list[int]:
-        """The output padding that makes the result as large as asked for."""
-        dims = self._dims
-        sizes = list(output_size)
-        if len(sizes) == input.dim():
-            sizes = sizes[-dims:]
-        if len(sizes) != dims:
-            raise ValueError(
-                f"ConvTranspose{dims}D: for {input.dim()}D input, output_size must have {dims} or "
-                f"{input.dim()} elements (got {len(output_size)})"
-            )
-        smallest = [
-            (input.size(d - dims) - 1) * self.stride[d]
-            - 2 * self.padding[d]
-            + self.dilation[d] * (self.kernel_size[d] - 1)
-            + 1
-            for d in range(dims)
-        ]
-        largest = [low + self.stride[d] - 1 for d, low in enumerate(smallest)]
-        if any(not low <= size <= high for low, size, high in zip(smallest, sizes, largest, strict=True)):
-            raise ValueError(
-                f"requested an output size of {sizes}, but valid sizes range from {smallest} to {largest} "
-                f"(for an input of {list(input.shape[2:])})"
-            )
-        return [size - low for size, low in zip(sizes, smallest, strict=True)]
 
-
-class ConvTranspose1d(_ConvTransposeNd):
+class ConvTranspose1d(_TransposedConvolution):
     """The transpose of `Conv1d`: what its gradient does to signals (..., channels, length).
 
     Args:
@@ -241,13 +295,13 @@ class ConvTranspose1d(_ConvTransposeNd):
     _dims = 1
 
 
-class ConvTranspose2d(_ConvTransposeNd):
+class ConvTranspose2d(_TransposedConvolution):
     """The transpose of `Conv2d`; see `ConvTranspose1d`."""
 
     _dims = 2
 
 
-class ConvTranspose3d(_ConvTransposeNd):
+class ConvTranspose3d(_TransposedConvolution):
     """The transpose of `Conv3d`; see `ConvTranspose1d`."""
 
     _dims = 3

@@ -47,8 +47,8 @@ class RemovableHandle:
 
 
 class CallHooks:
-    """The hooks around a module's call. A module has none until the first is registered, so that a call
-    without hooks pays for one look."""
+    """The hooks around a module's call, and what runs between them. A module has none until the first is
+    registered, so that a call without hooks pays for one look."""
 
     def __init__(self) -> None:
         self.forward_pre: OrderedDict[int, Callable] = OrderedDict()
@@ -58,6 +58,10 @@ class CallHooks:
         self.with_kwargs: set[int] = set()
         self.always_called: set[int] = set()
         self.in_use = False  # whether there ever was one
+        self.compiled: Callable | None = None  # runs in the place of the module's forward
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "compiled": None}  # which is bound to the module: a copy has its own
 
     def __bool__(self) -> bool:
         """Whether there is one now."""
@@ -95,7 +99,8 @@ def call_with_hooks(module: Module, own: CallHooks | None, args: tuple, kwargs: 
         watch = _BackwardWatch.around(module, levels)
         if watch is not None:
             args = watch.enter(args)
-        result = module.forward(*args, **kwargs)
+        forward = module.forward if own is None or own.compiled is None else own.compiled
+        result = forward(*args, **kwargs)
         for i, (hook, level) in list(waiting.items()):
             del waiting[i]
             result = _run_forward_hook(module, hook, i in level.with_kwargs, args, kwargs, result)

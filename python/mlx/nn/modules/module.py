@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Any
 import mlx
 from mlx._C import Tensor
 from mlx.nn.modules.hooks import GLOBAL_HOOKS, CallHooks, RemovableHandle, call_with_hooks
+from mlx.nn.modules.hooks import register_module_forward_hook as register_module_forward_hook
+from mlx.nn.modules.hooks import register_module_forward_pre_hook as register_module_forward_pre_hook
+from mlx.nn.modules.hooks import register_module_full_backward_hook as register_module_full_backward_hook
+from mlx.nn.modules.hooks import (
+    register_module_full_backward_pre_hook as register_module_full_backward_pre_hook,
+)
 from mlx.nn.modules.state import StateOfModule
-from mlx.nn.parameter import Buffer, Parameter, is_lazy
+from mlx.nn.parameter import Buffer, Parameter, clear_gradient, is_lazy
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -25,8 +31,9 @@ _STATE_HOOKS = (
 )
 
 
-def _indent(text: str) -> str:
-    return text.replace("\n", "\n  ")
+def _addindent(text: str, spaces: int) -> str:
+    """All lines but the first further right. Programs import it for a `__repr__` of their own."""
+    return text.replace("\n", "\n" + spaces * " ")
 
 
 class Module(StateOfModule):
@@ -412,12 +419,19 @@ class Module(StateOfModule):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients, or set them to zero."""
         for param in self.parameters():
-            if param.grad is None:
-                continue
-            if set_to_none:
-                param.grad = None
-            else:
-                param.grad = mlx.zeros_like(param.grad)
+            clear_gradient(param, set_to_none)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile the calls of this module, in place; arguments are those of `mlx.compile`. Copies of the
+        module are not compiled.
+
+        >>> import mlx
+        >>> layer = mlx.nn.ReLU()
+        >>> layer.compile()
+        >>> layer(mlx.tensor([-1.0, 2.0]))
+        tensor([0., 2.])
+        """
+        self._hooks().compiled = mlx.compile(self.forward, *args, **kwargs)
 
     # Hooks -----------------------------------------------------------------------------------------------
 
@@ -483,7 +497,7 @@ class Module(StateOfModule):
 
     def __repr__(self) -> str:
         extra = self.extra_repr().split("\n") if self.extra_repr() else []
-        children = [f"({name}): {_indent(repr(child))}" for name, child in self._modules.items()]
+        children = [f"({name}): {_addindent(repr(child), 2)}" for name, child in self._modules.items()]
         if not children and len(extra) <= 1:
             return f"{self._get_name()}({''.join(extra)})"
         lines = "".join(f"  {line}\n" for line in [*extra, *children])

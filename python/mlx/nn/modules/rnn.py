@@ -133,12 +133,29 @@ class RNNBase(Module):
     @property
     def all_weights(self) -> list[list[Parameter]]:
         """The parameters of each layer and direction."""
-        names = [
+        return [[self._weight(name) for name in row] for row in self._all_weights]
+
+    @property
+    def _all_weights(self) -> list[list[str]]:
+        """Their names, which programs go through to give some of them values of their own."""
+        return [
             [name + self._suffix(layer, direction) for name in self._shapes(layer)]
             for layer in range(self.num_layers)
             for direction in range(1 + self.bidirectional)
         ]
-        return [[self._parameters[n] for n in row] for row in names]
+
+    @property
+    def _flat_weights_names(self) -> list[str]:
+        return [name for row in self._all_weights for name in row]
+
+    @property
+    def _flat_weights(self) -> list[Parameter]:
+        return [weight for row in self.all_weights for weight in row]
+
+    def _weight(self, name: str) -> Any:
+        """A parameter, or the tensor that stands in its place, such as a normalised one."""
+        parameter = self._parameters.get(name)
+        return getattr(self, name) if parameter is None else parameter
 
     # The walk --------------------------------------------------------------------------------------------
 

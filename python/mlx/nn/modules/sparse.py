@@ -50,14 +50,12 @@ class _Table(Module):
         rows, columns = embeddings.shape
         return rows, columns
 
-    def _options(self) -> str:
-        text = f"{self.num_embeddings}, {self.embedding_dim}"
-        for name, usual in (("padding_idx", None), ("max_norm", None), ("norm_type", 2)):
-            if getattr(self, name) != usual:
-                text += f", {name}={getattr(self, name)}"
-        if self.scale_grad_by_freq is not False:
-            text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
-        return text + (", sparse=True" if self.sparse is not False else "")
+    def _options(self, *usual: tuple[str, Any]) -> str:
+        """The table's size and those options that are not as usual."""
+        given = {name: getattr(self, name) for name, value in usual if getattr(self, name) != value}
+        return ", ".join(
+            [f"{self.num_embeddings}, {self.embedding_dim}", *(f"{k}={v!r}" for k, v in given.items())]
+        )
 
 
 class Embedding(_Table):
@@ -111,7 +109,13 @@ class Embedding(_Table):
         )
 
     def extra_repr(self) -> str:
-        return self._options()
+        return self._options(
+            ("padding_idx", None),
+            ("max_norm", None),
+            ("norm_type", 2),
+            ("scale_grad_by_freq", False),
+            ("sparse", False),
+        )
 
     @classmethod
     def from_pretrained(
@@ -199,8 +203,13 @@ class EmbeddingBag(_Table):
         )
 
     def extra_repr(self) -> str:
-        text, _, sparse = self._options().partition(", sparse")
-        return f"{text}{', sparse' + sparse if sparse else ''}, mode={self.mode!r}"
+        return self._options(
+            ("max_norm", None),
+            ("norm_type", 2),
+            ("scale_grad_by_freq", False),
+            ("mode", None),
+            ("padding_idx", None),
+        )
 
     @classmethod
     def from_pretrained(

@@ -11,12 +11,12 @@ from mlx._C import Tensor
 from mlx.nn.modules.hooks import RemovableHandle
 from mlx.nn.parameter import Parameter, is_lazy
 
-__all__ = ["IncompatibleKeys", "StateOfModule"]
+__all__ = ["StateOfModule"]
 
 _EXTRA = "_extra_state"
 
 
-class IncompatibleKeys(NamedTuple):
+class _IncompatibleKeys(NamedTuple):
     """What `Module.load_state_dict` could not match."""
 
     missing_keys: list[str]
@@ -25,7 +25,7 @@ class IncompatibleKeys(NamedTuple):
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
-        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+        return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
 class StateDict(OrderedDict[str, Any]):
@@ -129,7 +129,7 @@ class StateOfModule:
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> IncompatibleKeys:
+    ) -> _IncompatibleKeys:
         """Copy the tensors of a state dict into this module.
 
         Args:
@@ -156,7 +156,7 @@ class StateOfModule:
                 if child is not None:
                     below = f"{prefix}{name}."
                     load(child, {k: v for k, v in state.items() if k.startswith(below)}, below)
-            keys = IncompatibleKeys(missing, unexpected)
+            keys = _IncompatibleKeys(missing, unexpected)
             for hook in list(module._load_state_dict_post_hooks.values()):
                 if hook(module, keys) is not None:
                     raise AssertionError(
@@ -172,7 +172,7 @@ class StateOfModule:
         if errors:
             report = "\n\t".join(errors)
             raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{report}")
-        return IncompatibleKeys(missing, unexpected)
+        return _IncompatibleKeys(missing, unexpected)
 
     def _load_from_state_dict(
         self,

@@ -103,7 +103,10 @@ class SpectralNorm(_HookedNorm):
 
     def compute(self, module: Module) -> Tensor:
         weight, u, v = (getattr(module, f"{self.name}_{part}") for part in ("orig", "u", "v"))
-        return weight / self.method.norm(self.method.matrix(weight), u, v, module.training)
+        matrix = self.method.matrix(weight)
+        if module.training:  # this form improves v before u
+            self.method.improve(matrix.t(), v, u, self.method.iterations)
+        return weight / self.method.norm(matrix, u, v, training=False)
 
     def take_apart(self, module: Module, weight: Parameter) -> None:
         u, v = self.method.first_vectors(self.method.matrix(weight.detach()))

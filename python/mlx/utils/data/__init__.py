@@ -10,6 +10,7 @@ tensor([2., 3.]) tensor([2, 3])
 tensor([4.]) tensor([4])
 """
 
+from mlx._modules import add_modules
 from mlx.utils.data.collate import default_collate, default_convert
 from mlx.utils.data.dataloader import DataLoader
 from mlx.utils.data.dataset import (
@@ -55,3 +56,6 @@ __all__ = [
     "get_worker_info",
     "random_split",
 ]
+
+add_modules(__name__, {"_utils": []})
+add_modules(f"{__name__}._utils", {"collate": ["default_collate", "default_convert"]}, source=__name__)
