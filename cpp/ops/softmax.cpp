@@ -6,7 +6,9 @@ namespace mlx {
 namespace {
 
 // The type that softmax's kernels take: those of the CPU widen half types a row at a time.
-DType row_type(const Tensor& t) { return t.device().type == DeviceType::CPU ? t.dtype() : compute_type(t.dtype()); }
+DType row_type(const Tensor& t) {
+  return t.device().type == DeviceType::CPU ? t.dtype() : compute_type(t.dtype());
+}
 
 // A dimension last, without gaps, in a type that the kernel takes; the same back.
 struct Rows {
