@@ -122,6 +122,82 @@ ChannelNorm normalized_channels(const Tensor& x, const Tensor& weight, const Ten
   return {out, mean, variance};
 }
 
+// One number for each channel of each sample, from one for each group (batch, groups, 1) or for each channel
+// (1, groups, channels of a group).
+Tensor of_each_channel(const Tensor& t, const Shape& shape) {
+  return t.defined() ? reshape(contiguous(expand(t, shape)), {numel(shape)}) : t;
+}
+
+// What normalized_groups() passes to the kernels, for which the channels of all samples are those of one.
+struct GroupNorm {
+  Shape channels, planes;  // (batch, groups, channels of a group); (1, all channels, inner)
+  Tensor mean, rstd;       // of each group, (batch, groups, 1)
+  double eps;
+
+  GroupNorm(const Tensor& x, double eps) : channels{x.size(0), x.size(1), x.size(2)}, eps(eps) {
+    planes = {1, numel(channels), x.size(3)};
+    const int64_t groups = channels[0] * channels[1];
+    Tensor means = zeros({groups}, x.dtype(), x.device()), variance = zeros({groups}, x.dtype(), x.device());
+    const Tensor rows = reshape(x, {1, groups, channels[2] * x.size(3)});
+    if (x.numel()) launch(ChannelStatistics{}, {&means, &variance}, {&rows});
+    mean = reshape(means, {channels[0], channels[1], 1});
+    rstd = reshape(inverse_root(variance, eps), mean.shape());
+  }
+  Tensor parameter(const Tensor& t) const {
+    return t.defined() ? reshape(t, {1, channels[1], channels[2]}) : t;
+  }
+  Tensor each(const Tensor& t) const { return of_each_channel(t, channels); }
+
+  Tensor forward(const Tensor& x, const Tensor& weight, const Tensor& bias) const {
+    Tensor out = allocate(x.shape(), x.dtype(), x.device());
+    const Tensor in = reshape(x, planes), m = each(mean), r = each(rstd), w = each(parameter(weight)),
+                 b = each(parameter(bias));
+    if (out.numel()) launch(ChannelAffine{}, {&out}, {&in, &m, &r, &w, &b});
+    return out;
+  }
+
+  // First as if the statistics were given. What x does to them follows from the sums over each channel.
+  Grads backward(const Tensor& g, const Tensor& x, const Tensor& weight) const {
+    const Shape flat = {planes[1]};
+    Tensor dx = allocate(x.shape(), x.dtype(), x.device()), dw = zeros(flat, x.dtype(), x.device()),
+           db = zeros(flat, x.dtype(), x.device());
+    const Tensor in = reshape(x, planes), grad = reshape(g, planes), m = each(mean), r = each(rstd),
+                 w = each(parameter(weight));
+    if (x.numel()) launch(ChannelGradient{false}, {&dx, &dw, &db}, {&grad, &in, &m, &r, &w});
+    const auto mean_of_group = [&](const Tensor& sums) {
+      const Tensor scaled = reshape(w.defined() ? sums * w : sums, channels);
+      return sum(scaled, Shape{2}, true) / static_cast<double>(channels[2] * planes[2]);
+    };
+    const Tensor slope = rstd * rstd * mean_of_group(dw);
+    const Tensor offset = slope * mean - rstd * mean_of_group(db);
+    dx = addcmul(dx + unsqueeze(offset, 3), x, unsqueeze(slope, 3), -1);
+    const auto over_batch = [&](const Tensor& t) {
+      return sum(reshape(t, {channels[0], channels[1] * channels[2]}), Shape{0});
+    };
+    return {dx, over_batch(dw), over_batch(db)};
+  }
+};
+
+// Groups of channels of (batch, groups, channels of a group, inner) to mean 0 and variance 1, then * weight +
+// bias for each channel.
+Tensor normalized_groups(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+  const auto [norm, out] = [&] {
+    GradModeGuard off(false);
+    const GroupNorm made(x, eps);
+    return std::pair(made, made.forward(x, weight, bias));
+  }();
+  return record("NativeGroupNorm", out, {&x, &weight, &bias},
+                [norm = norm, x = save(x), weight = save(weight)](Backward& b) -> Grads {
+                  Tensor in = b.get(x), w = b.get(weight), g = contiguous(b.grad());
+                  if (!recording({&g, &in, &w})) return norm.backward(g, in, w);
+                  Tensor mean = mlx::mean(in, Shape{2, 3}, true), off = in - mean;
+                  Tensor rstd = inverse_root(mlx::mean(off * off, Shape{2, 3}, true), norm.eps);
+                  Tensor column = w.defined() ? unsqueeze(norm.parameter(w), 3) : w;
+                  Grads grads = composed_gradients(g, in, mean, rstd, column, {2, 3}, {0, 3}, true, true);
+                  return {grads[0], reshape(grads[1], {-1}), reshape(grads[2], {-1})};
+                });
+}
+
 // running = (1 - momentum) * running + momentum * now, without history.
 void update_running(const Tensor& running, const Tensor& now, double momentum) {
   if (!running.defined()) return;
@@ -245,15 +321,10 @@ Tensor functional::group_norm(const Tensor& input, int64_t num_groups, const Ten
         input.shape(), " and num_groups=", num_groups);
   check_channels("group_norm", weight, "weight", channels);
   check_channels("group_norm", bias, "bias", channels);
-  Tensor x = for_kernels(input);
-  const int64_t rows = batch * num_groups, n = rows ? x.numel() / rows : 0;
-  Tensor out =
-      reshape(normalized_rows("NativeGroupNorm", reshape(x, {rows, n}), {}, {}, eps, true), input.shape());
-  Shape column(input.shape().size() - 1, 1);
-  column[0] = channels;
-  if (weight.defined()) out = out * reshape(widened_as(weight, x), column);
-  if (bias.defined()) out = out + reshape(widened_as(bias, x), column);
-  return to(out, input.dtype(), false, false);
+  const int64_t each = channels / num_groups, planes = batch * channels;
+  Tensor x = reshape(for_kernels(input), {batch, num_groups, each, planes ? input.numel() / planes : 0});
+  Tensor out = normalized_groups(x, widened_as(weight, x), widened_as(bias, x), eps);
+  return to(reshape(out, input.shape()), input.dtype(), false, false);
 }
 
 OP("group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool "
