@@ -84,7 +84,7 @@ def multi_margin_loss(
             f"multi_margin_loss(): inconsistent weight size, expected {classes} but got {weight.shape}"
         )
     column = labels.unsqueeze(1)
-    excess = (margin - rows.gather(1, column) + rows).clamp(min=0)
+    excess = (margin - rows.gather(1, column) + rows).relu()
     if p == 2:
         excess = excess * excess
     if weight is not None:
@@ -124,7 +124,7 @@ def multilabel_margin_loss(
     places = mlx.where(counts, labels, mlx.zeros_like(labels))
     is_label = mlx.zeros_like(labels, dtype=mlx.int64).scatter_add(1, places, counts.to(mlx.int64)) > 0
     wanted = rows.gather(1, places).unsqueeze(2)
-    excess = (1 - wanted + rows.unsqueeze(1)).clamp(min=0)
+    excess = (1 - wanted + rows.unsqueeze(1)).relu()
     use = counts.unsqueeze(2) & ~is_label.unsqueeze(1)
     loss = mlx.where(use, excess, rows.new_zeros(())).sum((1, 2)) / max(classes, 1)
     return _reduced(loss.squeeze(0) if input.dim() < 2 else loss, how)
