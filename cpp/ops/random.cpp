@@ -195,7 +195,7 @@ Tensor randperm(int64_t n, const Ref<Generator>& generator, std::optional<DType>
 namespace {
 
 void check_deviations(const Tensor& std) {
-  raise_if_any(lt(std, 0), Check::Runtime, "normal expects all elements of std >= 0.0");
+  raise_if_any(logical_not(ge(std, 0)), Check::Runtime, "normal expects all elements of std >= 0.0");
 }
 
 }  // namespace

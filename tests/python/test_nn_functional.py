@@ -531,3 +531,9 @@ def test_adaptive_pooling_checks_its_arguments(pool):
 def test_of_several_nan_the_last_is_the_maximum(pool):
     values, place = pool(mlx.tensor([[[np.nan, 9.0], [np.nan, 1.0]]]))
     assert np.isnan(values.item()) and place.item() == 2
+
+
+def test_the_gradient_of_batch_norm_in_evaluation_does_not_read_the_input():
+    x = mlx.tensor([[np.inf, 1.0], [np.nan, 2.0]], requires_grad=True)
+    F.batch_norm(x, mlx.zeros(2), mlx.ones(2), mlx.tensor([3.0, 4.0]), eps=0).sum().backward()
+    assert x.grad.tolist() == [[3, 4], [3, 4]]
