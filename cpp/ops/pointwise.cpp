@@ -128,6 +128,8 @@ Tensor pointwise_in_place(const Row& row, Operands operands, Params params) {
   check_writable(self, row.public_name());
   DType common = common_dtype(row, operands);
   DType result = result_dtype(row, common);
+  if (row.result() == Result::Real && self.is_complex())
+    throw RuntimeError("In-place ", row.public_name(), " is not supported for complex tensors.");
   if (!can_cast(result, self.dtype()) && result != DType::Bool)
     throw RuntimeError(row.public_name(), "_(): result type ", result,
                        " can't be cast to the desired output type ", self.dtype());

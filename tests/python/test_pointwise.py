@@ -522,3 +522,8 @@ def test_the_gradient_of_sinc_is_zero_where_the_square_underflows():
 def test_an_out_that_overlaps_itself_is_refused():
     with pytest.raises(RuntimeError, match="single memory location"):
         mlx.add(mlx.ones(3), 1, out=mlx.zeros(1).expand(3))
+
+
+def test_magnitudes_of_complex_numbers_are_not_taken_in_place():
+    with pytest.raises(RuntimeError, match="In-place abs is not supported"):
+        mlx.ones(2, dtype=mlx.complex64).abs_()
