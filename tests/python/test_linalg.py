@@ -460,3 +460,9 @@ def test_gradients_of_eigenvectors_are_hermitian(dtype):
         slope = (loss(a + step) - loss(a - step)).item()
         mine = 2 * (a.grad.conj() * step).sum().real.item()
     assert abs(slope - mine) < 1e-6 * abs(slope)
+
+
+@pytest.mark.parametrize("order, shape", [(1, (5, 0)), (np.inf, (0, 5)), (2, (5, 0)), (2, (2, 0, 5))])
+def test_the_norm_of_an_empty_matrix_is_zero(order, shape):
+    norm = mlx.linalg.matrix_norm(mlx.zeros(shape), order)
+    assert norm.shape == shape[:-2] and not norm.any()
