@@ -56,7 +56,7 @@ kernel void max_pool(device const T* x [[buffer(0)]], device T* values [[buffer(
         const uint at = index_of(d, h, w, l.large);
         const T v = plane[at];
         // NaN is above all.
-        if (place < 0 || v > best || (v != v && best == best)) {
+        if (place < 0 || v > best || v != v) {
           best = v;
           place = int(at);
         }

@@ -1,5 +1,8 @@
 #include "bindings/args.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "bindings/op_table.h"
 #include "tape/autograd_meta.h"
 
@@ -35,6 +38,18 @@ int64_t integer_of(PyObject* o) {
   }
   py::object index = py::reinterpret_steal<py::object>(checked(PyNumber_Index(o)));
   return integer_of(index.ptr());
+}
+
+// PyTorch's arithmetic reads a number as a tensor; its other ops on elements want one tensor at least.
+bool takes_numbers_alone(const OpEntry& op) {
+  static constexpr std::string_view kNames[] = {"add",          "sub",      "subtract", "mul",
+                                                "multiply",     "div",      "divide",   "true_divide",
+                                                "floor_divide", "linspace", "logspace"};
+  return std::find(std::begin(kNames), std::end(kNames), op.path) != std::end(kNames);
+}
+
+bool any_tensor(const OpEntry& op, PyObject* const* values) {
+  return std::any_of(values, values + op.count, [](PyObject* v) { return v && is_tensor(v); });
 }
 
 double real_of(PyObject* o) {
@@ -103,6 +118,7 @@ Tensor Args::operand(int i) const {
   PyObject* v = values_[i];
   if (v && is_tensor(v)) return tensor_of(v);
   if (!v || !is_number(v)) wrong(i, "Tensor or Number");
+  if (i == 0 && !takes_numbers_alone(op_) && !any_tensor(op_, values_)) wrong(i, "Tensor");
   return wrapped_number(scalar_of(v));
 }
 

@@ -149,6 +149,10 @@ void write_out(const Tensor& out, const Tensor& result) {
     throw RuntimeError(
         "functions with out=... arguments don't support automatic differentiation, but one of the arguments "
         "requires grad");
+  if (has_internal_overlap(out))
+    throw RuntimeError(
+        "unsupported operation: more than one element of the out= tensor refers to a single memory location; "
+        "clone() it first");
   if (out.shape() != result.shape()) {
     Tensor fresh = allocate(result.shape(), out.dtype(), out.device());
     TensorImpl& impl = *out.impl();
@@ -392,6 +396,7 @@ void add_ops(py::module_& module) {
     if (namespaces.contains(space)) return py::object(namespaces[py::str(space)][py::str(at->second->name)]);
     return make_op(method_type, at->second);
   });
+  module.def("_write_out", write_out);
   module.def("_op_schemas", [] {
     py::list all;
     for (auto& [path, group] : groups())

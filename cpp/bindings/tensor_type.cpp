@@ -311,6 +311,7 @@ void* slot(F* f) {
 PyObject* wrap(const Tensor& t) {
   if (!t.defined()) return Py_NewRef(Py_None);
   if (t.impl()->python) return Py_NewRef(static_cast<PyObject*>(t.impl()->python));
+  if (t.impl()->wrapped_number) return new_object(tensor_type, to(t, mlx::result_type({&t}), false, true));
   return new_object(tensor_type, t);
 }
 

@@ -192,7 +192,7 @@ T leaky_relu_backward(T grad, T x, T negative_slope) {
 
 template <Floating T>
 T hardtanh_backward(T grad, T x, T low, T high) {
-  return select((x <= low) | (x >= high), T(0), grad);
+  return select((x > low) & (x < high), grad, T(0));
 }
 
 template <Floating T>
@@ -203,12 +203,12 @@ T hardsigmoid_backward(T grad, T x) {
 template <Floating T>
 T hardswish_backward(T grad, T x) {
   const T middle = grad * (x / T(3) + T(0.5));
-  return select(x <= T(-3), T(0), select(x < T(3), middle, grad));
+  return select(x <= T(-3), T(0), select(x >= T(3), grad, middle));
 }
 
 template <Floating T>
 T shrink_backward(T grad, T x, T lambda) {
-  return select((x >= -lambda) & (x <= lambda), T(0), grad);
+  return select((x < -lambda) | (x > lambda), grad, T(0));
 }
 
 template <Floating T>
@@ -221,7 +221,7 @@ T softplus_backward(T grad, T x, T beta, T threshold) {
 template <Floating T>
 T elu_backward(T grad, T x, T alpha, T scale, T input_scale) {
   const T below = grad * input_scale * alpha * scale * exp(x * input_scale);
-  return select(x <= T(0), below, grad * scale);
+  return select(x > T(0), grad * scale, below);
 }
 
 template <Floating T>

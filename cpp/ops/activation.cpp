@@ -214,7 +214,16 @@ Tensor prelu(const Tensor& input, const Tensor& weight) {
   } else {
     w = reshape(weight, Shape{});
   }
-  return where(gt(input, 0), input, w * input);
+  Tensor out;
+  {
+    GradModeGuard off(false);
+    out = where(gt(input, 0), input, w * input);
+  }
+  // Not the rules of where and mul: their zeros times an infinite element or weight are NaN.
+  return record("Prelu", out, {&input, &w}, [input = save(input), w = save(w)](Backward& b) -> Grads {
+    Tensor x = b.get(input), above = gt(x, 0);
+    return {where(above, b.grad(), b.grad() * b.get(w)), where(above, 0, b.grad() * x)};
+  });
 }
 
 // ---- nn.functional

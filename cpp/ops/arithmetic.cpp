@@ -34,7 +34,7 @@ OP("_add(Tensor input, Operand other) -> Tensor")
 //
 // >>> mlx.add(mlx.tensor([1, 2]), 10)
 // tensor([11, 12])
-OP("add(Tensor input, Operand other, *, Scalar alpha=1) -> Tensor");
+OP("add(Operand input, Operand other, *, Scalar alpha=1) -> Tensor");
 Tensor add(const Tensor& input, const Tensor& other, const Scalar& alpha) {
   return _add(input, scaled(other, alpha));
 }
@@ -49,7 +49,7 @@ OP("_sub(Tensor input, Operand other) -> Tensor")
     .gradient<1>([](const Tensor& g) { return -g; });
 
 // input - alpha * other, broadcast.
-OP("sub(Tensor input, Operand other, *, Scalar alpha=1) -> Tensor").alias("subtract");
+OP("sub(Operand input, Operand other, *, Scalar alpha=1) -> Tensor").alias("subtract");
 Tensor sub(const Tensor& input, const Tensor& other, const Scalar& alpha) {
   refuse_bool_subtraction(input, other);
   return _sub(input, scaled(other, alpha));
@@ -61,7 +61,7 @@ Tensor sub_(const Tensor& input, const Tensor& other, const Scalar& alpha) {
 }
 
 // input * other, broadcast.
-OP("mul(Tensor input, Operand other) -> Tensor")
+OP("mul(Operand input, Operand other) -> Tensor")
     .pointwise(Formula::mul)
     .keeps_numbers()
     .alias("multiply")
@@ -76,7 +76,7 @@ OP("_div(Tensor input, Operand other) -> Tensor")
     .gradient<1>([](const Tensor& g, In<1> other, Out out) { return -g * conj(out / other); });
 
 // The quotient rounded towards minus infinity, in the operands' dtype.
-OP("floor_divide(Tensor input, Operand other) -> Tensor")
+OP("floor_divide(Operand input, Operand other) -> Tensor")
     .pointwise(Formula::div_floor)
     .keeps_numbers()
     .refuse_bool()
@@ -99,7 +99,7 @@ Tensor truncated_quotient(const Tensor& input, const Tensor& other) {
 }  // namespace
 
 // input / other; with rounding_mode "floor" or "trunc" in the operands' own dtype.
-OP("div(Tensor input, Operand other, *, str? rounding_mode=None) -> Tensor")
+OP("div(Operand input, Operand other, *, str? rounding_mode=None) -> Tensor")
     .alias("divide")
     .alias("true_divide");
 Tensor div(const Tensor& input, const Tensor& other, const std::optional<std::string>& rounding_mode) {
@@ -137,7 +137,7 @@ OP("fmod(Tensor input, Operand other) -> Tensor")
     });
 
 // Python's remainder: input - floor_divide(input, other) * other, with the sign of `other`.
-OP("remainder(Tensor input, Operand other) -> Tensor")
+OP("remainder(Operand input, Operand other) -> Tensor")
     .pointwise(Formula::remainder)
     .refuse_bool()
     .gradient<0>([](const Tensor& g) { return g; })

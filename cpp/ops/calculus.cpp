@@ -24,7 +24,10 @@ Tensor widths(const char* op, const Tensor& y, const Tensor& x, int64_t d) {
   return diff(wide, 1, d);
 }
 
-Tensor pair_sums(const Tensor& y, int64_t d) { return from(y, d, 0, 1) + from(y, d, 1, 1); }
+Tensor pair_sums(const Tensor& y, int64_t d) {
+  if (y.size(d) == 0) return y;
+  return from(y, d, 0, 1) + from(y, d, 1, 1);
+}
 
 void check_bool(const char* op, const Tensor& t) {
   if (t.dtype() == DType::Bool) throw RuntimeError(op, ": received a bool input, which is not supported");

@@ -12,9 +12,9 @@ OP("le(Tensor input, Operand other) -> Tensor").pointwise(Formula::le, Result::B
 OP("gt(Tensor input, Operand other) -> Tensor").pointwise(Formula::gt, Result::Bool).alias("greater");
 OP("ge(Tensor input, Operand other) -> Tensor").pointwise(Formula::ge, Result::Bool).alias("greater_equal");
 
-OP("logical_and(Tensor input, Operand other) -> Tensor").pointwise(Formula::logical_and, Result::Bool);
-OP("logical_or(Tensor input, Operand other) -> Tensor").pointwise(Formula::logical_or, Result::Bool);
-OP("logical_xor(Tensor input, Operand other) -> Tensor").pointwise(Formula::logical_xor, Result::Bool);
+OP("logical_and(Tensor input, Tensor other) -> Tensor").pointwise(Formula::logical_and, Result::Bool);
+OP("logical_or(Tensor input, Tensor other) -> Tensor").pointwise(Formula::logical_or, Result::Bool);
+OP("logical_xor(Tensor input, Tensor other) -> Tensor").pointwise(Formula::logical_xor, Result::Bool);
 OP("logical_not(Tensor input) -> Tensor").pointwise(Formula::logical_not, Result::Bool);
 
 // ---- tests of one element

@@ -131,12 +131,16 @@ Tensor contract(Tensor a, Tensor b, const std::vector<bool>& gone) {
   Shape batch, left, right, inner, shape;
   for (int64_t d = 0; d < a.dim(); ++d) {
     bool in_a = a.size(d) != 1, in_b = b.size(d) != 1;
-    if (gone[d] && in_a != in_b) (in_a ? a : b) = sum(in_a ? a : b, Shape{d}, true, a.dtype());
+    if (gone[d] && in_a != in_b) (in_a ? a : b) = sum(in_a ? a : b, Shape{d}, true);
     if (gone[d])
       (in_a && in_b ? inner : batch).push_back(d);
     else
       (in_a == in_b ? batch : in_a ? left : right).push_back(d);
   }
+  // Integers that were summed are int64.
+  const DType dtype = result_type({&a, &b});
+  a = to(a, dtype, false, false);
+  b = to(b, dtype, false, false);
   // a as (batch, left, inner), b as (batch, inner, right); what one of them lacks has size 1.
   Tensor x = as_stack(a, batch, left, inner, right);
   Tensor y = as_stack(b, batch, inner, right, left);
@@ -236,11 +240,11 @@ Tensor _einsum(const std::string& equation, const TensorList& operands) {
     gone.push_back(d);
     if (out.size(d) != 1) rest.push_back(d);
   }
-  // As sum() does, a lone operand of integers becomes int64; products keep their dtype.
+  // A lone operand of integers becomes int64 also where what is summed has size one.
   if (ts.size() == 1 && !gone.empty())
-    out = sum(out, gone, true, std::nullopt);
+    out = sum(out, gone, true);
   else if (!rest.empty())
-    out = sum(out, rest, true, out.dtype());
+    out = sum(out, rest, true);
   if (!gone.empty()) out = squeeze(out, gone);
   // The ellipsis may stand anywhere in the output.
   Shape order;

@@ -3,17 +3,16 @@
 #include "ops/reduction.h"
 
 namespace mlx {
-namespace {
 
-// Equal extremes share the gradient.
 Tensor shared_gradient(const Tensor& g, const Tensor& input, const Tensor& out, const Shape& dims,
                        bool keepdim) {
-  Tensor hit = eq(input, with_reduced_dims(out, input.shape(), dims, keepdim));
-  Tensor at_nan = isnan(input);
-  hit = logical_or(hit, at_nan);
+  Tensor picked = with_reduced_dims(out, input.shape(), dims, keepdim);
+  Tensor hit = logical_or(eq(input, picked), logical_and(isnan(input), isnan(picked)));
   Tensor share = with_reduced_dims(g, input.shape(), dims, keepdim) / sum(hit, dims, true);
   return where(hit, share, 0);
 }
+
+namespace {
 
 Tensor extreme(const char* op, Reduction kind, const Tensor& input, const Shape& dims, bool keepdim) {
   check_not_empty(op, input, dims);

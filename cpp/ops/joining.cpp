@@ -57,7 +57,7 @@ void copy_parts(const TensorList& tensors, const Tensor& out, int64_t d) {
 // tensor([1, 2, 3])
 OP("cat(Tensor[] tensors, int dim=0) -> Tensor").alias("concat").alias("concatenate");
 Tensor cat(const TensorList& tensors, int64_t dim) {
-  if (tensors.empty()) throw RuntimeError("cat(): expected a non-empty list of Tensors");
+  if (tensors.empty()) throw ValueError("cat(): expected a non-empty list of Tensors");
   const Tensor* like = &tensors[0];
   for (const Tensor& t : tensors)
     if (!is_skipped(t)) {
@@ -203,18 +203,8 @@ void check_dims(const char* op, const Tensor& input, int64_t least) {
 
 }  // namespace
 
-// So many pieces along a dimension, the first ones longer by one where the size does not divide.
-OP("tensor_split(Tensor input, int sections, int dim=0) -> Tensor[]");
-TensorList tensor_split(const Tensor& input, int64_t sections, int64_t dim) {
-  check_dims("tensor_split", input, 1);
-  return split_evenly(input, sections, wrap_dim(dim, input.dim()));
-}
-// Pieces that begin at the given indices.
-OP("tensor_split(Tensor input, int[] indices, int dim=0) -> Tensor[]");
-TensorList tensor_split(const Tensor& input, const Shape& indices, int64_t dim) {
-  check_dims("tensor_split", input, 1);
-  return split_at(input, indices, wrap_dim(dim, input.dim()));
-}
+// By a number of sections, or where the pieces after the first begin. Before the forms for Python's integers,
+// which would take a tensor of one element for one.
 OP("tensor_split(Tensor input, Tensor tensor_indices_or_sections, int dim=0) -> Tensor[]");
 TensorList tensor_split(const Tensor& input, const Tensor& tensor_indices_or_sections, int64_t dim) {
   const Tensor& at = tensor_indices_or_sections;
@@ -227,6 +217,18 @@ TensorList tensor_split(const Tensor& input, const Tensor& tensor_indices_or_sec
   return tensor_split(input, indices, dim);
 }
 
+// So many pieces along a dimension, the first ones longer by one where the size does not divide.
+OP("tensor_split(Tensor input, int sections, int dim=0) -> Tensor[]");
+TensorList tensor_split(const Tensor& input, int64_t sections, int64_t dim) {
+  check_dims("tensor_split", input, 1);
+  return split_evenly(input, sections, wrap_dim(dim, input.dim()));
+}
+// Pieces that begin at the given indices.
+OP("tensor_split(Tensor input, int[] indices, int dim=0) -> Tensor[]");
+TensorList tensor_split(const Tensor& input, const Shape& indices, int64_t dim) {
+  check_dims("tensor_split", input, 1);
+  return split_at(input, indices, wrap_dim(dim, input.dim()));
+}
 // Equal pieces along the second dimension (the first, of a vector).
 OP("hsplit(Tensor input, int sections) -> Tensor[]");
 TensorList hsplit(const Tensor& input, int64_t sections) {

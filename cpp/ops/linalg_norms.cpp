@@ -38,6 +38,11 @@ void check_inexact(const char* op, const Tensor& a) {
                        short_name(a.dtype()));
 }
 
+// The largest of numbers that are not negative: 0 where there is none.
+Tensor largest(const Tensor& t, int64_t dim, bool keepdim) {
+  return t.size(dim) ? amax(t, Shape{dim}, keepdim) : sum(t, Shape{dim}, keepdim);
+}
+
 Tensor in_dtype(const Tensor& a, std::optional<DType> dtype) { return dtype ? as_dtype(a, *dtype) : a; }
 
 }  // namespace
@@ -58,12 +63,12 @@ Tensor matrix_norm(const Tensor& A, double ord, const Shape& dim, bool keepdim, 
   if (size == 2) {
     check_matrix(op, a);
     Tensor s = singular_values_over(a, d);
-    return with_kept(ord > 0 ? amax(s, {-1}) : amin(s, {-1}), d, keepdim);
+    return with_kept(ord > 0 ? largest(s, -1, false) : amin(s, {-1}), d, keepdim);
   }
   // Sums first, with their dimension kept, so that the other keeps its number.
   const int64_t summed = size == 1 ? d.rows : d.columns, compared = size == 1 ? d.columns : d.rows;
   Tensor sums = vector_norm(a, 1, Shape{summed}, true);
-  Tensor out = ord > 0 ? amax(sums, {compared}, true) : amin(sums, {compared}, true);
+  Tensor out = ord > 0 ? largest(sums, compared, true) : amin(sums, {compared}, true);
   return keepdim ? out : squeeze(out, Shape{d.rows, d.columns});
 }
 

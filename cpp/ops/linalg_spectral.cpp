@@ -128,7 +128,8 @@ Eigenvalues hermitian_eigenvalues(const char* op, const Tensor& a, bool upper, b
                Tensor V = b.get(v), L = b.get(values);
                Tensor inner = matmul(adjoint_of(V), b.grad(1)) / differences(L);
                inner = inner - diag_embed(diagonal_of(inner)) + diag_embed(as_dtype(b.grad(0), V.dtype()));
-               return {matmul(matmul(V, inner), adjoint_of(V))};
+               Tensor out = matmul(matmul(V, inner), adjoint_of(V));
+               return {(out + adjoint_of(out)) / 2};
              });
   return {values, v};
 }

@@ -88,12 +88,19 @@ Pair one_of_each_row(const char* op, const char* name, const Kernel& kernel, con
 }
 
 Tensor median_of_all(Selection kind, const Tensor& input) {
+  Tensor out;
   if (input.numel() == 0)
-    return full({},
-                input.is_inexact() ? Scalar(std::numeric_limits<double>::quiet_NaN())
-                                   : Scalar(std::numeric_limits<int64_t>::min()),
-                input.dtype(), input.device());
-  return std::get<0>(one_of_each_row("median", "Median", Select{kind, 0}, reshape(input, {-1}), 0, false));
+    out = full({},
+               input.is_inexact() ? Scalar(std::numeric_limits<double>::quiet_NaN())
+                                  : Scalar(std::numeric_limits<int64_t>::min()),
+               input.dtype(), input.device());
+  else
+    out = std::get<0>(
+        one_of_each_row("median", "Median", Select{kind, 0}, reshape(detach(input), {-1}), 0, false));
+  return record("Median", out, {&input},
+                [input = save(input), result = save_output(out)](Backward& b) -> Grads {
+                  return {shared_gradient(b.grad(), b.get(input), b.get(result), {}, false)};
+                });
 }
 
 // ---- quantiles
@@ -249,7 +256,7 @@ std::tuple<Tensor, Tensor> kthvalue(const Tensor& input, int64_t k, int64_t dim,
   return one_of_each_row("kthvalue", "Kthvalue", Select{Selection::Kth, k - 1}, input, dim, keepdim);
 }
 
-// The middle element (the lower of two); NaN if there is one.
+// The middle element (the lower of two); NaN if there is one. Of all elements, equal ones share the gradient.
 OP("median(Tensor input) -> Tensor");
 Tensor median(const Tensor& input) { return median_of_all(Selection::Median, input); }
 OP("median(Tensor input, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)");

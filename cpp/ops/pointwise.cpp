@@ -6,12 +6,21 @@
 namespace mlx {
 namespace {
 
+bool all_numbers(Operands operands) {
+  for (const Tensor* t : operands)
+    if (!t->impl()->wrapped_number) return false;
+  return true;
+}
+
 DType common_dtype(const Row& row, Operands operands) {
   const Tensor& first = **operands.begin();
   bool same = !first.impl()->wrapped_number;
   for (const Tensor* t : operands) same &= t->dtype() == first.dtype() && !t->impl()->wrapped_number;
   DType common = first.dtype();
-  if (!same) {
+  const bool numbers = !same && all_numbers(operands);
+  if (numbers) {
+    for (const Tensor* t : operands) common = promote(common, t->dtype());
+  } else if (!same) {
     Promotion p;
     for (const Tensor* t : operands) p.add(*t);
     common = p.result();
@@ -19,7 +28,8 @@ DType common_dtype(const Row& row, Operands operands) {
   if (common == DType::Bool && !row.takes_bool())
     throw RuntimeError(row.name(),
                        "(): not defined for bool tensors; convert them to an integer dtype first");
-  return row.promote() == Promote::Float && !is_inexact(common) ? default_dtype() : common;
+  if (row.promote() != Promote::Float || is_inexact(common)) return common;
+  return numbers ? DType::Float64 : default_dtype();
 }
 
 DType result_dtype(const Row& row, DType common) {
@@ -108,6 +118,8 @@ Tensor pointwise(const Row& row, Operands operands, Params params) {
       allocate(common_shape(row, operands, room), result_dtype(row, common), common_device(row, operands));
   compute(row, common, out, operands, params);
   if (recording(operands)) record_node(row, out, operands, params);
+  // What is computed of numbers alone, as gradients do, is a number still, and as precise.
+  if ((*operands.begin())->impl()->wrapped_number) out.impl()->wrapped_number = all_numbers(operands);
   return out;
 }
 
@@ -116,6 +128,8 @@ Tensor pointwise_in_place(const Row& row, Operands operands, Params params) {
   check_writable(self, row.public_name());
   DType common = common_dtype(row, operands);
   DType result = result_dtype(row, common);
+  if (row.result() == Result::Real && self.is_complex())
+    throw RuntimeError("In-place ", row.public_name(), " is not supported for complex tensors.");
   if (!can_cast(result, self.dtype()) && result != DType::Bool)
     throw RuntimeError(row.public_name(), "_(): result type ", result,
                        " can't be cast to the desired output type ", self.dtype());

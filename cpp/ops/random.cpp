@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "backends/backend.h"
+#include "ops/check.h"
 #include "ops/update.h"
 
 namespace mlx {
@@ -191,9 +192,18 @@ Tensor randperm(int64_t n, const Ref<Generator>& generator, std::optional<DType>
 
 // ---- numbers whose distribution is given by tensors
 
+namespace {
+
+void check_deviations(const Tensor& std) {
+  raise_if_any(logical_not(ge(std, 0)), Check::Runtime, "normal expects all elements of std >= 0.0");
+}
+
+}  // namespace
+
 // Normal numbers with the given means and standard deviations; numbers or tensors.
 OP("normal(Tensor mean, Tensor std, *, Generator? generator=None) -> Tensor");
 Tensor normal(const Tensor& mean, const Tensor& std, const Ref<Generator>& generator) {
+  check_deviations(std);
   DType dtype = result_type({&mean, &std});
   Tensor standard = normal_numbers(
       allocate(broadcast_shapes(mean.shape(), std.shape(), "normal"), dtype, mean.device()), generator);
@@ -209,6 +219,7 @@ Tensor normal(const Tensor& mean, double std, const Ref<Generator>& generator) {
 }
 OP("normal(float mean, Tensor std, *, Generator? generator=None) -> Tensor");
 Tensor normal(double mean, const Tensor& std, const Ref<Generator>& generator) {
+  check_deviations(std);
   Tensor standard = normal_numbers(allocate(std.shape(), std.dtype(), std.device()), generator);
   GradModeGuard off(false);
   return add(mul(std, standard), Scalar(mean));

@@ -73,11 +73,13 @@ Tensor roll(const Tensor& input, const Shape& shifts, const Shape& dims) {
   if (shifts.size() != dims.size())
     throw RuntimeError("roll(): shifts and dimensions must align. shifts: ", shifts.size(),
                        ", dims:", dims.size());
+  if (input.dim() == 0)
+    throw IndexError("roll(): Dimension specified as ", dims[0], " but tensor has no dimensions");
   Tensor out = input;
   Shape back = shifts;
   for (size_t i = 0; i < dims.size(); ++i) {
     const int64_t d = wrap_dim(dims[i], input.dim());
-    out = input.dim() ? roll_one(out, shifts[i], d) : copy_of(input);
+    out = roll_one(out, shifts[i], d);
     back[i] = -shifts[i];
   }
   return record("Roll", out, {&input},

@@ -50,9 +50,9 @@ DType sum_dtype(DType input, std::optional<DType> asked) {
 void check_not_empty(const char* op, const Tensor& input, const Shape& dims) {
   if (input.numel() != 0) return;
   if (dims.empty())
-    throw IndexError(op,
-                     "(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
-                     "reduction dim with the 'dim' argument.");
+    throw RuntimeError(op,
+                       "(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+                       "reduction dim with the 'dim' argument.");
   for (int64_t d : dims)
     if (input.size(d) == 0) throw IndexError(op, "(): Expected reduction dim ", d, " to have non-zero size.");
 }

@@ -21,6 +21,9 @@ Tensor restored(const Tensor& g, const Shape& shape, const Shape& dims, bool kee
 DType sum_dtype(DType input, std::optional<DType> asked);
 // IndexError when a dimension to find an extreme over is empty.
 void check_not_empty(const char* op, const Tensor& input, const Shape& dims);
+// The gradient of elements that were picked by their value: equal ones share it.
+Tensor shared_gradient(const Tensor& g, const Tensor& input, const Tensor& out, const Shape& dims,
+                       bool keepdim);
 // A contiguous tensor as (outer, size of dim, inner); a number as (1, 1, 1).
 struct Split {
   int64_t outer = 1, size = 1, inner = 1;

@@ -4,7 +4,7 @@
 // reads it. A row is either the name of a function defined below it, or a pointwise op, which needs
 // no function: it names its formula and the gradient of each operand.
 //
-//   OP("mul(Tensor input, Operand other) -> Tensor")
+//   OP("mul(Operand input, Operand other) -> Tensor")
 //       .pointwise(Formula::mul)
 //       .gradient<0>([](const Tensor& g, In<1> other) { return g * conj(other); })
 //       .gradient<1>([](const Tensor& g, In<0> input) { return g * conj(input); });

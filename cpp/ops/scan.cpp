@@ -122,6 +122,7 @@ Tensor logcumsumexp(const Tensor& input, int64_t dim) {
     throw NotImplementedError("\"logcumsumexp_out_cpu\" not implemented for '", short_name(input.dtype()),
                               "'");
   const int64_t d = wrap_dim(dim, input.dim());
+  if (input.dim() == 0) return clone(input);
   Tensor out = run_scan(Scanning::LogSumExp, input, d, false);
   return record("Logcumsumexp", out, {&input},
                 [d, x = save(input), result = save_output(out)](Backward& b) -> Grads {

@@ -160,8 +160,8 @@ OP("special.i1(Tensor input) -> Tensor")
     .to_float()
     .alias("special.modified_bessel_i1")
     .gradient<0>([](const Tensor& g, In<0> x, Out y) {
-      Tensor slope = i0(x) - y / x;
-      return g * where(eq(x, 0), full_like(slope, 0.5), slope);
+      Tensor zero = eq(x, 0);  // divided by one there, so that the gradient's own gradient is finite
+      return g * where(zero, 0.5, i0(x) - y / where(zero, 1, x));
     });
 
 // exp(-|input|) * i1(input).
@@ -169,8 +169,8 @@ OP("special.i1e(Tensor input) -> Tensor")
     .pointwise(Formula::i1e)
     .to_float()
     .gradient<0>([](const Tensor& g, In<0> x, Out y) {
-      Tensor slope = special::i0e(x) - y * (sign(x) + 1 / x);
-      return g * where(eq(x, 0), full_like(slope, 0.5), slope);
+      Tensor zero = eq(x, 0);
+      return g * where(zero, 0.5, special::i0e(x) - y * (sign(x) + 1 / where(zero, 1, x)));
     });
 
 // The spherical Bessel function of order 0: sin(input) / input, which is 1 at 0.

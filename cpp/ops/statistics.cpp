@@ -1,7 +1,9 @@
 // Variances, norms and correlations.
 
 #include <cmath>
+#include <limits>
 
+#include "ops/check.h"
 #include "ops/reduction.h"
 
 namespace mlx {
@@ -27,7 +29,8 @@ Moments moments(const char* op, const Tensor& x, const Shape& dims, bool keepdim
     Tensor variance = re.variance + im.variance;
     return {root ? pow(variance, 0.5) : variance, mean(x, dims, keepdim)};
   }
-  const double n = static_cast<double>(reduced_count(x, dims)), divisor = std::max(n - correction, 0.0);
+  const double n = static_cast<double>(reduced_count(x, dims)),
+               divisor = n > 0 ? std::max(n - correction, 0.0) : 0;
   const DType compute = compute_type(x.dtype());
   Tensor centre = reduce(Reduce{Reduction::Sum, compute, n}, x, dims, keepdim, widest_float(x.device()));
   Tensor out = reduce(Reduce{Reduction::SquaredDeviation, compute, divisor, root}, x, dims, keepdim,
@@ -102,6 +105,8 @@ Tensor vector_norm_over(const Tensor& x, double p, const Shape& dims, bool keepd
         throw RuntimeError("linalg.vector_norm cannot compute the ", p, " norm on the dimension ", d,
                            " because this dimension is empty and the operation does not have an identity");
   }
+  // The norm of one element is its magnitude, whatever its power would overflow to.
+  if (p != 0 && reduced_count(x, dims) == 1) p = std::numeric_limits<double>::infinity();
   Tensor out;
   {
     GradModeGuard off(false);
@@ -215,6 +220,25 @@ Tensor dist(const Tensor& input, const Tensor& other, double p) {
   return linalg::vector_norm(input - other, p);
 }
 
+namespace {
+
+void check_weights(const char* name, const Tensor& w, int64_t observations, bool floating) {
+  if (!w.defined()) return;
+  if (w.dim() > 1)
+    throw RuntimeError("cov(): expected ", name, " to have one or fewer dimensions but got ", name, " with ",
+                       w.dim(), " dimensions");
+  if (floating ? !w.is_floating() : w.is_inexact() || w.dtype() == DType::Bool)
+    throw RuntimeError("cov(): expected ", name, " to have ", floating ? "floating point" : "integral",
+                       " dtype but got ", name, " with ", w.dtype(), " dtype");
+  if (w.numel() != observations)
+    throw RuntimeError("cov(): expected ", name,
+                       " to have the same numel as there are observations in the input but got ", w.numel(),
+                       " != ", observations);
+  raise_if_any(lt(w, 0), Check::Runtime, "cov(): weights cannot be negative");
+}
+
+}  // namespace
+
 // The covariance matrix of variables in rows, observations in columns; with weights by frequency and by
 // importance.
 OP("cov(Tensor input, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor");
@@ -225,6 +249,8 @@ Tensor cov(const Tensor& input, int64_t correction, const Tensor& fweights, cons
   if (input.dtype() == DType::Bool) throw RuntimeError("cov(): bool dtype is not supported for input");
   Tensor x = input.is_inexact() ? input : to(input, default_dtype(), false, false);
   if (x.dim() < 2) x = reshape(x, {1, -1});
+  check_weights("fweights", fweights, x.size(1), false);
+  check_weights("aweights", aweights, x.size(1), true);
   Tensor w;
   if (fweights.defined()) w = fweights;
   if (aweights.defined()) w = w.defined() ? w * aweights : aweights;

@@ -40,13 +40,23 @@ OP("atan(Tensor input) -> Tensor")
     .alias("arctan")
     .gradient<0>([](const Tensor& g, In<0> input) { return g / conj(input * input + 1); });
 
+namespace {
+
+// part / (x * x + y * y), and 0 at the origin.
+Tensor over_square(const Tensor& part, const Tensor& y, const Tensor& x) {
+  Tensor square = x * x + y * y;
+  return where(eq(square, 0), 0, part / square);
+}
+
+}  // namespace
+
 // The angle of the point (other, input), in (-pi, pi].
 OP("atan2(Tensor input, Tensor other) -> Tensor")
     .pointwise(Formula::atan2)
     .to_float()
     .alias("arctan2")
-    .gradient<0>([](const Tensor& g, In<0> y, In<1> x) { return g * (x / (x * x + y * y)); })
-    .gradient<1>([](const Tensor& g, In<0> y, In<1> x) { return -g * (y / (x * x + y * y)); });
+    .gradient<0>([](const Tensor& g, In<0> y, In<1> x) { return g * over_square(x, y, x); })
+    .gradient<1>([](const Tensor& g, In<0> y, In<1> x) { return -g * over_square(y, y, x); });
 
 OP("sinh(Tensor input) -> Tensor")
     .pointwise(Formula::sinh)
@@ -100,8 +110,8 @@ OP("sinc(Tensor input) -> Tensor")
     .alias("special.sinc")
     .gradient<0>([](const Tensor& g, In<0> input) {
       Tensor angle = input * std::numbers::pi;
-      Tensor slope = (angle * cos(angle) - sin(angle)) / (angle * input);
-      return g * conj(where(eq(input, 0), zeros_like(slope), slope));
+      Tensor square = angle * input;  // 0 where the input is too small for it
+      return g * conj(where(eq(square, 0), 0, (angle * cos(angle) - sin(angle)) / square));
     });
 
 OP("deg2rad(Tensor input) -> Tensor").pointwise(Formula::deg2rad).to_float().gradient<0>([](const Tensor& g) {

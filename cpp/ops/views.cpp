@@ -149,6 +149,14 @@ Tensor slice(const Tensor& input, int64_t dim, std::optional<int64_t> start, std
                      scatter_through(input, [=](const Tensor& t) { return slice(t, d, from, to, step); }));
 }
 
+OP("narrow(Tensor input, int dim, Tensor start, int length) -> Tensor");
+Tensor narrow(const Tensor& input, int64_t dim, const Tensor& start, int64_t length) {
+  if (start.dim() != 0 || start.is_inexact() || start.dtype() == DType::Bool)
+    throw RuntimeError("narrow(): start must be a 0-dim integral Tensor, but is ", start.dtype(),
+                       " of shape ", start.shape());
+  return narrow(input, dim, item(start).to_int(), length);
+}
+
 // `length` elements from `start` on along a dimension.
 OP("narrow(Tensor input, int dim, int start, int length) -> Tensor");
 Tensor narrow(const Tensor& input, int64_t dim, int64_t start, int64_t length) {
@@ -163,11 +171,6 @@ Tensor narrow(const Tensor& input, int64_t dim, int64_t start, int64_t length) {
     throw RuntimeError("narrow(): start (", start, ") + length (", length, ") exceeds dimension size (", size,
                        ").");
   return slice(input, d, start, start + length, 1);
-}
-
-OP("narrow(Tensor input, int dim, Tensor start, int length) -> Tensor");
-Tensor narrow(const Tensor& input, int64_t dim, const Tensor& start, int64_t length) {
-  return narrow(input, dim, item(start).to_int(), length);
 }
 
 // A dimension of size one at position `dim`.
@@ -528,7 +531,8 @@ Tensor as_strided_(const Tensor& input, const Shape& size, const Shape& stride,
 OP("unbind(Tensor input, int dim=0) -> Tensor[]");
 TensorList unbind(const Tensor& input, int64_t dim) {
   int64_t d = wrap_dim(dim, input.dim());
-  if (input.dim() == 0) throw RuntimeError("unbind(): cannot be applied to a 0-dim tensor");
+  if (input.dim() == 0)
+    throw IndexError("unbind(): Dimension specified as ", dim, " but tensor has no dimensions");
   const Shape shape = without(input.shape(), d), strides = without(input.strides(), d);
   TensorList out;
   for (int64_t i = 0; i < input.size(d); ++i)

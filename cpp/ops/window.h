@@ -24,6 +24,7 @@ inline Window make_window(const Shape& kernel, const Shape& stride, const Shape&
 // How many places the window has along dimension i of an input of this size.
 inline int64_t output_size(int64_t input, const Window& w, int i, bool ceil_mode = false) {
   int64_t span = input + 2 * w.padding[i] - w.dilation[i] * (w.kernel[i] - 1) - 1;
+  if (span < 0 && !ceil_mode) return 0;  // the window is wider than the input
   int64_t size = (span + (ceil_mode ? w.stride[i] - 1 : 0)) / w.stride[i] + 1;
   // With ceil_mode the last window must still begin inside the input or its front padding.
   if (ceil_mode && (size - 1) * w.stride[i] >= input + w.padding[i]) --size;

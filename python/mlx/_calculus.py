@@ -82,6 +82,15 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
     if edge_order not in (1, 2):
         raise RuntimeError(f"torch.gradient only supports edge_order=1 and edge_order=2, got {edge_order}")
     dims = list(range(input.dim())) if dim is None else [dim] if isinstance(dim, int) else list(dim)
+    for d in dims:
+        if not -input.dim() <= d < input.dim():
+            raise IndexError(
+                f"Dimension out of range (expected to be in range of [{-input.dim()}, {input.dim() - 1}], "
+                f"but got {d})"
+            )
+    dims = [d % input.dim() for d in dims]
+    if len(set(dims)) != len(dims):
+        raise RuntimeError(f"torch.gradient expected each dimension once, got {dims}")
     if spacing is None:
         spacing = 1
     elif isinstance(spacing, Tensor) and spacing.dim() == 0:
@@ -92,4 +101,4 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
             f"torch.gradient expected spacing to be a scalar or a list of length {len(dims)}, but "
             f"got a list of length {len(each)}"
         )
-    return [_derivative(input, d % input.dim(), s, edge_order) for d, s in zip(dims, each, strict=True)]
+    return [_derivative(input, d, s, edge_order) for d, s in zip(dims, each, strict=True)]

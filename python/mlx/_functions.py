@@ -6,6 +6,7 @@ from typing import Any
 
 from mlx import _C
 from mlx._C import Tensor
+from mlx._out import takes_out
 
 __all__ = [
     "chain_matmul",
@@ -83,6 +84,7 @@ def _einsum_by_numbers(args: tuple) -> Tensor:
     return _C._einsum(equation, list(args[0:pairs:2]))
 
 
+@takes_out
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """Sums of products over paired dimensions of two tensors.
 

@@ -9,6 +9,7 @@ from typing import Any
 import mlx
 from mlx._C import Tensor, _raise_if_any
 from mlx._C import dtype as _dtype
+from mlx._out import takes_out
 
 __all__ = ["histogram", "histogramdd"]
 
@@ -67,6 +68,7 @@ def _widest(t: Tensor) -> _dtype:
     return mlx.float32 if t.is_mps else mlx.float64
 
 
+@takes_out
 def histogram(
     input: Tensor,
     bins: int | Tensor,

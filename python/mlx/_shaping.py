@@ -8,6 +8,7 @@ from typing import Any
 
 from mlx import _C
 from mlx._C import Size, Tensor
+from mlx._out import takes_out
 
 __all__ = [
     "as_strided_scatter",
@@ -185,6 +186,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     return _replaced("select_scatter", input, src, lambda t: t.select(dim, index))
 
 
+@takes_out
 def slice_scatter(
     input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Tensor:

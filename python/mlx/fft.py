@@ -2,6 +2,7 @@
 
 Where a function takes `norm`: "backward" (the default) divides the inverse transform by the number of points,
 "forward" the forward one, "ortho" both by its root. `n` and `s` pad with zeros or cut to that many points.
+The transforms take out=, a tensor for their result.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import mlx
 from mlx import _C
 from mlx._C import Tensor
 from mlx._C import dtype as _dtype
+from mlx._out import takes_out
 from mlx._precision import widened
 from mlx.autograd.function import Function
 
@@ -225,6 +227,7 @@ def _hermitian_size(x: Tensor, dim: _Dims) -> int | None:
 # ---- one dimension
 
 
+@takes_out
 def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The transform along a dimension: complex, of `n` points.
 
@@ -236,30 +239,35 @@ def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = N
     return _complex_transform(x, [d], [x.shape[d] if n is None else n], norm, inverse=False)
 
 
+@takes_out
 def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse transform along a dimension."""
     x, d = _checked("ifft", input, is_complex=True), _dim(input, dim)
     return _complex_transform(x, [d], [x.shape[d] if n is None else n], norm, inverse=True)
 
 
+@takes_out
 def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The first n // 2 + 1 points of the transform of a real signal."""
     x, d = _checked("rfft", input, is_complex=False), _dim(input, dim)
     return _real_transform(x, d, x.shape[d] if n is None else n, norm, inverse=False)
 
 
+@takes_out
 def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The real signal of `n` points (by default an even number) of which rfft gives the input."""
     x, d = _checked("irfft", input, is_complex=True), _dim(input, dim)
     return _hermitian_transform(x, d, 2 * (x.shape[d] - 1) if n is None else n, norm, inverse=True)
 
 
+@takes_out
 def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The real transform of a signal with Hermitian symmetry, of which the first half is given."""
     x, d = _checked("hfft", input, is_complex=True), _dim(input, dim)
     return _hermitian_transform(x, d, 2 * (x.shape[d] - 1) if n is None else n, norm, inverse=False)
 
 
+@takes_out
 def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The first half of the signal of which hfft gives the (real) input."""
     x, d = _checked("ihfft", input, is_complex=False), _dim(input, dim)
@@ -269,18 +277,21 @@ def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None =
 # ---- several dimensions
 
 
+@takes_out
 def fftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
     """The transform over dimensions (all of them, or the last `len(s)`)."""
     x = _checked("fftn", input, is_complex=True)
     return _complex_transform(x, *_dims_and_sizes(x, s, dim), norm, inverse=False)
 
 
+@takes_out
 def ifftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
     """The inverse transform over dimensions."""
     x = _checked("ifftn", input, is_complex=True)
     return _complex_transform(x, *_dims_and_sizes(x, s, dim), norm, inverse=True)
 
 
+@takes_out
 def rfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
     """The transform over dimensions of a real signal; the last one holds its first half."""
     x = _checked("rfftn", input, is_complex=False)
@@ -291,6 +302,7 @@ def rfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = No
     return _complex_transform(half, dims[:-1], sizes[:-1], norm, inverse=False)
 
 
+@takes_out
 def irfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
     """The real signal of which rfftn gives the input."""
     x = _checked("irfftn", input, is_complex=True)
@@ -301,6 +313,7 @@ def irfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = N
     return _hermitian_transform(x, dims[-1], sizes[-1], norm, inverse=True)
 
 
+@takes_out
 def hfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
     """The real transform over dimensions of a signal with Hermitian symmetry, given by its first half."""
     x = _checked("hfftn", input, is_complex=True)
@@ -311,6 +324,7 @@ def hfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = No
     return _hermitian_transform(x, dims[-1], sizes[-1], norm, inverse=False)
 
 
+@takes_out
 def ihfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
     """The first half of the signal of which hfftn gives the (real) input."""
     x = _checked("ihfftn", input, is_complex=False)
@@ -321,31 +335,37 @@ def ihfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = N
     return _complex_transform(half, dims[:-1], sizes[:-1], norm, inverse=True)
 
 
+@takes_out
 def fft2(input: Tensor, s: Any = None, dim: _Dims = _LAST_TWO, norm: str | None = None) -> Tensor:
     """fftn over the last two dimensions."""
     return fftn(input, s, dim, norm)
 
 
+@takes_out
 def ifft2(input: Tensor, s: Any = None, dim: _Dims = _LAST_TWO, norm: str | None = None) -> Tensor:
     """ifftn over the last two dimensions."""
     return ifftn(input, s, dim, norm)
 
 
+@takes_out
 def rfft2(input: Tensor, s: Any = None, dim: _Dims = _LAST_TWO, norm: str | None = None) -> Tensor:
     """rfftn over the last two dimensions."""
     return rfftn(input, s, dim, norm)
 
 
+@takes_out
 def irfft2(input: Tensor, s: Any = None, dim: _Dims = _LAST_TWO, norm: str | None = None) -> Tensor:
     """irfftn over the last two dimensions."""
     return irfftn(input, s, dim, norm)
 
 
+@takes_out
 def hfft2(input: Tensor, s: Any = None, dim: _Dims = _LAST_TWO, norm: str | None = None) -> Tensor:
     """hfftn over the last two dimensions."""
     return hfftn(input, s, dim, norm)
 
 
+@takes_out
 def ihfft2(input: Tensor, s: Any = None, dim: _Dims = _LAST_TWO, norm: str | None = None) -> Tensor:
     """ihfftn over the last two dimensions."""
     return ihfftn(input, s, dim, norm)

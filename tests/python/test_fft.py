@@ -167,3 +167,15 @@ def test_stft_gradients():
 def test_stft_wants_to_know_about_complex_results():
     with pytest.raises(RuntimeError, match="return_complex"):
         mlx.stft(mlx.ones(16), 4)
+
+
+def test_transforms_take_out():
+    x = mlx.rand(4, 6)
+    out = mlx.zeros(0, dtype=mlx.complex64)
+    assert mlx.fft.rfft(x, out=out) is out
+    assert_close(out, np.fft.rfft(x.numpy()))
+    room = mlx.zeros(4, 4, 2, dtype=mlx.complex64)
+    mlx.fft.rfft(x, out=room[..., 0])
+    assert_close(room[..., 0], np.fft.rfft(x.numpy()))
+    with pytest.raises(RuntimeError, match="can't be cast"):
+        mlx.fft.fft(x, out=mlx.zeros(4, 6))

@@ -441,3 +441,28 @@ def test_methods_of_tensors():
     )
     np.testing.assert_allclose(to_numpy(factor.cholesky_inverse()), np.linalg.inv(spd), rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(to_numpy((t * 0).matrix_exp()), np.eye(3))
+
+
+@pytest.mark.parametrize("dtype", [mlx.float64, mlx.complex128], ids=name)
+def test_gradients_of_eigenvectors_are_hermitian(dtype):
+    mlx.manual_seed(0)
+    a, step = mlx.randn(4, 4, dtype=dtype, requires_grad=True), mlx.randn(4, 4, dtype=dtype)
+    weight = mlx.arange(16.0, dtype=mlx.float64).reshape(4, 4)
+
+    def loss(t):
+        return (mlx.linalg.eigh(t).eigenvectors.abs() * weight).sum()
+
+    loss(a).backward()
+    assert_close(a.grad, a.grad.mH.numpy())
+    # Along a Hermitian direction it is the derivative.
+    step = (step + step.mH) * 1e-6
+    with mlx.no_grad():
+        slope = (loss(a + step) - loss(a - step)).item()
+        mine = 2 * (a.grad.conj() * step).sum().real.item()
+    assert abs(slope - mine) < 1e-6 * abs(slope)
+
+
+@pytest.mark.parametrize("order, shape", [(1, (5, 0)), (np.inf, (0, 5)), (2, (5, 0)), (2, (2, 0, 5))])
+def test_the_norm_of_an_empty_matrix_is_zero(order, shape):
+    norm = mlx.linalg.matrix_norm(mlx.zeros(shape), order)
+    assert norm.shape == shape[:-2] and not norm.any()

@@ -253,3 +253,10 @@ def test_addbmm_in_place_gives_a_broadcast_input_the_shape_of_the_result():
     x = mlx.ones(1)
     x.addbmm_(mlx.ones(2, 3, 4), mlx.ones(2, 4, 5))
     assert_equal(x, np.full((3, 5), 9.0))
+
+
+def test_einsum_sums_integers_in_int64():
+    a, b = mlx.ones(2, 3, dtype=mlx.uint8), mlx.full((3,), 200, dtype=mlx.uint8)
+    out = mlx.einsum("ik,j->ij", a, b)
+    assert out.dtype == mlx.int64 and out.tolist() == [[600] * 3] * 2
+    assert mlx.einsum("ik,k->i", a, a[0]).dtype == mlx.uint8

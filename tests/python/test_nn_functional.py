@@ -478,3 +478,62 @@ def test_depthwise_convolutions(width, options):
     ]
     got = F.conv2d(from_numpy(x).float(), from_numpy(w).float(), groups=3, **options)
     assert_close(got, np.concatenate(each, 1), rtol=1e-5, atol=1e-5)
+
+
+PIECEWISE = {
+    "hardtanh": (F.hardtanh, 0),
+    "relu6": (F.relu6, 0),
+    "hardshrink": (F.hardshrink, 0),
+    "softshrink": (F.softshrink, 0),
+    "elu": (F.elu, np.nan),
+    "selu": (F.selu, np.nan),
+    "hardswish": (F.hardswish, np.nan),
+}
+
+
+@pytest.mark.parametrize("op, slope", PIECEWISE.values(), ids=PIECEWISE)
+def test_gradients_at_nan_are_those_of_pytorch(op, slope):
+    x = mlx.full((40,), np.nan, requires_grad=True)
+    op(x).sum().backward()
+    assert_close(x.grad, np.full(40, slope))
+
+
+def test_gradients_of_prelu_stay_finite_beside_infinities():
+    x, w = mlx.tensor([np.inf, 2.0, -1.0], requires_grad=True), mlx.tensor(0.5, requires_grad=True)
+    F.prelu(x, w).sum().backward()
+    assert x.grad.tolist() == [1, 1, 0.5] and w.grad.item() == -1
+    y, w = mlx.tensor([2.0], requires_grad=True), mlx.tensor(np.inf, requires_grad=True)
+    F.prelu(y, w).sum().backward()
+    assert y.grad.tolist() == [1] and w.grad.item() == 0
+
+
+def test_a_window_wider_than_the_image_is_refused():
+    for pool in (F.max_pool2d, F.avg_pool2d):
+        with pytest.raises(RuntimeError, match="too small"):
+            pool(mlx.zeros(1, 1, 4), 2)
+
+
+@pytest.mark.parametrize("pool", [F.adaptive_avg_pool1d, F.adaptive_max_pool1d])
+def test_adaptive_pooling_checks_its_arguments(pool):
+    with pytest.raises(RuntimeError, match="negative"):
+        pool(mlx.zeros(1, 1, 4), -1)
+    with pytest.raises(ValueError, match="dimensions"):
+        pool(mlx.zeros(4), 2)
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        lambda x: F.max_pool2d(x, 2, return_indices=True),
+        lambda x: F.adaptive_max_pool2d(x, 1, return_indices=True),
+    ],
+)
+def test_of_several_nan_the_last_is_the_maximum(pool):
+    values, place = pool(mlx.tensor([[[np.nan, 9.0], [np.nan, 1.0]]]))
+    assert np.isnan(values.item()) and place.item() == 2
+
+
+def test_the_gradient_of_batch_norm_in_evaluation_does_not_read_the_input():
+    x = mlx.tensor([[np.inf, 1.0], [np.nan, 2.0]], requires_grad=True)
+    F.batch_norm(x, mlx.zeros(2), mlx.ones(2), mlx.tensor([3.0, 4.0]), eps=0).sum().backward()
+    assert x.grad.tolist() == [[3, 4], [3, 4]]

@@ -183,3 +183,16 @@ def test_sizes_that_differ_are_warned_of(loss):
         loss(mlx.ones(4), mlx.ones(4))
         with pytest.raises(UserWarning):
             loss(mlx.ones(4, 1), mlx.ones(4))
+
+
+@pytest.mark.parametrize("loss", [F.multi_margin_loss, F.multilabel_margin_loss])
+def test_margin_losses_name_a_wrong_reduction_first(loss):
+    with pytest.raises(ValueError, match="abc"):
+        loss(mlx.zeros(2, 3), mlx.zeros(2, 3), reduction="abc")
+
+
+def test_margin_losses_have_no_gradient_where_they_reach_zero():
+    x = mlx.tensor([[1.0, 0.0]], requires_grad=True)
+    F.multi_margin_loss(x, mlx.tensor([0])).backward()
+    F.multilabel_margin_loss(x, mlx.tensor([[0, -1]])).backward()
+    assert x.grad.tolist() == [[0, 0]]

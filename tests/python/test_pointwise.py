@@ -470,3 +470,60 @@ def test_divisors_and_multiples_of_integers(dtype):
     a, b = a.astype(NUMPY[dtype]), b.astype(NUMPY[dtype])
     np.testing.assert_array_equal(mlx.gcd(from_numpy(a), from_numpy(b)).numpy(), np.gcd(a, b))
     np.testing.assert_array_equal(mlx.lcm(from_numpy(a), from_numpy(b)).numpy(), np.lcm(a, b))
+
+
+@pytest.mark.parametrize("op", ["add", "sub", "mul", "div", "floor_divide", "remainder"])
+def test_a_number_may_come_first(op):
+    t = mlx.tensor([3.0, 5.0])
+    assert getattr(mlx, op)(7, t).tolist() == getattr(mlx, op)(mlx.tensor(7.0), t).tolist()
+
+
+def test_arithmetic_of_numbers_alone_gives_plain_tensors():
+    out = mlx.mul(2.0, 3)
+    assert out.item() == 6 and out.dtype == mlx.float32
+    # Not a number any more, which would leave the other's dtype alone.
+    assert (out + mlx.ones(1, dtype=mlx.int64)).dtype == mlx.float32
+
+
+@pytest.mark.parametrize("op", [mlx.pow, mlx.float_power, mlx.xlogy, mlx.remainder, mlx.special.zeta])
+def test_other_ops_need_a_tensor(op):
+    with pytest.raises(TypeError, match="must be Tensor"):
+        op(2, 3)
+
+
+@pytest.mark.parametrize("op", [mlx.logical_and, mlx.logical_or, mlx.logical_xor])
+def test_logic_is_between_tensors(op):
+    with pytest.raises(TypeError, match="Tensor"):
+        op(mlx.ones(2), 2)
+
+
+def test_numbers_keep_their_precision_in_gradients_and_products():
+    x = mlx.tensor([1.5], dtype=mlx.float64, requires_grad=True)
+    mlx.lerp(x, mlx.zeros(1, dtype=mlx.float64), 0.3).backward()
+    assert x.grad.item() == 1 - 0.3
+    assert mlx.add(mlx.zeros(1, dtype=mlx.float64), 0.3, alpha=0.3).item() == 0.3 * 0.3
+    z = mlx.tensor([1.0], dtype=mlx.complex128, requires_grad=True)
+    (z * 0.1j).imag.backward()
+    assert z.grad.item() == -0.1j * 1j
+
+
+def test_the_gradient_of_atan2_is_zero_at_the_origin():
+    y, x = mlx.zeros(2, requires_grad=True), mlx.zeros(2, requires_grad=True)
+    mlx.atan2(y, x).sum().backward()
+    assert y.grad.tolist() == x.grad.tolist() == [0, 0]
+
+
+def test_the_gradient_of_sinc_is_zero_where_the_square_underflows():
+    x = mlx.tensor([0.0, 1e-30], requires_grad=True)
+    mlx.sinc(x).sum().backward()
+    assert x.grad.tolist() == [0, 0]
+
+
+def test_an_out_that_overlaps_itself_is_refused():
+    with pytest.raises(RuntimeError, match="single memory location"):
+        mlx.add(mlx.ones(3), 1, out=mlx.zeros(1).expand(3))
+
+
+def test_magnitudes_of_complex_numbers_are_not_taken_in_place():
+    with pytest.raises(RuntimeError, match="In-place abs is not supported"):
+        mlx.ones(2, dtype=mlx.complex64).abs_()

@@ -277,3 +277,9 @@ def test_dropout_follows_the_seed():
     first = mlx.nn.functional.dropout(mlx.ones(100))
     mlx.manual_seed(2)
     assert mlx.nn.functional.dropout(mlx.ones(100)).equal(first)
+
+
+@pytest.mark.parametrize("mean", [0.0, mlx.zeros(2)], ids=["number", "tensor"])
+def test_normal_refuses_negative_deviations(mean):
+    with pytest.raises(RuntimeError, match="std >= 0"):
+        mlx.normal(mean, mlx.tensor([1.0, -1.0]))

@@ -357,3 +357,38 @@ def test_histogram_of_points():
     assert_close(counts, expected[0])
     for got, wanted in zip(edges, expected[1], strict=True):
         assert_close(got, wanted, rtol=1e-12)
+
+
+def test_the_variance_of_nothing_is_nan():
+    assert math.isnan(mlx.var(mlx.zeros(0), correction=-1).item())
+
+
+COV = {
+    "float_frequencies": ({"fweights": mlx.ones(3)}, "integral"),
+    "too_few": ({"aweights": mlx.ones(1)}, "1 != 3"),
+    "matrix": ({"aweights": mlx.ones(1, 3)}, "one or fewer"),
+    "negative": ({"aweights": mlx.tensor([1.0, -1.0, 1.0])}, "negative"),
+}
+
+
+@pytest.mark.parametrize("weights, message", COV.values(), ids=COV)
+def test_cov_checks_its_weights(weights, message):
+    with pytest.raises(RuntimeError, match=message):
+        mlx.cov(mlx.rand(2, 3), **weights)
+
+
+def test_integrals_of_nothing():
+    assert mlx.cumulative_trapezoid(mlx.zeros(2, 0)).shape == (2, 0)
+
+
+def test_the_norm_of_one_element_does_not_overflow():
+    x = mlx.tensor(-1e30, requires_grad=True)
+    norm = mlx.linalg.vector_norm(x, 6)
+    norm.backward()
+    assert norm.item() == x.abs().item() and x.grad.item() == -1
+
+
+def test_logcumsumexp_of_a_number_is_itself():
+    x = mlx.tensor(1e30, requires_grad=True)
+    (mlx.logcumsumexp(x, 0) * 0.25).backward()
+    assert x.grad.item() == 0.25

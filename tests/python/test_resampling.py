@@ -188,3 +188,15 @@ def test_bytes_are_resized_in_fixed_point(size, out):
     image = np.random.default_rng(size).integers(0, 256, (200, size)).astype(np.uint8)
     resized = F.interpolate(from_numpy(image[:, None, None, :]), (1, out), mode="bicubic")
     np.testing.assert_array_equal(resized.numpy()[:, 0, 0], [fixed_point_bicubic(row, out) for row in image])
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+def test_grid_sample_reads_zeros_at_places_that_are_no_numbers(mode):
+    grid = mlx.tensor([np.nan, np.inf, -np.inf, 1e30]).reshape(1, 1, 4, 1).expand(1, 1, 4, 2)
+    out = F.grid_sample(mlx.ones(1, 1, 3, 3), grid, mode=mode, align_corners=False)
+    assert out.flatten().tolist() == [0, 0, 0, 0]
+
+
+def test_grid_sample_of_an_empty_batch():
+    out = F.grid_sample(mlx.zeros(0, 2, 3, 3), mlx.zeros(0, 4, 5, 2), align_corners=False)
+    assert out.shape == (0, 2, 4, 5)

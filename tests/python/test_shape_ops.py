@@ -238,3 +238,31 @@ def test_repeat_with_too_few_sizes_is_an_error():
 def test_movement_of_a_large_tensor():
     x = np.arange(3_000_000).reshape(1000, 3000)
     assert_equal(from_numpy(x).t().contiguous(), x.T)
+
+
+def test_tensor_split_reads_a_tensor_of_one_element_as_an_index():
+    x = mlx.arange(6)
+    assert [len(p) for p in mlx.tensor_split(x, mlx.tensor([2]))] == [2, 4]
+    assert [len(p) for p in mlx.tensor_split(x, mlx.tensor(2))] == [3, 3]
+
+
+REFUSED = {
+    "narrow": (lambda: mlx.zeros(3).narrow(0, mlx.tensor(True), 1), RuntimeError),
+    "roll": (lambda: mlx.roll(mlx.tensor(1.0), 0, 0), IndexError),
+    "unbind": (lambda: mlx.tensor(1).unbind(), IndexError),
+    "cat": (lambda: mlx.cat([]), ValueError),
+    "gradient_dim": (lambda: mlx.gradient(mlx.zeros(3, 3), dim=3), IndexError),
+    "gradient_twice": (lambda: mlx.gradient(mlx.zeros(3, 3), dim=(1, -1)), RuntimeError),
+}
+
+
+@pytest.mark.parametrize("call, error", REFUSED.values(), ids=REFUSED)
+def test_errors_are_of_pytorchs_classes(call, error):
+    with pytest.raises(error):
+        call()
+
+
+def test_slice_scatter_takes_out():
+    out = mlx.zeros(0)
+    assert mlx.slice_scatter(mlx.zeros(4), mlx.ones(2), 0, 1, 3, out=out) is out
+    assert out.tolist() == [0, 1, 1, 0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import FLOATS, INTEGERS, assert_equal, double, name, sample, strided, to_numpy
+from support import FLOATS, INTEGERS, assert_close, assert_equal, double, name, sample, strided, to_numpy
 
 import mlx
 
@@ -166,3 +166,19 @@ def test_sorted_values_are_where_the_positions_say(values):
 @given(st.lists(st.integers(0, 20), max_size=100))
 def test_unique_is_pythons_set(values):
     assert mlx.tensor(values, dtype=mlx.int64).unique().tolist() == sorted(set(values))
+
+
+@pytest.mark.parametrize("op", [mlx.median, mlx.nanmedian])
+def test_equal_elements_share_the_gradient_of_the_median(op):
+    x = mlx.tensor([1.0, 2.0, 2.0, 2.0, 5.0], requires_grad=True)
+    op(x).backward()
+    assert_close(x.grad, np.array([0, 1, 1, 1, 0]) / 3)
+    empty = mlx.zeros(0, requires_grad=True)
+    op(empty).backward()
+    assert empty.grad.shape == (0,)
+
+
+def test_nanmedian_sends_no_gradient_to_nan():
+    x = mlx.tensor([np.nan, 1.0, 3.0], requires_grad=True)
+    mlx.nanmedian(x).backward()
+    assert x.grad.tolist() == [0, 1, 0]

@@ -1,5 +1,7 @@
 """The rarer special functions against SciPy."""
 
+import math
+
 import numpy as np
 import pytest
 import scipy.special as sp
@@ -96,3 +98,11 @@ def test_polygamma_of_half_types_is_rounded_once():
     x = mlx.tensor([0.3, 2.5], dtype=mlx.float16)
     exact = sp.polygamma(4, to_numpy(x).astype(np.float64))
     assert_close(mlx.polygamma(4, x), exact.astype(np.float16), rtol=1e-3)
+
+
+@pytest.mark.parametrize("op", [mlx.special.i1, mlx.special.i1e])
+def test_second_derivatives_of_i1_at_zero_are_finite(op):
+    x = mlx.zeros(1, dtype=mlx.float64, requires_grad=True)
+    (slope,) = mlx.autograd.grad(op(x), x, create_graph=True)
+    (curve,) = mlx.autograd.grad(slope, x)
+    assert slope.item() == 0.5 and math.isfinite(curve.item())

@@ -143,29 +143,33 @@ void channel_gradient(const ChannelGradient& k, const Launch& launch) {
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const NormEntry& e = entry<T>();
-    parallel_for(
-        0, channels, std::max<int64_t>(1, kGrain / std::max<int64_t>(batch * n, 1)),
-        [&](int64_t begin, int64_t end) {
-          for (int64_t c = begin; c < end; ++c) {
-            const double mean = means.data<T>()[c], rstd = rstds.data<T>()[c],
-                         w = weight.defined() ? weight.data<T>()[c] : 1;
-            RowSums total{0, 0};
-            for (int64_t b = 0; b < batch; ++b) {
-              const int64_t at = (b * channels + c) * n;
-              RowSums s = e.gradient_sums(g.data<T>() + at, x.data<T>() + at, n, mean, rstd, nullptr);
-              total = {total.first + s.first, total.second + s.second};
-            }
-            dw.data<T>()[c] = static_cast<T>(total.second);
-            db.data<T>()[c] = static_cast<T>(total.first);
-            const double count = static_cast<double>(batch * n), a = k.training ? total.first / count : 0,
-                         d = k.training ? total.second / count : 0;
-            for (int64_t b = 0; b < batch; ++b) {
-              const int64_t at = (b * channels + c) * n;
-              e.scaled_gradient(g.data<T>() + at, x.data<T>() + at, dx.data<T>() + at, n, mean, rstd,
-                                w * rstd, a, d);
-            }
+    const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(batch * n, 1));
+    parallel_for(0, channels, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t c = begin; c < end; ++c) {
+        const double mean = means.data<T>()[c], rstd = rstds.data<T>()[c],
+                     w = weight.defined() ? weight.data<T>()[c] : 1;
+        RowSums total{0, 0};
+        for (int64_t b = 0; b < batch; ++b) {
+          const int64_t at = (b * channels + c) * n;
+          RowSums s = e.gradient_sums(g.data<T>() + at, x.data<T>() + at, n, mean, rstd, nullptr);
+          total = {total.first + s.first, total.second + s.second};
+        }
+        dw.data<T>()[c] = static_cast<T>(total.second);
+        db.data<T>()[c] = static_cast<T>(total.first);
+        const double count = static_cast<double>(batch * n), a = total.first / count,
+                     d = total.second / count;
+        for (int64_t b = 0; b < batch; ++b) {
+          const int64_t at = (b * channels + c) * n;
+          if (!k.training) {  // the input takes no part, not even times zero: it may be infinite
+            const T factor = static_cast<T>(w * rstd);
+            for (int64_t i = at; i < at + n; ++i) dx.data<T>()[i] = g.data<T>()[i] * factor;
+            continue;
           }
-        });
+          e.scaled_gradient(g.data<T>() + at, x.data<T>() + at, dx.data<T>() + at, n, mean, rstd, w * rstd, a,
+                            d);
+        }
+      }
+    });
   });
 }
 

@@ -49,13 +49,14 @@ void with_compute_type(const Launch& launch, F&& f) {
   if (!out.is(launch.out())) copy_elements(launch.out(), out);
 }
 
-// The largest element among those that `visit` shows, NaN above all, and the first place it lies at.
+// The largest element among those that `visit` shows and the first place it lies at; NaN is above all, and of
+// several the last counts, as in PyTorch.
 template <class T>
 struct Largest {
   T value{};
   int64_t place = -1;
   void see(T v, int64_t at) {
-    if (place < 0 || v > value || (v != v && value == value)) {
+    if (place < 0 || v > value || v != v) {
       value = v;
       place = at;
     }

@@ -18,6 +18,14 @@ __all__ = [
 ]
 
 
+def _checked(reduction: str) -> str:
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(
+            f"{reduction} is not a valid value for reduction; it must be 'none', 'mean' or 'sum'"
+        )
+    return reduction
+
+
 def legacy_reduction(reduction: str, size_average: bool | None, reduce: bool | None) -> str:
     """The reduction that PyTorch's deprecated flags ask for, if one is given."""
     if size_average is None and reduce is None:
@@ -28,13 +36,9 @@ def legacy_reduction(reduction: str, size_average: bool | None, reduce: bool | N
 
 
 def _reduced(loss: Tensor, reduction: str) -> Tensor:
-    if reduction == "none":
+    if _checked(reduction) == "none":
         return loss
-    if reduction == "mean":
-        return loss.mean()
-    if reduction == "sum":
-        return loss.sum()
-    raise ValueError(f"{reduction} is not a valid value for reduction; it must be 'none', 'mean' or 'sum'")
+    return loss.mean() if reduction == "mean" else loss.sum()
 
 
 @in_float32
@@ -60,8 +64,11 @@ def multi_margin_loss(
     >>> mlx.nn.functional.multi_margin_loss(mlx.tensor([0.1, 0.2, 0.4, 0.8]), mlx.tensor(3))
     tensor(0.3250)
     """
+    how = _checked(legacy_reduction(reduction, size_average, reduce))
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
+    if weight is not None and weight.dim() != 1:
+        raise ValueError(f"weight must be one-dimensional, but has shape {tuple(weight.shape)}")
     if input.dim() > 2 or (input.dim() > 0 and input.size(-1) == 0):
         raise RuntimeError(
             f"multi_margin_loss(): Expected non-empty vector or matrix, got shape {input.shape}"
@@ -77,13 +84,12 @@ def multi_margin_loss(
             f"multi_margin_loss(): inconsistent weight size, expected {classes} but got {weight.shape}"
         )
     column = labels.unsqueeze(1)
-    excess = (margin - rows.gather(1, column) + rows).clamp(min=0)
+    excess = (margin - rows.gather(1, column) + rows).relu()
     if p == 2:
         excess = excess * excess
     if weight is not None:
         excess = excess * weight[labels].unsqueeze(1)
     loss = excess.scatter(1, column, 0).sum(1) / classes
-    how = legacy_reduction(reduction, size_average, reduce)
     return _reduced(loss.reshape(target.shape) if input.dim() < 2 else loss, how)
 
 
@@ -106,6 +112,7 @@ def multilabel_margin_loss(
     >>> mlx.nn.functional.multilabel_margin_loss(x, y)
     tensor(0.8500)
     """
+    how = _checked(legacy_reduction(reduction, size_average, reduce))
     if input.dim() > 2 or input.shape != target.shape:
         raise RuntimeError(
             "multilabel_margin_loss(): expected a vector or matrix and a target of the same shape, got "
@@ -117,10 +124,9 @@ def multilabel_margin_loss(
     places = mlx.where(counts, labels, mlx.zeros_like(labels))
     is_label = mlx.zeros_like(labels, dtype=mlx.int64).scatter_add(1, places, counts.to(mlx.int64)) > 0
     wanted = rows.gather(1, places).unsqueeze(2)
-    excess = (1 - wanted + rows.unsqueeze(1)).clamp(min=0)
+    excess = (1 - wanted + rows.unsqueeze(1)).relu()
     use = counts.unsqueeze(2) & ~is_label.unsqueeze(1)
     loss = mlx.where(use, excess, rows.new_zeros(())).sum((1, 2)) / max(classes, 1)
-    how = legacy_reduction(reduction, size_average, reduce)
     return _reduced(loss.squeeze(0) if input.dim() < 2 else loss, how)
 
 

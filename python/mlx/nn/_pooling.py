@@ -115,42 +115,48 @@ def max_pool3d(
     )
 
 
-def _sizes(output_size: Any, dims: int) -> list[int]:
+def _sizes(input: Tensor, output_size: Any, dims: int) -> list[int]:
     """A requested output size as a list; None keeps the input's, which the core spells -1."""
+    if input.dim() not in (dims + 1, dims + 2):
+        raise ValueError(
+            f"adaptive pooling: expected an input of {dims + 1} or {dims + 2} dimensions, got {input.dim()}"
+        )
     sizes = list(output_size) if isinstance(output_size, (tuple, list)) else [output_size] * dims
+    if any(s is not None and s < 0 for s in sizes):
+        raise RuntimeError(f"adaptive pooling: output_size must not be negative, but is {output_size}")
     return [-1 if s is None else s for s in sizes]
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """The mean of `output_size` cells of nearly equal size of a signal (..., channels, length)."""
-    return _C._adaptive_avg_pool1d(input, _sizes(output_size, 1))
+    return _C._adaptive_avg_pool1d(input, _sizes(input, output_size, 1))
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     """The mean of cells of nearly equal size of an image (..., channels, height, width)."""
-    return _C._adaptive_avg_pool2d(input, _sizes(output_size, 2))
+    return _C._adaptive_avg_pool2d(input, _sizes(input, output_size, 2))
 
 
 def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
     """The mean of cells of nearly equal size of a volume (..., channels, depth, height, width)."""
-    return _C._adaptive_avg_pool3d(input, _sizes(output_size, 3))
+    return _C._adaptive_avg_pool3d(input, _sizes(input, output_size, 3))
 
 
 def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
     """The maximum of `output_size` cells of a signal (..., channels, length)."""
-    values, indices = _C._adaptive_max_pool1d(input, _sizes(output_size, 1))
+    values, indices = _C._adaptive_max_pool1d(input, _sizes(input, output_size, 1))
     return (values, indices) if return_indices else values
 
 
 def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
     """The maximum of each cell of an image (..., channels, height, width)."""
-    values, indices = _C._adaptive_max_pool2d(input, _sizes(output_size, 2))
+    values, indices = _C._adaptive_max_pool2d(input, _sizes(input, output_size, 2))
     return (values, indices) if return_indices else values
 
 
 def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
     """The maximum of each cell of a volume (..., channels, depth, height, width)."""
-    values, indices = _C._adaptive_max_pool3d(input, _sizes(output_size, 3))
+    values, indices = _C._adaptive_max_pool3d(input, _sizes(input, output_size, 3))
     return (values, indices) if return_indices else values
 
 

@@ -416,7 +416,7 @@ def grid_sample(
         wide = grid_sample(input.float(), grid.float(), mode, padding_mode, bool(align_corners))
         return wide.to(input.dtype)
     align = bool(align_corners)
-    places = grid.reshape(grid.shape[0], -1, dims)
+    places = grid.flatten(1, -2)
     coordinates = []
     for d, n in enumerate(input.shape[2:]):
         x = places[..., dims - 1 - d] + 1
@@ -427,6 +427,8 @@ def grid_sample(
         coordinates = [
             _padded(c, n, padding_mode, align) for c, n in zip(coordinates, input.shape[2:], strict=True)
         ]
+        # NaN and what no integer can hold lie outside of the image, as in PyTorch.
+        coordinates = [mlx.where(c.abs() < 2**31, c, -100) for c in coordinates]
         if mode == "nearest":
             out = _picked(input, [c.round().detach() for c in coordinates])
         else:
