@@ -214,16 +214,22 @@ class TransposedWeights : public PanelSource {
     const Item* weights = static_cast<const Item*>(element(w_, group_ * s_.cout * s_.rows()));
     return weights + depth / taps * s_.rows() + line * s_.taps() + taps_[static_cast<size_t>(depth % taps)];
   }
-  // Elements that are words of a panel already.
+  // Elements that are words of a panel already. Panel by panel: then its memory is written in order, and what
+  // one output channel adds to it lies side by side.
   void pack_words(const PanelBlock& block, const PanelLayout& layout, uint32_t* panels) const {
     const int64_t stride = s_.taps();
-    // Depth by depth: an output channel's weights for all lines lie side by side.
-    for (int64_t d = 0; d < block.depths(); ++d) {
-      const auto* from = weights_at<uint32_t>(block.begin + d, block.first);
-      layout.for_panels(block, panels, [&](int64_t at, int64_t lines, int64_t width, uint32_t* panel) {
-        for (int64_t i = 0; i < lines; ++i) panel[d * width + i] = from[(at + i) * stride];
-      });
-    }
+    const auto taps = static_cast<int64_t>(taps_.size());
+    layout.for_panels(block, panels, [&](int64_t at, int64_t lines, int64_t width, uint32_t* panel) {
+      for (int64_t d = block.begin; d < block.end;) {
+        const int64_t first = d % taps, count = std::min(taps - first, block.end - d);
+        const auto* weights = weights_at<uint32_t>(d - first, block.first + at) - taps_[0];
+        for (int64_t t = first; t < first + count; ++t, panel += width) {
+          const uint32_t* from = weights + taps_[static_cast<size_t>(t)];
+          for (int64_t i = 0; i < lines; ++i) panel[i] = from[i * stride];
+        }
+        d += count;
+      }
+    });
   }
   void pack_halves(const PanelBlock& block, const PanelLayout& layout, uint32_t* panels) const {
     const int64_t stride = s_.taps();
@@ -319,18 +325,18 @@ class WeightTarget : public ProductTarget {
   }
   void store_row(int64_t row, int64_t column, int64_t columns, const float* from) const {
     char* to = data_ + row * stride_ * bytes_of(dtype_);
-    for (int64_t j = 0; j < columns; ++j) {
-      const int64_t offset = offsets_[static_cast<size_t>(column + j)];
-      if (dtype_ == DType::Float32)
-        reinterpret_cast<float*>(to)[offset] = from[j];
-      else if (dtype_ == DType::Float16)
-        reinterpret_cast<Half*>(to)[offset] = Half(from[j]);
-      else
-        reinterpret_cast<BFloat16*>(to)[offset] = BFloat16(from[j]);
-    }
+    if (dtype_ == DType::Float32) return scatter(from, columns, column, reinterpret_cast<float*>(to));
+    if (dtype_ == DType::Float16) return scatter(from, columns, column, reinterpret_cast<Half*>(to));
+    scatter(from, columns, column, reinterpret_cast<BFloat16*>(to));
   }
 
  private:
+  template <class T>
+  void scatter(const float* from, int64_t columns, int64_t column, T* to) const {
+    const int64_t* offsets = offsets_.data() + column;
+    for (int64_t j = 0; j < columns; ++j) to[offsets[j]] = T(from[j]);
+  }
+
   char* data_;
   DType dtype_;
   int64_t stride_;

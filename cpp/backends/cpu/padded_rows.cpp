@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/sizes.h"
+
 namespace mlx::cpu {
 namespace {
-constexpr int64_t kBlock = 16;
+constexpr int64_t kBlock = 16, kSmallBlock = 4;
 }
 
 PaddedRows::PaddedRows(const TappedImages& images, int64_t begin, int64_t end) : images_(images) {
@@ -24,6 +26,12 @@ PaddedRows::PaddedRows(const TappedImages& images, int64_t begin, int64_t end) :
   // A row is cut into phases, so that places a step apart become neighbours.
   phase_pitch_ = images.grid[2] + span_[2] / images.step[2];
   pitch_ = phase_pitch_ * images.step[2];
+  for (int64_t i = 0; i < images.step[2]; ++i) {
+    const int64_t step = images.step[2], start = i + least_[2], left = images.size[2] - start;
+    const int64_t first = std::min(start < 0 ? ceil_div(-start, step) : 0, phase_pitch_);
+    phases_.push_back(
+        {sees(2, i), start, first, std::clamp(left > 0 ? ceil_div(left, step) : 0, first, phase_pitch_)});
+  }
 
   const int64_t lines = images.grid[0] * images.grid[1], first_line = begin / images.grid[2],
                 last_line = (end - 1) / images.grid[2];
@@ -55,6 +63,7 @@ PaddedRows::PaddedRows(const TappedImages& images, int64_t begin, int64_t end) :
 }
 
 bool PaddedRows::sees(int dimension, int64_t distance) const {
+  if (images_.step[dimension] == 1) return true;
   return seen_[dimension][static_cast<size_t>(distance % images_.step[dimension])];
 }
 
@@ -68,27 +77,32 @@ int64_t PaddedRows::line_offset(int64_t line) const {
 
 template <class Item>
 void PaddedRows::fill_row(const Item* row, Item* out) const {
-  const int64_t step = images_.step[2], width = images_.size[2];
-  for (int64_t phase = 0; phase < step; ++phase, out += phase_pitch_) {
-    if (!sees(2, phase)) continue;
-    // Element j of the phase is column j * step + start of the image.
-    const int64_t start = phase + least_[2];
-    const int64_t first = std::clamp((-start + step - 1) / step, int64_t{0}, phase_pitch_),
-                  last =
-                      std::clamp(start >= width ? 0 : (width - start + step - 1) / step, first, phase_pitch_);
-    int64_t j = 0;
-    for (; j < first; ++j) out[j] = Item(0);
-    const Item* from = row + start;
-    if (step == 1) {  // blocks of a fixed size, which need no call
-      for (; j + kBlock <= last; j += kBlock) {
-        // The same row of the next channel is needed soon, and too far away for the processor to foresee.
-        __builtin_prefetch(from + j + images_.image_size());
-        std::memcpy(out + j, from + j, kBlock * sizeof(Item));
-      }
+  const int64_t step = images_.step[2];
+  for (const Phase& phase : phases_) {
+    if (phase.seen) {
+      const Item* from = row + phase.start;
+      int64_t j = 0;
+      for (; j < phase.first; ++j) out[j] = Item(0);
+      if (step == 1) j = copy_blocks(from, j, phase.last, out);
+      for (; j < phase.last; ++j) out[j] = from[j * step];
+      for (; j < phase_pitch_; ++j) out[j] = Item(0);
     }
-    for (; j < last; ++j) out[j] = from[j * step];
-    for (; j < phase_pitch_; ++j) out[j] = Item(0);
+    out += phase_pitch_;
   }
+}
+
+// Elements [begin, end) but for some last ones, in blocks of fixed sizes, which need no call; gives where
+// they begin.
+template <class Item>
+int64_t PaddedRows::copy_blocks(const Item* from, int64_t begin, int64_t end, Item* out) const {
+  int64_t j = begin;
+  for (; j + kBlock <= end; j += kBlock) {
+    // The same row of the next channel is needed soon, and too far away for the processor to foresee.
+    __builtin_prefetch(from + j + images_.image_size());
+    std::memcpy(out + j, from + j, kBlock * sizeof(Item));
+  }
+  for (; j + kSmallBlock <= end; j += kSmallBlock) std::memcpy(out + j, from + j, kSmallBlock * sizeof(Item));
+  return j;
 }
 
 template <class Item>

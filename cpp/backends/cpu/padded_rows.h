@@ -40,12 +40,21 @@ class PaddedRows {
     int64_t grid_first[2];
   };
 
+  // Columns a step of the convolution apart: element j of the phase is column j * step + start of the image,
+  // which exists for first <= j < last.
+  struct Phase {
+    bool seen;
+    int64_t start, first, last;
+  };
+
   // Of a line of places, counted through all images.
   int64_t line_offset(int64_t line) const;
   template <class Item>
   void fill_items(int64_t channel, Item* plane) const;
   template <class Item>
   void fill_row(const Item* row, Item* out) const;
+  template <class Item>
+  int64_t copy_blocks(const Item* from, int64_t begin, int64_t end, Item* out) const;
   bool sees(int dimension, int64_t distance) const;
 
   const TappedImages& images_;
@@ -54,6 +63,7 @@ class PaddedRows {
       seen_[3];  // by distance from the least offset, modulo the step: whether a tap is there
   int64_t pitch_, phase_pitch_, height_ = 0, size_ = 0;
   int64_t first_image_;
+  std::vector<Phase> phases_;
   std::vector<Strip> strips_;
   std::vector<int64_t> taps_;
 };
