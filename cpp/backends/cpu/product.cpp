@@ -72,21 +72,25 @@ void find_unpacked(const Product& p, Plan& plan) {
     plan.right_depths = p.right.unpacked_depths(p.kernels);
 }
 
-// Gives a task its rows and columns. `all_rows`: tasks are not to share columns.
-void divide_result(const Product& p, int64_t tasks, bool all_rows, Plan& plan) {
+// Gives a task its rows and columns. Where tasks pack all that they need for themselves, only one of the two
+// is divided.
+void divide_result(const Product& p, int64_t tasks, bool is_private, Plan& plan) {
   const int64_t panel = p.kernels.panel_columns();
-  // Columns are divided first, since their panels are then packed once. Of operands that are not packed, the
-  // larger one is divided, so that each thread reads a part of it.
+  // Columns are divided first, since their panels are then packed once. Of two operands that are not packed,
+  // or that each task packs, the larger one is divided.
   bool divides_columns = true;
   if (plan.left == Packing::None)
     divides_columns = p.columns > kFewColumnPanels * panel && (!plan.right_depths.data || p.columns > p.rows);
-  plan.column_block =
-      std::min(plan.column_block, round_up(divides_columns ? ceil_div(p.columns, tasks) : p.columns, panel));
+  if (is_private) divides_columns = p.columns >= p.rows;
+  const int64_t share = divides_columns ? ceil_div(p.columns, tasks) : p.columns;
+  plan.column_block = std::min(plan.column_block, round_up(share, panel));
   if (p.column_unit > 1 && p.column_unit <= 2 * plan.column_block)
     plan.column_block = round_up(plan.column_block, p.column_unit);
   plan.column_blocks = ceil_div(p.columns, plan.column_block);
   plan.row_block = p.rows;
-  if (!all_rows) {
+  if (is_private && !divides_columns) {
+    plan.row_block = ceil_div(p.rows, num_threads());
+  } else if (!is_private) {
     if (plan.left == Packing::ByTask) plan.row_block = std::min(kLeftRows, p.rows);
     plan.row_block = std::min(plan.row_block, ceil_div(p.rows, ceil_div(tasks, plan.column_blocks)));
   }
@@ -110,7 +114,8 @@ Plan choose_plan(const Product& p) {
   plan.left = !packs_left ? Packing::None : shares_left ? Packing::Shared : Packing::ByTask;
   if (plan.left == Packing::ByTask) plan.column_block *= 2;
   divide_result(p, tasks, is_private, plan);
-  const bool shares_right = plan.row_blocks > 1 && words(p, p.columns, p.kernels.lanes) <= kSharedWords;
+  const bool shares_right =
+      !is_private && plan.row_blocks > 1 && words(p, p.columns, p.kernels.lanes) <= kSharedWords;
   plan.right = plan.right_depths.data ? Packing::None : shares_right ? Packing::Shared : Packing::ByTask;
   return plan;
 }
