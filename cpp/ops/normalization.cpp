@@ -149,17 +149,17 @@ struct GroupNorm {
   Tensor each(const Tensor& t) const { return of_each_channel(t, channels); }
 
   Tensor forward(const Tensor& x, const Tensor& weight, const Tensor& bias) const {
-    Tensor out = allocate(x.shape(), x.dtype(), x.device());
+    Tensor out = allocate(planes, x.dtype(), x.device());
     const Tensor in = reshape(x, planes), m = each(mean), r = each(rstd), w = each(parameter(weight)),
                  b = each(parameter(bias));
     if (out.numel()) launch(ChannelAffine{}, {&out}, {&in, &m, &r, &w, &b});
-    return out;
+    return reshape(out, x.shape());
   }
 
   // First as if the statistics were given. What x does to them follows from the sums over each channel.
   Grads backward(const Tensor& g, const Tensor& x, const Tensor& weight) const {
     const Shape flat = {planes[1]};
-    Tensor dx = allocate(x.shape(), x.dtype(), x.device()), dw = zeros(flat, x.dtype(), x.device()),
+    Tensor dx = allocate(planes, x.dtype(), x.device()), dw = zeros(flat, x.dtype(), x.device()),
            db = zeros(flat, x.dtype(), x.device());
     const Tensor in = reshape(x, planes), grad = reshape(g, planes), m = each(mean), r = each(rstd),
                  w = each(parameter(weight));
@@ -170,7 +170,7 @@ struct GroupNorm {
     };
     const Tensor slope = rstd * rstd * mean_of_group(dw);
     const Tensor offset = slope * mean - rstd * mean_of_group(db);
-    dx = addcmul(dx + unsqueeze(offset, 3), x, unsqueeze(slope, 3), -1);
+    dx = addcmul(reshape(dx, x.shape()) + unsqueeze(offset, 3), x, unsqueeze(slope, 3), -1);
     const auto over_batch = [&](const Tensor& t) {
       return sum(reshape(t, {channels[0], channels[1] * channels[2]}), Shape{0});
     };
