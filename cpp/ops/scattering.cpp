@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "backends/backend.h"
+#include "ops/check.h"
 #include "ops/update.h"
 
 namespace mlx {
@@ -218,7 +219,13 @@ Grads product_gradients(const Backward& b, const Tensor& input, int64_t d, const
   // For the source: divide where there is no zero; where there is a single one, it alone has a gradient.
   Tensor start_zero = include_self ? self_zero : scatter(self_zero, d, index, Scalar(0));
   Tensor zeros_there = gather(scatter_add(start_zero, d, index, src_zero), d, index);
-  Tensor filled = src + src_zero;  // ones for zeros
+  if (recording(
+          {&g, &input, &src}))  // then each of them has a gradient that only appears in the second derivative
+    raise_if_any(
+        gt(zeros_there, Scalar(1)), Check::Runtime,
+        "scatter_reduce(): the second derivative of a product with several zeros in one place is not "
+        "implemented");
+  Tensor filled = where(eq(src, Scalar(0)), 1, src);
   Tensor base = include_self ? input : scatter(input, d, index, Scalar(1));
   Tensor without_zeros = scatter_reduce(base, d, index, filled, "prod", true);
   Tensor single = src_zero * as(eq(zeros_there, Scalar(1)));

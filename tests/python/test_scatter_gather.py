@@ -250,3 +250,20 @@ def test_an_index_out_of_range_is_caught_as_either_error_of_pytorch(call):
     for kind in (IndexError, RuntimeError):
         with pytest.raises(kind, match="index 7 is out of bounds"):
             call(x, index)
+
+
+def test_the_second_derivative_of_a_product_with_several_zeros_is_refused():
+    start = mlx.ones(2, requires_grad=True)
+    for zeros, fits in ((mlx.tensor([0.0, 2.0, 3.0]), True), (mlx.tensor([0.0, 0.0, 3.0]), False)):
+        values = zeros.requires_grad_()
+        out = start.scatter_reduce(0, mlx.tensor([1, 1, 1]), values, "prod")
+        if fits:
+            (g,) = mlx.autograd.grad(out[1], values, create_graph=True)
+            assert_close(g.detach(), mlx.tensor([6.0, 0.0, 0.0]))
+            (h,) = mlx.autograd.grad(g[0], values)
+            assert_close(h, mlx.tensor([0.0, 3.0, 2.0]))
+        else:
+            (g,) = mlx.autograd.grad(out[1], values, retain_graph=True)
+            assert_close(g, mlx.zeros(3))
+            with pytest.raises(RuntimeError, match="several zeros"):
+                mlx.autograd.grad(out[1], values, create_graph=True)
