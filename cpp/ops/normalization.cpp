@@ -122,12 +122,6 @@ ChannelNorm normalized_channels(const Tensor& x, const Tensor& weight, const Ten
   return {out, mean, variance};
 }
 
-// One number for each channel of each sample, from one for each group (batch, groups, 1) or for each channel
-// (1, groups, channels of a group).
-Tensor of_each_channel(const Tensor& t, const Shape& shape) {
-  return t.defined() ? reshape(contiguous(expand(t, shape)), {numel(shape)}) : t;
-}
-
 // What normalized_groups() passes to the kernels, for which the channels of all samples are those of one.
 struct GroupNorm {
   Shape channels, planes;  // (batch, groups, channels of a group); (1, all channels, inner)
@@ -146,7 +140,11 @@ struct GroupNorm {
   Tensor parameter(const Tensor& t) const {
     return t.defined() ? reshape(t, {1, channels[1], channels[2]}) : t;
   }
-  Tensor each(const Tensor& t) const { return of_each_channel(t, channels); }
+  // One number for each channel of each sample, from one for each group (batch, groups, 1) or for each
+  // channel (1, groups, channels of a group).
+  Tensor each(const Tensor& t) const {
+    return t.defined() ? reshape(contiguous(expand(t, channels)), {planes[1]}) : t;
+  }
 
   Tensor forward(const Tensor& x, const Tensor& weight, const Tensor& bias) const {
     Tensor out = allocate(planes, x.dtype(), x.device());

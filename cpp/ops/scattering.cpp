@@ -219,8 +219,8 @@ Grads product_gradients(const Backward& b, const Tensor& input, int64_t d, const
   // For the source: divide where there is no zero; where there is a single one, it alone has a gradient.
   Tensor start_zero = include_self ? self_zero : scatter(self_zero, d, index, Scalar(0));
   Tensor zeros_there = gather(scatter_add(start_zero, d, index, src_zero), d, index);
-  if (recording(
-          {&g, &input, &src}))  // then each of them has a gradient that only appears in the second derivative
+  // Of several zeros each has a gradient that only appears in the second derivative.
+  if (recording({&g, &input, &src}))
     raise_if_any(
         gt(zeros_there, Scalar(1)), Check::Runtime,
         "scatter_reduce(): the second derivative of a product with several zeros in one place is not "

@@ -161,8 +161,7 @@ void channel_gradient(const ChannelGradient& k, const Launch& launch) {
         for (int64_t b = 0; b < batch; ++b) {
           const int64_t at = (b * channels + c) * n;
           if (!k.training) {  // the input takes no part, not even times zero: it may be infinite
-            const T factor = static_cast<T>(w * rstd);
-            for (int64_t i = at; i < at + n; ++i) dx.data<T>()[i] = g.data<T>()[i] * factor;
+            e.scale_shift(g.data<T>() + at, dx.data<T>() + at, n, 0, w * rstd, 0);
             continue;
           }
           e.scaled_gradient(g.data<T>() + at, x.data<T>() + at, dx.data<T>() + at, n, mean, rstd, w * rstd, a,

@@ -15,14 +15,10 @@ const SoftmaxEntry& entry(DType t) { return row_kernels().softmax[t == DType::Fl
 
 char* bytes(const Tensor& t) { return static_cast<char*>(t.raw()); }
 
-// Calls body(offset of a row in bytes, its length) for all rows of `t`.
+// Calls body(begin, end) for ranges of the rows of `t`, on all threads.
 template <class Body>
-void for_rows(const Tensor& t, Body&& body) {
-  const int64_t n = t.size(1), bytes = n * static_cast<int64_t>(t.item_size());
-  parallel_for(0, t.size(0), std::max<int64_t>(1, kGrain / std::max<int64_t>(n, 1)),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t r = begin; r < end; ++r) body(r * bytes, n);
-               });
+void for_row_ranges(const Tensor& t, Body&& body) {
+  parallel_for(0, t.size(0), std::max<int64_t>(1, kGrain / std::max<int64_t>(t.size(1), 1)), body);
 }
 
 // Calls body(rows of the inputs, row of the output, length) for all rows; those of half types are widened,
@@ -33,22 +29,21 @@ void for_wide_rows(const Tensor* const (&inputs)[kInputs], const Tensor& out, Bo
   const auto type = static_cast<size_t>(out.dtype());
   const bool is_half = is_reduced(out.dtype());
   const ConvertKernel widen = vector_kernels().widen[type], narrow = vector_kernels().narrow[type];
-  parallel_for(0, out.size(0), std::max<int64_t>(1, kGrain / std::max<int64_t>(n, 1)),
-               [&](int64_t begin, int64_t end) {
-                 const Scratch<float> wide(is_half ? static_cast<int64_t>(kInputs) * n : 0);
-                 for (int64_t at = begin * n * item; at < end * n * item; at += n * item) {
-                   const void* rows[kInputs];
-                   for (size_t i = 0; i < kInputs; ++i) {
-                     rows[i] = bytes(*inputs[i]) + at;
-                     if (!is_half) continue;
-                     float* row = wide.data() + static_cast<int64_t>(i) * n;
-                     widen(rows[i], row, n);
-                     rows[i] = row;
-                   }
-                   body(rows, is_half ? wide.data() : static_cast<void*>(bytes(out) + at), n);
-                   if (is_half) narrow(wide.data(), bytes(out) + at, n);
-                 }
-               });
+  for_row_ranges(out, [&](int64_t begin, int64_t end) {
+    const Scratch<float> wide(is_half ? static_cast<int64_t>(kInputs) * n : 0);
+    for (int64_t at = begin * n * item; at < end * n * item; at += n * item) {
+      const void* rows[kInputs];
+      for (size_t i = 0; i < kInputs; ++i) {
+        rows[i] = bytes(*inputs[i]) + at;
+        if (!is_half) continue;
+        float* row = wide.data() + static_cast<int64_t>(i) * n;
+        widen(rows[i], row, n);
+        rows[i] = row;
+      }
+      body(rows, is_half ? wide.data() : static_cast<void*>(bytes(out) + at), n);
+      if (is_half) narrow(wide.data(), bytes(out) + at, n);
+    }
+  });
 }
 
 void softmax(const Softmax& k, const Launch& launch) {
@@ -66,14 +61,16 @@ void softmax_gradient(const SoftmaxGradient& k, const Launch& launch) {
 
 void logsumexp(const LogSumExp&, const Launch& launch) {
   const Tensor &in = launch.in(0), &out = launch.out();
+  const int64_t n = in.size(1), row = n * static_cast<int64_t>(in.item_size());
   const auto run = entry(in.dtype()).logsumexp;
-  for_rows(in, [&](int64_t at, int64_t n) {
-    const int64_t r = n ? at / (n * static_cast<int64_t>(in.item_size())) : 0;
-    const double value = run(bytes(in) + at, n);
-    if (in.dtype() == DType::Float64)
-      out.data<double>()[r] = value;
-    else
-      out.data<float>()[r] = static_cast<float>(value);
+  for_row_ranges(in, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const double value = run(bytes(in) + r * row, n);
+      if (in.dtype() == DType::Float64)
+        out.data<double>()[r] = value;
+      else
+        out.data<float>()[r] = static_cast<float>(value);
+    }
   });
 }
 
@@ -82,16 +79,15 @@ void cross_entropy(const CrossEntropy&, const Launch& launch) {
   const Tensor &in = launch.in(0), &labels = launch.in(1), &sums = launch.out(0), &losses = launch.out(1);
   const int64_t n = in.size(1);
   const auto run = entry(in.dtype()).logsumexp;
-  parallel_for(
-      0, in.size(0), std::max<int64_t>(1, kGrain / std::max<int64_t>(n, 1)), [&](int64_t begin, int64_t end) {
-        for (int64_t r = begin; r < end; ++r) {
-          const float* x = in.data<float>() + r * n;
-          const int64_t label = labels.data<int64_t>()[r];
-          const double sum = run(x, n);
-          sums.data<float>()[r] = static_cast<float>(sum);
-          losses.data<float>()[r] = label < 0 ? 0 : static_cast<float>(sum - static_cast<double>(x[label]));
-        }
-      });
+  for_row_ranges(in, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const float* x = in.data<float>() + r * n;
+      const int64_t label = labels.data<int64_t>()[r];
+      const double sum = run(x, n);
+      sums.data<float>()[r] = static_cast<float>(sum);
+      losses.data<float>()[r] = label < 0 ? 0 : static_cast<float>(sum - static_cast<double>(x[label]));
+    }
+  });
 }
 
 void cross_entropy_gradient(const CrossEntropyGradient&, const Launch& launch) {
@@ -99,20 +95,19 @@ void cross_entropy_gradient(const CrossEntropyGradient&, const Launch& launch) {
                &out = launch.out();
   const int64_t n = in.size(1);
   const auto run = entry(in.dtype()).scaled_exp;
-  parallel_for(0, in.size(0), std::max<int64_t>(1, kGrain / std::max<int64_t>(n, 1)),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t r = begin; r < end; ++r) {
-                   float* y = out.data<float>() + r * n;
-                   const int64_t label = labels.data<int64_t>()[r];
-                   const float scale = scales.data<float>()[r];
-                   if (label < 0) {
-                     std::fill_n(y, n, 0.f);
-                     continue;
-                   }
-                   run(in.data<float>() + r * n, y, n, sums.data<float>()[r], scale);
-                   y[label] -= scale;
-                 }
-               });
+  for_row_ranges(in, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      float* y = out.data<float>() + r * n;
+      const int64_t label = labels.data<int64_t>()[r];
+      const float scale = scales.data<float>()[r];
+      if (label < 0) {
+        std::fill_n(y, n, 0.f);
+        continue;
+      }
+      run(in.data<float>() + r * n, y, n, sums.data<float>()[r], scale);
+      y[label] -= scale;
+    }
+  });
 }
 
 CPU_KERNEL(Softmax, softmax);

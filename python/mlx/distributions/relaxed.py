@@ -9,10 +9,10 @@ import mlx
 import mlx.nn.functional as F
 from mlx._C import Tensor
 from mlx.distributions import constraints
-from mlx.distributions.categorical import Categorical
+from mlx.distributions.categorical import Categorical, _OfCategories
 from mlx.distributions.derived import Derived
 from mlx.distributions.discrete import ByProbability
-from mlx.distributions.distribution import Distribution, Shape, open_uniform
+from mlx.distributions.distribution import Shape, open_uniform
 from mlx.distributions.transforms import ExpTransform, SigmoidTransform
 
 __all__ = [
@@ -83,7 +83,7 @@ class RelaxedBernoulli(Derived):
         return self.base_dist.logits
 
 
-class ExpRelaxedCategorical(Distribution):
+class ExpRelaxedCategorical(_OfCategories):
     """The logarithms of a RelaxedOneHotCategorical variable."""
 
     arg_constraints = Categorical.arg_constraints
@@ -98,9 +98,7 @@ class ExpRelaxedCategorical(Distribution):
         validate_args: bool | None = None,
     ) -> None:
         self.temperature = temperature
-        self._categorical = Categorical(probs, logits, validate_args)
-        shape = self.param_shape
-        super().__init__(shape[:-1], shape[-1:], validate_args)
+        super().__init__(probs, logits, validate_args)
 
     @property
     def _parameters(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -110,21 +108,6 @@ class ExpRelaxedCategorical(Distribution):
         categorical = self._categorical.expand(batch_shape)  # the temperature is one for all
         given = {categorical._given: getattr(categorical, categorical._given)}
         return self._expanded(type(self)(self.temperature, **given, validate_args=False))
-
-    @property
-    def probs(self) -> Tensor:
-        """The probability of each category to be the largest."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """The logarithms of the probabilities."""
-        return self._categorical.logits
-
-    @property
-    def param_shape(self) -> mlx.Size:
-        """The shape of the probabilities."""
-        return self._categorical.param_shape
 
     def rsample(self, sample_shape: Shape = ()) -> Tensor:
         u = open_uniform(self._shape(sample_shape), self.logits)

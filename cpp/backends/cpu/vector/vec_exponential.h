@@ -86,9 +86,6 @@ MLX_INLINE Vec<double> log(Vec<double> x) {
   return fma(exponent, Vec<double>(kLn2High), fma(Vec<double>(2), s, tail));
 }
 
-// log(1 + x) for x >= 0 or x > -1 + 2^-30, keeping the relative accuracy of small x.
-MLX_INLINE Vec<double> log1p(Vec<double> x) { return select(abs(x) < 0x1p-28, x, core::log(1 + x)); }
-
 }  // namespace core
 
 // 2^n * x for |n| < 300, rounding once even where the result is denormal.
@@ -130,16 +127,6 @@ MLX_INLINE Vec<float> at_least(Vec<float> x, float bound) {
   return Vec<float>(_mm512_max_ps(_mm512_set1_ps(bound), x.v));
 #else
   return select(x < bound, Vec<float>(bound), x);
-#endif
-}
-
-// p / q within 1 ulp, for 2^-100 < |q| < 2^100. A zero loses its sign.
-MLX_INLINE Vec<float> near_quotient(Vec<float> p, Vec<float> q) {
-#if defined(__AVX512F__)
-  const Vec<float> guess(_mm512_rcp14_ps(q.v)), quotient = p * guess;
-  return fma(guess, fma(-q, quotient, p), quotient);
-#else
-  return p / q;
 #endif
 }
 
@@ -336,6 +323,16 @@ MLX_INLINE Vec<float> atanh(Vec<float> x) {
   const Vec<float> a = abs(x);
   const Vec<float> outside = select(a == 1, Vec<float>(kInfinityF), Vec<float>(kNanF));
   return copysign(select(a < 1, in_double(odd, a), outside), x);
+}
+
+// p / q within 1 ulp, for 2^-100 < q < 2^100.
+MLX_INLINE Vec<float> near_quotient(Vec<float> p, Vec<float> q) {
+#if defined(__AVX512F__)
+  const Vec<float> guess(_mm512_rcp14_ps(q.v)), quotient = p * guess;
+  return fma(guess, fma(-q, quotient, p), quotient);
+#else
+  return p / q;
+#endif
 }
 
 // a^2 + c, rounded once although a^2 is not a float. Where fma rounds twice (SSE), a is cut into a short
