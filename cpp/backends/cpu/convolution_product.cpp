@@ -11,6 +11,7 @@
 #include "backends/cpu/scratch.h"
 #include "backends/cpu/thread_pool.h"
 #include "backends/cpu/tiles.h"
+#include "backends/cpu/winograd.h"
 
 namespace mlx::cpu {
 namespace {
@@ -428,6 +429,7 @@ bool takes_ending(const Shapes& s, Convolution::Kind kind) {
 
 void packed_convolution(const Shapes& s, Convolution::Kind kind, const Tensor& a, const Tensor& b, void* out,
                         const ProductEnding* ending) {
+  if (is_winograd(s, kind, a, b)) return winograd_convolution(s, kind, a, b, out, ending);
   if (kind == Convolution::Forward)
     forward(s, a, b, out, ending);
   else if (kind == Convolution::InputGrad)

@@ -77,6 +77,26 @@ struct LstmEntry {
   void (*backward)(const LstmGradientRow& row, int64_t n);
 };
 
+// The transforms of Winograd's convolution (winograd.h) to and from 16 planes `plane_stride` elements apart,
+// in which a lane is a tile of results or a kernel. Whole registers of planes are written.
+struct WinogradEntry {
+  // The patch of 4 x 4 elements, or tile of 2 x 2, number t < tiles begins at column begin + 2 t of the rows.
+  // What lies outside of columns [0, width), or in a row that is null, is zero.
+  void (*patches)(const float* const* rows, int64_t begin, int64_t width, int64_t tiles, float* planes,
+                  int64_t plane_stride);
+  void (*tiles)(const float* const* rows, int64_t begin, int64_t width, int64_t tiles, float* planes,
+                int64_t plane_stride);
+  // n kernels, whose 9 taps lie `stride` elements apart.
+  void (*kernels)(const float* kernels, int64_t stride, float* planes, int64_t plane_stride, int64_t n);
+  // The planes of tiles to `columns` results in each of two rows, of which the second may be null.
+  void (*results)(const float* planes, int64_t plane_stride, int64_t tiles, float* const* rows,
+                  int64_t columns);
+  // The planes of the gradients of n kernels to those of their taps.
+  void (*gradients)(const float* planes, int64_t plane_stride, float* gradients, int64_t stride, int64_t n);
+  // The bits of the greatest |x|; more than infinity's if there is a NaN.
+  uint32_t (*largest)(const float* x, int64_t n);
+};
+
 struct RowKernels {
   const FoldEntry* folds[kComputeTypeCount];
   SoftmaxEntry softmax[2];  // float, double
@@ -85,6 +105,7 @@ struct RowKernels {
   // out[j] = sum over t < taps of weights[t] * x[places[t] + j].
   void (*correlate)(const float* x, const int64_t* places, const float* weights, int64_t taps, float* out,
                     int64_t n);
+  WinogradEntry winograd;
 
   const FoldEntry& fold(Reduction kind, ComputeType type) const {
     return folds[static_cast<int>(type)][static_cast<int>(kind)];

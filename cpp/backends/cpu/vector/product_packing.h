@@ -127,13 +127,6 @@ void gather_panel(const void* const* rows, int64_t depths, const Segment* segmen
   }
 }
 
-template <int... kLane>
-MLX_INLINE void zip(FloatVec a, FloatVec b, FloatVec& low, FloatVec& high,
-                    std::integer_sequence<int, kLane...>) {
-  low.v = __builtin_shufflevector(a.v, b.v, (kLane / 2 + kLane % 2 * kLanes)...);
-  high.v = __builtin_shufflevector(a.v, b.v, (kLanes / 2 + kLane / 2 + kLane % 2 * kLanes)...);
-}
-
 // Lines of kLanes words each become words of kLines lines each: every round of zipping moves one bit of a
 // word's line number from the front of its place to the back.
 template <int kLines>
@@ -143,8 +136,7 @@ MLX_INLINE void transpose_registers(FloatVec (&lines)[kLines]) {
     FloatVec zipped[kLines];
 #pragma GCC unroll 8
     for (int i = 0; i < kLines / 2; ++i)
-      zip(lines[i], lines[i + kLines / 2], zipped[2 * i], zipped[2 * i + 1],
-          std::make_integer_sequence<int, kLanes>{});
+      zip(lines[i], lines[i + kLines / 2], zipped[2 * i], zipped[2 * i + 1], FloatLanes{});
 #pragma GCC unroll 16
     for (int i = 0; i < kLines; ++i) lines[i] = zipped[i];
   }

@@ -3,6 +3,7 @@
 
 #include "backends/cpu/product_kernels.h"
 #include "backends/cpu/vector/vec_basic.h"
+#include "backends/cpu/vector/vec_lanes.h"
 
 namespace mlx::cpu::MLX_ISA {
 
@@ -11,23 +12,6 @@ inline constexpr int kTileRows = 8;  // 24 of 32 registers
 #else
 inline constexpr int kTileRows = 4;  // 12 of 16
 #endif
-
-MLX_INLINE void store_up_to(Vec<float> v, float* to, int64_t count) {
-#if defined(__AVX512F__)
-  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), v.v);
-#else
-  if (count == Vec<float>::kLanes) return v.store(to);
-  store_head(v, to, count);
-#endif
-}
-
-MLX_INLINE Vec<float> load_some(const float* from, int64_t count) {
-#if defined(__AVX512F__)
-  return Vec<float>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from));
-#else
-  return load_up_to<Vec<float> >(from, count);
-#endif
-}
 
 // Multiply::add(a, b, c) is c + a * b, for whatever the words are.
 template <class Multiply, int kRows, int kVectors, bool kAcross>

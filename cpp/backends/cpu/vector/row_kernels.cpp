@@ -1,6 +1,7 @@
 #include "backends/cpu/vector/row_correlate.h"
 #include "backends/cpu/vector/row_lstm.h"
 #include "backends/cpu/vector/row_norm.h"
+#include "backends/cpu/vector/row_winograd.h"
 
 namespace mlx::cpu::MLX_ISA {
 
@@ -20,6 +21,7 @@ extern constexpr RowKernels row_kernels = {
     {softmax_entry<float>(), softmax_entry<double>()},
     {norm_entry<float>(), norm_entry<double>()},
     {{&lstm_row<float>, &lstm_gradient_row<float>}, {&lstm_row<double>, &lstm_gradient_row<double>}},
-    &correlate_row};
+    &correlate_row,
+    winograd_entry};
 
 }  // namespace mlx::cpu::MLX_ISA
