@@ -19,7 +19,6 @@ void Program::prepare() {
     // A buffer with storage is read and written where it lies; the others are windows.
     windows_.push_back(buffer.storage && !input[b] ? buffer.storage
                                                    : Storage::window(buffer.bytes, buffer.device));
-    if (buffer.kind == Buffer::Local) (result[b] ? fresh_ : scratch_).push_back(static_cast<BufferId>(b));
   }
   size_t count = 0;
   for (const Operation& op : graph_.operations) count += op.outputs.size() + op.inputs.size();
@@ -66,6 +65,29 @@ void Program::bind(std::span<const Ref<Storage>> inputs, std::span<const DrawSta
   }
 }
 
+// Pieces come and go as tensors do in eager calls.
+void Program::run_steps(std::vector<Ref<Storage>>& pieces) {
+  auto next = plan_.pieces.begin();
+  auto ended = plan_.by_last.begin();
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    for (; next != plan_.pieces.end() && next->first == static_cast<int>(i); ++next) {
+      const Buffer& buffer = graph_.buffers[next->buffers[0]];
+      Ref<Storage>& piece = pieces[static_cast<size_t>(next - plan_.pieces.begin())];
+      piece = Storage::allocate(buffer.bytes, buffer.device);
+      for (BufferId b : next->buffers) windows_[b]->rebind(piece->data());
+    }
+    const Step& s = steps_[i];
+    s.backend ? s.backend->run(s.launch) : launch(s.launch);
+    for (; ended != plan_.by_last.end() && plan_.pieces[*ended].last == static_cast<int>(i); ++ended)
+      pieces[*ended].reset();
+  }
+  // Results that no operation writes.
+  for (; next != plan_.pieces.end(); ++next) {
+    const Buffer& buffer = graph_.buffers[next->result];
+    pieces[static_cast<size_t>(next - plan_.pieces.begin())] = Storage::allocate(buffer.bytes, buffer.device);
+  }
+}
+
 std::vector<Ref<Storage>> Program::run(std::span<const Ref<Storage>> inputs,
                                        std::span<const DrawStart> starts) {
   // Another thread may be in a run, whose kernels let go of the host language's lock: wait without it too.
@@ -75,24 +97,22 @@ std::vector<Ref<Storage>> Program::run(std::span<const Ref<Storage>> inputs,
     lock.lock();
   }
   bind(inputs, starts);
-  std::vector<Ref<Storage>> fresh(graph_.buffers.size());
-  for (BufferId b : fresh_) {
-    fresh[b] = Storage::allocate(graph_.buffers[b].bytes, graph_.buffers[b].device);
-    windows_[b]->rebind(fresh[b]->data());
-  }
   std::array<Ref<Storage>, 3> blocks;
-  for (BufferId b : scratch_) {
-    const auto [host, offset] = plan_.places[b];
+  for (BufferId b : plan_.in_block) {
     const Device device = graph_.buffers[b].device;
-    Ref<Storage>& block = host == kNone ? blocks[static_cast<size_t>(device.type)] : fresh[host];
-    if (!block) block = Storage::allocate(plan_.bytes[static_cast<size_t>(device.type)], device);
-    windows_[b]->rebind(static_cast<char*>(block->data()) + offset);
+    const auto type = static_cast<size_t>(device.type);
+    if (!blocks[type]) blocks[type] = Storage::allocate(plan_.bytes[type], device);
+    windows_[b]->rebind(static_cast<char*>(blocks[type]->data()) + plan_.offsets[b]);
   }
+  std::vector<Ref<Storage>> pieces(plan_.pieces.size());
   {
     std::optional<OutsideHost> outside;
     if (long_work_) outside.emplace();
-    for (const Step& s : steps_) s.backend ? s.backend->run(s.launch) : launch(s.launch);
+    run_steps(pieces);
   }
+  std::vector<Ref<Storage>> fresh(graph_.buffers.size());
+  for (size_t i = 0; i < pieces.size(); ++i)
+    if (const BufferId result = plan_.pieces[i].result; result != kNone) fresh[result] = std::move(pieces[i]);
   for (size_t i : written_) inputs[i]->bump_version();
   std::vector<Ref<Storage>> results;
   for (BufferId b : graph_.results) {

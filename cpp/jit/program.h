@@ -15,15 +15,20 @@ struct DrawStart {
   uint64_t seed, position;
 };
 
-// Where each local buffer lies (see passes/memory.cpp): in the block that a run allocates for all of a
-// device, or in the memory of a result, until that is written.
+// Where the local buffers lie (see passes/memory.cpp): small ones in a block that a run allocates for all of
+// a device, the others in pieces that exist while they are needed.
 struct MemoryPlan {
-  struct Place {
-    BufferId host = kNone;  // a result; kNone: the block
-    size_t offset = 0;
+  // Serves buffers that follow each other in place, the last of which may be a result, which stays.
+  struct Piece {
+    std::vector<BufferId> buffers;
+    BufferId result = kNone;
+    int first = 0, last = 0;  // the operations between which it is needed
   };
-  std::vector<Place> places;      // of each buffer; meaningless for those with memory of their own
-  std::array<size_t, 3> bytes{};  // of each device type's block
+  std::vector<Piece> pieces;       // by first operation
+  std::vector<size_t> by_last;     // their numbers, by last operation, without those of results
+  std::vector<BufferId> in_block;  // small buffers,
+  std::vector<size_t> offsets;     // and for each buffer its offset
+  std::array<size_t, 3> bytes{};   // of each device type's block
 };
 
 class Program {
@@ -48,6 +53,7 @@ class Program {
   };
   void prepare();
   void bind(std::span<const Ref<Storage>> inputs, std::span<const DrawStart> starts);
+  void run_steps(std::vector<Ref<Storage>>& pieces);
 
   Graph graph_;
   std::vector<BufferId> inputs_;
@@ -66,8 +72,6 @@ class Program {
   std::vector<Tensor> operands_;
   std::vector<const Tensor*> pointers_;
   std::vector<Step> steps_;
-  std::vector<BufferId> scratch_;  // buffers in a block, and
-  std::vector<BufferId> fresh_;    // results, which have memory of their own
   std::mutex running_;
 };
 

@@ -233,32 +233,44 @@ TEST_F(PassTest, AProductDoesNotEndInWhatOverwritesItsFactors) {
       }
 }
 
-TEST_F(PassTest, BuffersThatAreNeverAliveTogetherShareMemory) {
-  Tensor x = input({64, 64});
+TEST_F(PassTest, SmallBuffersThatAreNeverAliveTogetherShareMemory) {
+  Tensor x = input({16, 16});
   Tensor y = x;
   for (int i = 0; i < 6; ++i) y = matmul(y, x);
   Graph& g = finish({sum(y)});
-  EXPECT_LE(plan_memory(g).bytes[0], 3 * 64 * 64 * sizeof(float));
+  EXPECT_LE(plan_memory(g).bytes[0], 3 * 16 * 16 * sizeof(float));
 }
 
 TEST_F(PassTest, APointwiseResultTakesThePlaceOfItsOperand) {
-  Tensor x = input({1024});
+  Tensor x = input({64});
   Tensor y = sum(sin(exp(x)));
   Graph& g = finish({y});
   const MemoryPlan plan = plan_memory(g);
-  EXPECT_EQ(plan.places[g.operations[0].outputs[0].buffer].offset,
-            plan.places[g.operations[1].outputs[0].buffer].offset);
+  EXPECT_EQ(plan.offsets[g.operations[0].outputs[0].buffer], plan.offsets[g.operations[1].outputs[0].buffer]);
 }
 
-TEST_F(PassTest, ScratchLiesInResultsUntilTheyAreWritten) {
+TEST_F(PassTest, AResultOfTheProgramTakesThePlaceOfItsOperand) {
+  Tensor x = input({64, 64});
+  Graph& g = finish({sin(exp(x))});
+  const MemoryPlan plan = plan_memory(g);
+  ASSERT_EQ(plan.pieces.size(), 1u);
+  EXPECT_EQ(plan.pieces[0].buffers.size(), 2u);
+  EXPECT_EQ(plan.pieces[0].result, g.results[0]);
+  EXPECT_TRUE(plan.by_last.empty());
+}
+
+TEST_F(PassTest, LargeBuffersHaveMemoryWhileTheyAreNeeded) {
   Tensor x = input({64, 64});
   Tensor early = matmul(x, x);
-  Tensor y = matmul(matmul(early, x), x);
-  Graph& g = finish({y});
+  Graph& g = finish({matmul(matmul(early, x), x)});
   const MemoryPlan plan = plan_memory(g);
-  EXPECT_EQ(plan.places[g.operations[0].outputs[0].buffer].host, g.results[0]);
-  EXPECT_EQ(plan.places[g.operations[1].outputs[0].buffer].host, kNone);  // the last product reads it
-  EXPECT_EQ(plan.bytes[0], 64 * 64 * sizeof(float));
+  ASSERT_EQ(plan.pieces.size(), 3u);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(plan.pieces[static_cast<size_t>(i)].first, i);
+  EXPECT_EQ(plan.pieces[0].last, 1);
+  EXPECT_EQ(plan.pieces[1].last, 2);
+  EXPECT_EQ(plan.pieces[2].result, g.results[0]);
+  EXPECT_EQ(plan.by_last, (std::vector<size_t>{0, 1}));
+  EXPECT_EQ(plan.bytes[0], 0u);
 }
 
 TEST_F(PassTest, AProgramRuns) {

@@ -8,75 +8,50 @@ namespace mlx::jit {
 namespace {
 
 constexpr size_t kAlignment = 64;
+// Smaller buffers share a block, which costs a call nothing. It stays to the end, when others are free again.
+constexpr size_t kSmallBytes = size_t{4} << 10;
 
-// A piece of memory, from one operation to another: one buffer, or several that follow each other in place.
+// Memory from one operation to another: of one buffer, or of several that follow each other in place.
 struct Lease {
   std::vector<BufferId> buffers;
   Device device;
   size_t bytes = 0, offset = 0;
   int first = 0, last = 0;
-  BufferId heir = kNone;  // the result that the last operation may make in its place
-};
-
-// Memory that leases share. That of a result serves them until the operation that first writes the result.
-struct Room {
-  BufferId host = kNone;
-  Device device;
-  size_t bytes = std::numeric_limits<size_t>::max();
-  int end = std::numeric_limits<int>::max();
-  std::vector<Lease*> leases;  // by offset
-
-  // Takes the lease in at the lowest place that is free while it lives.
-  bool take(Lease& l) {
-    const bool inherits = host != kNone && l.heir == host;
-    if (!(l.device == device) || l.last > end || (l.last == end && !inherits)) return false;
-    size_t at = 0;
-    for (Lease* other : leases) {
-      if (other->last < l.first || l.last < other->first) continue;
-      if (at + l.bytes <= other->offset) break;
-      at = std::max(at, other->offset + other->bytes);
-    }
-    if (bytes < l.bytes || at > bytes - l.bytes || (l.last == end && at > 0)) return false;
-    l.offset = at;
-    leases.insert(std::upper_bound(leases.begin(), leases.end(), &l,
-                                   [](Lease* a, Lease* b) { return a->offset < b->offset; }),
-                  &l);
-    return true;
-  }
+  BufferId result = kNone;
 };
 
 class Planner {
  public:
-  explicit Planner(const Graph& g) : g_(g), lease_of_(g.buffers.size(), -1) {
-    std::vector<bool> result(g.buffers.size()), seen(g.buffers.size());
-    for (BufferId b : g.results) result[b] = true;
+  explicit Planner(const Graph& g) : g_(g), lease_of_(g.buffers.size(), -1), is_result_(g.buffers.size()) {
+    for (BufferId b : g.results) is_result_[b] = true;
     for (size_t i = 0; i < g.operations.size(); ++i) {
       auto use = [&](const View& v) {
-        const Buffer& buffer = g.buffers[v.buffer];
-        if (buffer.kind != Buffer::Local) return;
-        if (!result[v.buffer])
-          extend(v.buffer, static_cast<int>(i));
-        else if (!seen[v.buffer])
-          rooms_.push_back({v.buffer, buffer.device, buffer.bytes, static_cast<int>(i), {}});
-        seen[v.buffer] = true;
+        if (g.buffers[v.buffer].kind == Buffer::Local) extend(v.buffer, static_cast<int>(i));
       };
       for_writes(g.operations[i], use);
       for_reads(g.operations[i], use);
     }
+    for (BufferId b : g.results)
+      if (g.buffers[b].kind == Buffer::Local) extend(b, kEnd);
   }
 
   MemoryPlan run() {
     for (size_t i = 0; i < g_.operations.size(); ++i) reuse_in_place(g_.operations[i], static_cast<int>(i));
-    std::stable_sort(rooms_.begin(), rooms_.end(),
-                     [](const Room& a, const Room& b) { return a.bytes < b.bytes; });
-    return place();
+    MemoryPlan plan;
+    plan.offsets.resize(g_.buffers.size());
+    share_block(plan);
+    make_pieces(plan);
+    return plan;
   }
 
  private:
+  static constexpr int kEnd = std::numeric_limits<int>::max();
+
   void extend(BufferId b, int at) {
     if (lease_of_[b] < 0) {
       lease_of_[b] = static_cast<int>(leases_.size());
-      leases_.push_back({{b}, g_.buffers[b].device, round_up(g_.buffers[b].bytes, kAlignment), 0, at, at});
+      leases_.push_back({{b}, g_.buffers[b].device, g_.buffers[b].bytes, 0, at, at});
+      if (is_result_[b]) leases_.back().result = b;
     }
     leases_[lease_of_[b]].last = at;
   }
@@ -90,18 +65,14 @@ class Planner {
       const View& out = op.outputs[o];
       if (!out.defined() || !g_.is_whole(out)) continue;
       const int made = lease_of_[out.buffer];
-      if (made >= 0 && leases_[made].first != at) continue;
+      if (made < 0 || leases_[made].first != at) continue;
       for (const View& in : op.inputs) {
         const int old = in.defined() ? lease_of_[in.buffer] : -1;
-        if (old < 0 || old == made || leases_[old].last != at || !replaces(op, out, in) ||
-            !(leases_[old].device == g_.buffers[out.buffer].device))
-          continue;
-        if (made < 0) {
-          leases_[old].heir = out.buffer;
-          continue;
-        }
+        if (old < 0 || old == made || leases_[old].last != at || !replaces(op, out, in)) continue;
         Lease &from = leases_[made], &to = leases_[old];
+        if (!(to.device == from.device) || (from.result != kNone && is_small(to))) continue;
         to.last = from.last;
+        to.result = from.result;
         for (BufferId b : from.buffers) lease_of_[b] = old;
         to.buffers.insert(to.buffers.end(), from.buffers.begin(), from.buffers.end());
         from.buffers.clear();
@@ -120,38 +91,45 @@ class Planner {
     return true;
   }
 
-  // Largest first: in the smallest result that has room, else in the device's block.
-  MemoryPlan place() {
-    std::vector<Lease*> order;
+  static bool is_small(const Lease& l) { return l.result == kNone && l.bytes < kSmallBytes; }
+
+  // Largest first, each at the lowest place that is free while it lives.
+  void share_block(MemoryPlan& plan) {
+    std::vector<Lease*> order, placed;
     for (Lease& l : leases_)
-      if (!l.buffers.empty() && l.bytes) order.push_back(&l);
+      if (!l.buffers.empty() && is_small(l)) order.push_back(&l);
     std::stable_sort(order.begin(), order.end(), [](Lease* a, Lease* b) { return a->bytes > b->bytes; });
-    MemoryPlan plan;
-    plan.places.resize(g_.buffers.size());
     for (Lease* l : order) {
-      const BufferId host = host_of(*l);
-      for (BufferId b : l->buffers) plan.places[b] = {host, l->offset};
+      for (const Lease* other : placed) {
+        if (other->last < l->first || l->last < other->first || !(other->device == l->device)) continue;
+        if (l->offset + l->bytes <= other->offset) break;
+        l->offset = std::max(l->offset, round_up(other->offset + other->bytes, kAlignment));
+      }
+      placed.insert(std::upper_bound(placed.begin(), placed.end(), l,
+                                     [](const Lease* a, const Lease* b) { return a->offset < b->offset; }),
+                    l);
+      for (BufferId b : l->buffers) {
+        plan.in_block.push_back(b);
+        plan.offsets[b] = l->offset;
+      }
       size_t& bytes = plan.bytes[static_cast<size_t>(l->device.type)];
-      if (host == kNone) bytes = std::max(bytes, l->offset + l->bytes);
+      bytes = std::max(bytes, l->offset + l->bytes);
     }
-    return plan;
   }
 
-  // Returns the result that takes the lease in; kNone: the block.
-  BufferId host_of(Lease& l) {
-    for (Room& room : rooms_)
-      if (room.take(l)) return room.host;
-    Room block;
-    block.device = l.device;
-    block.take(l);
-    rooms_.push_back(std::move(block));
-    return kNone;
+  void make_pieces(MemoryPlan& plan) {
+    for (const Lease& l : leases_)
+      if (!l.buffers.empty() && !is_small(l)) plan.pieces.push_back({l.buffers, l.result, l.first, l.last});
+    std::ranges::stable_sort(plan.pieces, {}, &MemoryPlan::Piece::first);
+    for (size_t i = 0; i < plan.pieces.size(); ++i)
+      if (plan.pieces[i].result == kNone) plan.by_last.push_back(i);
+    std::ranges::stable_sort(plan.by_last, {}, [&](size_t i) { return plan.pieces[i].last; });
   }
 
   const Graph& g_;
   std::vector<int> lease_of_;
+  std::vector<bool> is_result_;
   std::vector<Lease> leases_;
-  std::vector<Room> rooms_;  // results, the smallest first, and behind them each device's block
 };
 
 }  // namespace

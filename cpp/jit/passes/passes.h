@@ -33,7 +33,7 @@ void fuse_products(Graph& g);
 
 void optimise(Graph& g);
 
-// Places the local buffers in one block, where those that are never alive together share memory.
+// Gives the local buffers memory while they are needed: pieces of their own, or places in a block.
 MemoryPlan plan_memory(const Graph& g);
 
 }  // namespace mlx::jit
