@@ -135,6 +135,33 @@ def test_kept_tensors_with_a_history_are_refused():
     assert kept["h"].tolist() == [0.0, 0.0]
 
 
+def test_state_that_gets_a_history_in_place_is_refused():
+    """In eager calls the sum would grow by a history with each."""
+    total = mlx.zeros(2)
+    w = mlx.ones(2, requires_grad=True)
+
+    @mlx.jit
+    def f(x):
+        total.add_(x)
+        return total.sum()
+
+    with pytest.raises(mlx.jit.TraceError, match="'total'.*detach"):
+        f(w)
+    assert not total.requires_grad and total.tolist() == [0.0, 0.0]
+    assert f(w.detach()).item() == 2 and f(w.detach()).item() == 4
+
+
+def test_writing_to_an_argument_with_a_history_is_refused():
+    w = mlx.ones(2, requires_grad=True)
+    f = mlx.jit(lambda x: x.mul_(3).sum())
+    with pytest.raises(mlx.jit.TraceError, match="clone"):
+        f(w * 2)
+    with pytest.raises(RuntimeError, match="a leaf Variable"):
+        f(w)
+    x = mlx.ones(2)
+    assert f(x).item() == 6 and x.tolist() == [3.0, 3.0]
+
+
 def test_what_cannot_be_compiled_at_all():
     with pytest.raises(TypeError):
         mlx.jit(3)

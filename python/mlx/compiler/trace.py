@@ -51,7 +51,9 @@ class Trace:
             self.rates.restore()
             self.undo()
             if isinstance(error, TraceError):
-                raise _located(error) from None
+                raise _located(error, error) from None
+            if _writes_to_recorded(error, leaves):
+                raise _located(_RECORDED_ARGUMENT, error) from None
             raise
         self._names = used.names()
 
@@ -70,8 +72,22 @@ class Trace:
             for i, t in enumerate(self.placeholders)
             if t.is_leaf and t.requires_grad != required[i]
         }
+        self._refuse_histories()
         self.mark = self.raw.mark()  # here the forward pass ends
         self._differentiate()
+
+    def _refuse_histories(self) -> None:
+        """No tensor from outside may have got a history, in place: it would end at this call."""
+        changed = {}
+        for slot in self.before.slots:
+            node = slot.value.grad_fn if isinstance(slot.value, Tensor) else None
+            if node is not None and node._sequence >= self.raw.first_node:
+                changed[slot.key] = slot.value.detach_()
+        for key in changed:
+            raise TraceError(
+                f"an operation in place makes the tensor that is kept as {key!r} require a gradient "
+                "through this call; detach() what is written to it"
+            )
 
     # ---- the gradients of the results, traced behind the function itself
 
@@ -190,8 +206,20 @@ class Trace:
                 slot.assign(slot.value)
 
 
-def _located(error: Exception) -> TraceError:
-    """The error with the line of the user's program that it comes from."""
+_RECORDED_ARGUMENT = (
+    "a compiled function cannot write in place to an argument that an operation with gradients has "
+    "made; write to a clone() of it and return that"
+)
+
+
+def _writes_to_recorded(error: BaseException, leaves: list[Tensor]) -> bool:
+    """Whether this is the error of writing to a leaf, while the argument itself is none."""
+    recorded = any(t.requires_grad and not t.is_leaf for t in leaves)
+    return recorded and isinstance(error, RuntimeError) and "a leaf Variable" in str(error)
+
+
+def _located(message: object, error: BaseException) -> TraceError:
+    """The message with the line of the user's program that the error comes from."""
     import linecache  # here, to keep the first `mlx.jit` quick
     import traceback
 
@@ -199,5 +227,5 @@ def _located(error: Exception) -> TraceError:
         if not frame.filename.startswith(_PACKAGE):
             line = linecache.getline(frame.filename, frame.lineno or 0).strip()
             where = f'File "{frame.filename}", line {frame.lineno}, in {frame.name}'
-            return TraceError(f"{error}\n  {where}\n    {line}")
-    return TraceError(str(error))
+            return TraceError(f"{message}\n  {where}\n    {line}")
+    return TraceError(str(message))
