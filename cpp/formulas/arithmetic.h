@@ -79,6 +79,11 @@ T square(T x) {
   return x * x;
 }
 
+template <Numeric T>
+T cube(T x) {
+  return x * x * x;
+}
+
 template <Inexact T>
 T reciprocal(T x) {
   return T(1) / x;

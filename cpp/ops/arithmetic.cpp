@@ -197,7 +197,9 @@ Tensor power_of_tensor(const Tensor& input, const Scalar& exponent) {
   p.add(exponent);
   Tensor x = converted(input, p.result());
   if (exponent.equals(2)) return _square(x);
+  if (exponent.equals(3)) return _cube(x);
   if (x.is_inexact() && exponent.equals(0.5)) return sqrt(x);
+  if (x.is_inexact() && exponent.equals(-0.5)) return rsqrt(x);
   if (x.is_inexact() && exponent.equals(-1)) return reciprocal(x);
   return _pow_number(x, exponent);
 }
@@ -207,6 +209,10 @@ Tensor power_of_tensor(const Tensor& input, const Scalar& exponent) {
 OP("_square(Tensor input) -> Tensor")
     .pointwise(Formula::square)
     .gradient<0>([](const Tensor& g, In<0> input) { return g * conj(input * 2); });
+
+OP("_cube(Tensor input) -> Tensor").pointwise(Formula::cube).gradient<0>([](const Tensor& g, In<0> input) {
+  return g * conj(_square(input) * 3);
+});
 
 // input * input.
 OP("square(Tensor input) -> Tensor").inplace();

@@ -527,3 +527,33 @@ def test_an_out_that_overlaps_itself_is_refused():
 def test_magnitudes_of_complex_numbers_are_not_taken_in_place():
     with pytest.raises(RuntimeError, match="In-place abs is not supported"):
         mlx.ones(2, dtype=mlx.complex64).abs_()
+
+
+@pytest.mark.parametrize("exponent", [-2, -1, -0.5, 0, 0.5, 1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", [mlx.float32, mlx.float64], ids=name)
+def test_powers_with_formulas_of_their_own_are_powers(exponent, dtype):
+    x = sample(50, low=0.1)
+    assert_close(from_numpy(x).to(dtype) ** exponent, x**exponent, rtol=4 * TOLERANCE[dtype])
+    if dtype == mlx.float64:
+        t = double(5, low=0.1)
+        assert gradcheck(lambda t: t**exponent, (t,)) and gradgradcheck(lambda t: t**exponent, (t,))
+
+
+def test_cubes_of_integers_wrap():
+    x = np.arange(-130, 130, dtype=np.int32) * 1000
+    assert (from_numpy(x) ** 3).tolist() == (x**3).tolist()
+
+
+@pytest.mark.parametrize("row", [127, 128, 1000, 1025, 2100])
+@pytest.mark.parametrize("dtype", [mlx.float32, mlx.bfloat16, mlx.int16], ids=name)
+def test_long_rows_are_read_and_written_where_they_lie(row, dtype):
+    """Rows that are parts of longer ones, columns that repeat along them, rows that repeat, backwards too."""
+    x = np.arange(7 * (row + 3)).reshape(7, row + 3) % 30
+    column, line = np.arange(7).reshape(7, 1), np.arange(row) % 9
+    t, c, r = (from_numpy(v).to(dtype) for v in (x, column, line))
+    expected = x[:, 1 : row + 1] * column + line - x[:, row + 2 : 2 : -1][:, :row]
+    got = t[:, 1 : row + 1] * c + r - t.flip(1)[:, :row]
+    assert got.dtype == dtype and got.tolist() == expected.tolist()
+    t[:, 2 : row + 2] += c
+    x[:, 2 : row + 2] += column
+    assert t.tolist() == x.tolist()

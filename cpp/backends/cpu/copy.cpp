@@ -5,6 +5,7 @@
 
 #include "backends/cpu/cpu_backend.h"
 #include "backends/cpu/pair_nest.h"
+#include "backends/cpu/row_kernels.h"
 #include "backends/cpu/thread_pool.h"
 #include "backends/cpu/tiles.h"
 #include "base/sizes.h"
@@ -96,18 +97,11 @@ void copy_transposed(const PairNest& nest, int64_t dim, const T* in, T* out) {
 
 template <class T>
 void copy_run(const T* in, int64_t in_step, T* out, int64_t out_step, int64_t n) {
-  if (in_step == 1 && out_step == 1) {
-    if (n * static_cast<int64_t>(sizeof(T)) > 64)
-      std::memcpy(out, in, static_cast<size_t>(n) * sizeof(T));
-    else
-      for (int64_t i = 0; i < n; ++i) out[i] = in[i];
-  } else if (in_step == 2 && out_step == 1) {
-    for (int64_t i = 0; i < n; ++i) out[i] = in[2 * i];
-  } else if (in_step == 0 && out_step == 1) {
-    std::fill_n(out, n, *in);
-  } else {
+  constexpr int64_t kFew = 16;  // that are not worth a call
+  if (out_step == 1 && n >= kFew && sizeof(T) <= sizeof(uint64_t))
+    row_kernels().move(in, in_step, out, n);
+  else
     for (int64_t i = 0; i < n; ++i) out[i * out_step] = in[i * in_step];
-  }
 }
 
 void move_elements(const Tensor& out, const Tensor& in) {
@@ -142,7 +136,7 @@ void copy_elements(const Tensor& out, const Tensor& in) {
     for (int64_t i = begin; i < end; i += kTile) {
       int64_t n = std::min(kTile, end - i);
       const void* tile = reader.read(i, n);
-      std::memcpy(writer.target(i), tile, static_cast<size_t>(n) * item_size(to.dtype));
+      std::memcpy(writer.target(i, n), tile, static_cast<size_t>(n) * item_size(to.dtype));
       writer.done(i, n);
     }
   });
@@ -174,7 +168,7 @@ void fill(const Fill& k, const Launch& launch) {
       TileWriter writer(to, to.dtype);
       for (int64_t i = begin; i < end; i += kTile) {
         int64_t n = std::min(kTile, end - i);
-        std::fill_n(static_cast<T*>(writer.target(i)), n, value);
+        std::fill_n(static_cast<T*>(writer.target(i, n)), n, value);
         writer.done(i, n);
       }
     });

@@ -106,9 +106,14 @@ void fused(const Fused& k, const Launch& launch) {
   const FusedOperands operands(p, launch.outputs, launch.inputs);
   const int64_t work = static_cast<int64_t>(p.steps.size()) + 1;
   const int64_t grain = std::max<int64_t>(4, 64 / work) * kTile;
+  TileCuts cuts;
+  for (const Layout& l : operands.inputs) cuts.add(l);
   parallel_for(0, p.elements, grain, [&](int64_t begin, int64_t end) {
     FusedTiles tiles(operands);
-    for (int64_t at = begin; at < end; at += kTile) tiles.run(at, std::min(kTile, end - at));
+    for (int64_t at = begin, n = 0; at < end; at += n) {
+      n = cuts.length(at, end);
+      tiles.run(at, n);
+    }
   });
 }
 

@@ -63,6 +63,9 @@ template <size_t... I>
 void run_tiles(const Pointwise& k, const std::vector<Layout>& layouts, const Layout& out, DType result,
                PointwiseKernel kernel, int64_t total, bool check_divisor, std::index_sequence<I...>) {
   constexpr size_t count = sizeof...(I);
+  TileCuts cuts;
+  for (const Layout& l : layouts) cuts.add(l);
+  cuts.add(out);
   parallel_for(0, total, kGrain, [&](int64_t begin, int64_t end) {
     TileReader readers[count] = {TileReader(layouts[I], k.compute)...};
     TileWriter writer(out, result);
@@ -72,11 +75,11 @@ void run_tiles(const Pointwise& k, const std::vector<Layout>& layouts, const Lay
       params[p].fill(k.params[p], k.compute, std::min(kTile, end - begin));
       arguments[count + static_cast<size_t>(p)] = params[p].data;
     }
-    for (int64_t at = begin; at < end; at += kTile) {
-      int64_t n = std::min(kTile, end - at);
+    for (int64_t at = begin, n = 0; at < end; at += n) {
+      n = cuts.length(at, end);
       ((arguments[I] = readers[I].read(at, n)), ...);
       if (check_divisor) refuse_zero(arguments[1], k.compute, n);
-      kernel(arguments, writer.target(at), n);
+      kernel(arguments, writer.target(at, n), n);
       writer.done(at, n);
     }
   });

@@ -115,7 +115,7 @@ void run_real(const Random& k, const Tensor& out) {
     for (int64_t at = begin; at < end; at += kTile) {
       const int64_t n = std::min(kTile, end - at);
       // Whole groups are written: straight into the result where they fit.
-      Real* target = static_cast<Real*>(writer.target(at));
+      Real* target = static_cast<Real*>(writer.target(at, n));
       Real* to = n == kTile ? target : tile;
       sample_tile(k, out.dtype(), {k.seed, k.position}, at, n, to);
       if (to != target) std::memcpy(target, tile, static_cast<size_t>(n) * sizeof(Real));
@@ -151,7 +151,7 @@ void run_integers(const Random& k, const Tensor& out) {
         tile[i] =
             static_cast<int64_t>(static_cast<uint64_t>(k.low) + (k.range ? scaled(word, k.range, 64) : word));
       }
-      std::memcpy(writer.target(at), tile, static_cast<size_t>(n) * sizeof(int64_t));
+      std::memcpy(writer.target(at, n), tile, static_cast<size_t>(n) * sizeof(int64_t));
       writer.done(at, n);
     }
   });
@@ -181,7 +181,7 @@ void bernoulli(const RandomBernoulli& k, const Launch& launch) {
       const int64_t n = std::min(kTile, end - at);
       const double* p = static_cast<const double*>(reader.read(at, n));
       uniform_tile({k.seed, k.position}, at, n, tile);
-      bool* truth = static_cast<bool*>(writer.target(at));
+      bool* truth = static_cast<bool*>(writer.target(at, n));
       for (int64_t i = 0; i < n; ++i) {
         if (!(p[i] >= 0 && p[i] <= 1))
           throw RuntimeError("bernoulli(): Expected p_in >= 0 && p_in <= 1 to be true, but got ", p[i]);
@@ -208,7 +208,7 @@ void dropout(const RandomDropout& k, const Launch& launch) {
     for (int64_t at = begin; at < end; at += kTile) {
       const int64_t n = std::min(kTile, end - at), groups = ceil_div(n, kPhiloxGroup);
       const void* tile = reader.read(at, n);
-      void* target = writer.target(at);
+      void* target = writer.target(at, n);
       const Stream stream{k.seed, k.position};
       if (type == DType::Float32 && n == kTile) {
         philox_kernels().dropout(stream, at / kPhiloxGroup, groups, threshold, scale,
@@ -406,7 +406,7 @@ void count(const RandomCount& k, const Launch& launch) {
       WordReader words({k.seed ^ (0x9e3779b97f4a7c15u * static_cast<uint64_t>(t + 1)), k.position});
       const double* a = static_cast<const double*>(read_first.read(at, n));
       const double* b = k.binomial ? static_cast<const double*>(read_second.read(at, n)) : nullptr;
-      double* values = static_cast<double*>(writer.target(at));
+      double* values = static_cast<double*>(writer.target(at, n));
       for (int64_t i = 0; i < n; ++i) values[i] = b ? binomial(a[i], b[i], words) : poisson(a[i], words);
       writer.done(at, n);
     }

@@ -2,6 +2,8 @@
 // The table of kernels over rows and columns of numbers (folds, softmax, normalisations, cells of an LSTM)
 // that are compiled once per instruction set, beside the pointwise ones of vector_kernels.h.
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 
 #include "backends/cpu/vector_kernels.h"
@@ -106,7 +108,13 @@ struct RowKernels {
   void (*correlate)(const float* x, const int64_t* places, const float* weights, int64_t taps, float* out,
                     int64_t n);
   WinogradEntry winograd;
+  // Elements of 1, 2, 4 or 8 bytes that lie `step` elements apart, to where they lie side by side.
+  void (*moves[4])(const void* from, int64_t step, void* to, int64_t n);
 
+  template <class Item>
+  void move(const Item* from, int64_t step, Item* to, int64_t n) const {
+    moves[std::countr_zero(std::min(sizeof(Item), sizeof(uint64_t)))](from, step, to, n);
+  }
   const FoldEntry& fold(Reduction kind, ComputeType type) const {
     return folds[static_cast<int>(type)][static_cast<int>(kind)];
   }

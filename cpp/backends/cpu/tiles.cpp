@@ -2,7 +2,9 @@
 
 #include <cstring>
 
+#include "backends/cpu/row_kernels.h"
 #include "backends/cpu/vector_kernels.h"
+#include "base/sizes.h"
 
 namespace mlx::cpu {
 namespace {
@@ -28,6 +30,27 @@ void with_item(size_t size, F&& f) {
   }
 }
 
+// Elements `step` apart, to `to` without gaps.
+template <class T>
+void move_run(const T* from, int64_t step, T* to, int64_t n) {
+  constexpr int64_t kFew = 16;  // that are not worth a call
+  if (n < kFew || sizeof(T) > sizeof(uint64_t))
+    for (int64_t i = 0; i < n; ++i) to[i] = from[i * step];
+  else
+    row_kernels().move(from, step, to, n);
+}
+
+// The index of element `start` in each dimension, and its offset.
+int64_t locate(const Layout& l, int64_t start, Shape& index) {
+  int64_t offset = 0;
+  for (size_t d = l.shape.size(); d-- > 0;) {
+    index[d] = start % l.shape[d];
+    start /= l.shape[d];
+    offset += index[d] * l.strides[d];
+  }
+  return offset;
+}
+
 // Walks elements [start, start + n) of a layout as runs along its innermost dimension:
 // run(first element's offset, stride, length).
 template <class Run>
@@ -36,12 +59,7 @@ void for_runs(const Layout& l, int64_t start, int64_t n, Run&& run) {
   if (dims == 0) return run(0, 0, n);
   const int64_t inner = l.shape.back(), step = l.strides.back();
   Shape index(static_cast<size_t>(dims));
-  int64_t offset = 0, rest = start;
-  for (int64_t d = dims - 1; d >= 0; --d) {
-    index[d] = rest % l.shape[d];
-    rest /= l.shape[d];
-    offset += index[d] * l.strides[d];
-  }
+  int64_t offset = locate(l, start, index);
   while (n > 0) {
     int64_t length = std::min(n, inner - index[dims - 1]);
     run(offset, step, length);
@@ -78,18 +96,30 @@ Layout::Layout(const Tensor& t, const Shape& whole, const Shape& steps)
   constant = std::all_of(strides.begin(), strides.end(), [](int64_t s) { return s == 0; });
 }
 
+Layout::Run Layout::run_at(int64_t start) const {
+  if (shape.empty()) return {0, 0, 1};
+  const size_t last = shape.size() - 1;
+  const int64_t column = start % shape[last];
+  int64_t line = start / shape[last], offset = column * strides[last];
+  for (size_t d = last; d-- > 0 && line > 0; line /= shape[d]) offset += line % shape[d] * strides[d];
+  return {offset, strides[last], shape[last] - column};
+}
+
+void TileCuts::add(const Layout& l) {
+  if (l.contiguous || l.constant) return;
+  const int64_t row = l.shape.back();
+  row_ = row_ == 0 ? row : std::min(row_, row);
+  piece_ = ceil_div(row_, ceil_div(row_, kTile));
+  is_long_ = row_ >= kLongRow;
+}
+
 void gather(const Layout& from, int64_t start, int64_t n, void* out) {
   with_item(item_size(from.dtype), [&](auto zero) {
     using T = decltype(zero);
     T* to = static_cast<T*>(out);
     for_runs(from, start, n, [&](int64_t offset, int64_t step, int64_t length) {
       const T* p = reinterpret_cast<const T*>(from.data) + offset;
-      if (step == 1)
-        std::memcpy(to, p, static_cast<size_t>(length) * sizeof(T));
-      else if (step == 2)
-        for (int64_t i = 0; i < length; ++i) to[i] = p[2 * i];
-      else
-        for (int64_t i = 0; i < length; ++i) to[i] = p[i * step];
+      move_run(p, step, to, length);
       to += length;
     });
   });
@@ -121,14 +151,21 @@ const void* TileReader::read(int64_t start, int64_t n) {
       convert(layout_.dtype, as_, layout_.data, raw_, 1);
       with_item(item_size(as_), [&](auto zero) {
         using T = decltype(zero);
-        std::fill_n(reinterpret_cast<T*>(tile_), n, *reinterpret_cast<const T*>(raw_));
+        move_run(reinterpret_cast<const T*>(raw_), 0, reinterpret_cast<T*>(tile_), n);
       });
       filled_ = n;
     }
     return tile_;
   }
-  const void* source = layout_.data + start * static_cast<int64_t>(item);
-  if (!layout_.contiguous) {
+  int64_t offset = start;
+  bool in_order = layout_.contiguous;
+  if (!in_order) {
+    const Layout::Run run = layout_.run_at(start);
+    offset = run.offset;
+    in_order = run.step == 1 && run.length >= n;
+  }
+  const void* source = layout_.data + offset * static_cast<int64_t>(item);
+  if (!in_order) {
     gather(layout_, start, n, raw_);
     source = raw_;
   }
@@ -137,16 +174,21 @@ const void* TileReader::read(int64_t start, int64_t n) {
   return tile_;
 }
 
-void* TileWriter::target(int64_t start) {
-  bool direct = layout_.contiguous && layout_.dtype == from_;
-  return direct ? layout_.data + start * static_cast<int64_t>(item_size(from_)) : tile_;
+void* TileWriter::target(int64_t start, int64_t n) {
+  int64_t offset = start;
+  bool in_order = layout_.contiguous;
+  if (!in_order) {
+    const Layout::Run run = layout_.run_at(start);
+    offset = run.offset;
+    in_order = run.step == 1 && run.length >= n;
+  }
+  place_ = in_order ? layout_.data + offset * static_cast<int64_t>(item_size(layout_.dtype)) : nullptr;
+  return place_ && layout_.dtype == from_ ? place_ : tile_;
 }
 
 void TileWriter::done(int64_t start, int64_t n) {
-  if (layout_.contiguous) {
-    if (layout_.dtype != from_)
-      convert(from_, layout_.dtype, tile_,
-              layout_.data + start * static_cast<int64_t>(item_size(layout_.dtype)), n);
+  if (place_) {
+    if (layout_.dtype != from_) convert(from_, layout_.dtype, tile_, place_, n);
     return;
   }
   if (layout_.dtype == from_) return scatter(layout_, start, n, tile_);

@@ -3,6 +3,7 @@
 // computes in. A tile stays in the first-level cache, so kernels know one layout and seven types,
 // whatever the strides and dtypes of the tensors.
 
+#include <algorithm>
 #include <cstddef>
 
 #include "tensor/tensor.h"
@@ -23,6 +24,32 @@ struct Layout {
   Shape strides;  // in elements, as many
   bool contiguous;
   bool constant;  // one element stands for all
+
+  // Neighbours along the innermost dimension: `length` elements, `step` apart, from `offset` on.
+  struct Run {
+    int64_t offset, step, length;
+  };
+  // The run that element `start` is in, from there on.
+  Run run_at(int64_t start) const;
+};
+
+// How tiles of several operands are cut: where rows are long, at their ends, so that what is a row of an
+// operand need not be copied to be one.
+class TileCuts {
+ public:
+  void add(const Layout& l);
+  // The elements of the tile that begins at `start`, of those before `end`.
+  int64_t length(int64_t start, int64_t end) const {
+    const int64_t rest = std::min(kTile, end - start);
+    if (!is_long_) return rest;
+    const int64_t at = start % row_;
+    return std::min({rest, row_ - at, piece_ - at % piece_});
+  }
+
+ private:
+  static constexpr int64_t kLongRow = 128;
+  int64_t row_ = 0, piece_ = 0;  // the shortest row, and the equal parts that it is cut into
+  bool is_long_ = false;
 };
 
 // Copies elements [start, start + n) of the layout into `out`, and back. `item` is the element's size.
@@ -48,13 +75,14 @@ class TileReader {
 class TileWriter {
  public:
   TileWriter(const Layout& layout, DType from) : layout_(layout), from_(from) {}
-  // Where a kernel may put elements [start, start + n) of type `from`; done() then stores them.
-  void* target(int64_t start);
+  // Where a kernel may put elements [start, start + n), n <= kTile, of type `from`; done() then stores them.
+  void* target(int64_t start, int64_t n);
   void done(int64_t start, int64_t n);
 
  private:
   const Layout& layout_;
   DType from_;
+  char* place_ = nullptr;  // of the elements, if they lie in order
   alignas(64) char tile_[kTile * kMaxItem];
   alignas(64) char raw_[kTile * kMaxItem];
 };

@@ -1,5 +1,6 @@
 #include "backends/cpu/vector/row_correlate.h"
 #include "backends/cpu/vector/row_lstm.h"
+#include "backends/cpu/vector/row_move.h"
 #include "backends/cpu/vector/row_norm.h"
 #include "backends/cpu/vector/row_winograd.h"
 
@@ -22,6 +23,7 @@ extern constexpr RowKernels row_kernels = {
     {norm_entry<float>(), norm_entry<double>()},
     {{&lstm_row<float>, &lstm_gradient_row<float>}, {&lstm_row<double>, &lstm_gradient_row<double>}},
     &correlate_row,
-    winograd_entry};
+    winograd_entry,
+    {&move_row<uint8_t>, &move_row<uint16_t>, &move_row<uint32_t>, &move_row<uint64_t>}};
 
 }  // namespace mlx::cpu::MLX_ISA
