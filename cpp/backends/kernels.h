@@ -186,7 +186,8 @@ struct Scan {
   bool reverse;
 };
 
-// Over the rows of a matrix without gaps, float32 or float64: softmax or its logarithm.
+// Over the rows of a matrix without gaps, float32 or float64 (on the CPU also the half types): softmax or its
+// logarithm. The CPU's takes (outer, n, inner) of float32 or float64 too, and goes down its columns.
 struct Softmax {
   static constexpr const char* name = "softmax";
   bool log;

@@ -5,29 +5,47 @@
 namespace mlx {
 namespace {
 
-// The type that softmax's kernels take: those of the CPU widen half types a row at a time.
-DType row_type(const Tensor& t) {
-  return t.device().type == DeviceType::CPU ? t.dtype() : compute_type(t.dtype());
+bool is_on_cpu(const Tensor& t) { return t.device().type == DeviceType::CPU; }
+
+// Whether kernels should go down columns: those of the CPU can, where that is how the elements lie.
+bool lies_in_columns(const Tensor& t, int64_t d) {
+  return is_on_cpu(t) && t.dim() > 0 && t.numel() > 0 && !movedim(t, {d}, {-1}).is_contiguous();
 }
 
-// A dimension last, without gaps, in a type that the kernel takes; the same back.
-struct Rows {
-  Rows(const Tensor& t, int64_t dim, DType type) : d(dim) {
+// A dimension as the kernels of softmax take it: the last of a matrix, or the middle one of three, without
+// gaps, in a type of theirs; the same back. The CPU's widen half types a row at a time.
+class Slices {
+ public:
+  Slices(const Tensor& t, int64_t dim, bool by_columns) : d_(dim), by_columns_(by_columns) {
     GradModeGuard off(false);
-    Tensor wide = to(t, type, false, false);
-    Tensor last = contiguous(wide.dim() ? movedim(wide, {d}, {-1}) : reshape(wide, {1}));
-    shape = last.shape();
-    const int64_t n = shape.back();
-    rows = reshape(last, {n ? last.numel() / n : 0, n});
+    const DType type = is_on_cpu(t) && !by_columns ? t.dtype() : compute_type(t.dtype());
+    Tensor whole = to(t, type, false, false);
+    if (!by_columns) whole = t.dim() ? movedim(whole, {d_}, {-1}) : reshape(whole, {1});
+    whole = contiguous(whole);
+    shape_ = whole.shape();
+    if (by_columns) {
+      const int64_t n = t.size(d_);
+      int64_t inner = 1;
+      for (int64_t k = d_ + 1; k < t.dim(); ++k) inner *= t.size(k);
+      tensor = reshape(whole, {t.numel() / (n * inner), n, inner});
+    } else {
+      const int64_t n = shape_.back();
+      tensor = reshape(whole, {n ? whole.numel() / n : 0, n});
+    }
   }
   Tensor back(const Tensor& result, const Tensor& like) const {
     GradModeGuard off(false);
-    Tensor whole = reshape(result, shape);
-    return alias(to(like.dim() ? movedim(whole, {-1}, {d}) : reshape(whole, {}), like.dtype(), false, false));
+    Tensor whole = reshape(result, shape_);
+    if (!by_columns_) whole = like.dim() ? movedim(whole, {-1}, {d_}) : reshape(whole, {});
+    return alias(to(whole, like.dtype(), false, false));
   }
-  int64_t d;
-  Shape shape;
-  Tensor rows;
+
+  Tensor tensor;
+
+ private:
+  int64_t d_;
+  bool by_columns_;
+  Shape shape_;
 };
 
 Tensor softmax_gradient(const Tensor& g, const Tensor& y, int64_t d, bool log) {
@@ -35,9 +53,10 @@ Tensor softmax_gradient(const Tensor& g, const Tensor& y, int64_t d, bool log) {
     if (log) return g - exp(y) * sum(g, Shape{d}, true);
     return (g - sum(g * y, Shape{d}, true)) * y;
   }
-  Rows grad(g, d, row_type(g)), result(y, d, row_type(g));
-  Tensor out = allocate(grad.rows.shape(), grad.rows.dtype(), g.device());
-  if (out.numel()) launch(SoftmaxGradient{log}, {&out}, {&grad.rows, &result.rows});
+  const bool by_columns = lies_in_columns(y, d);
+  const Slices grad(g, d, by_columns), result(y, d, by_columns);
+  Tensor out = allocate(grad.tensor.shape(), grad.tensor.dtype(), g.device());
+  if (out.numel()) launch(SoftmaxGradient{log}, {&out}, {&grad.tensor, &result.tensor});
   return grad.back(out, g);
 }
 
@@ -46,10 +65,10 @@ Tensor softmax_over(const char* op, const Tensor& input, int64_t dim, std::optio
   const int64_t d = wrap_dim(dim, x.dim());
   if (!x.is_floating())
     throw NotImplementedError("\"", op, "\" not implemented for '", short_name(x.dtype()), "'");
-  Rows in(x, d, row_type(x));
-  Tensor rows = allocate(in.rows.shape(), in.rows.dtype(), x.device());
-  if (rows.numel()) launch(Softmax{log}, {&rows}, {&in.rows});
-  Tensor out = in.back(rows, x);
+  const Slices in(x, d, lies_in_columns(x, d));
+  Tensor result = allocate(in.tensor.shape(), in.tensor.dtype(), x.device());
+  if (result.numel()) launch(Softmax{log}, {&result}, {&in.tensor});
+  Tensor out = in.back(result, x);
   return record(log ? "LogSoftmax" : "Softmax", out, {&x},
                 [d, log, y = save_output(out)](Backward& b) -> Grads {
                   return {softmax_gradient(b.grad(), b.get(y), d, log)};
@@ -62,10 +81,10 @@ int64_t legacy_dim(const Tensor& t, std::optional<int64_t> dim) {
 }
 
 Tensor logsumexp_over_one(const Tensor& x, int64_t d, bool keepdim) {
-  Rows in(x, d, compute_type(x.dtype()));
-  Shape kept = in.shape, shape = x.shape();
-  Tensor out = allocate({in.rows.size(0)}, in.rows.dtype(), x.device());
-  if (out.numel()) launch(LogSumExp{}, {&out}, {&in.rows});
+  const Slices in(to(detach(x), compute_type(x.dtype()), false, false), d, false);
+  Shape shape = x.shape();
+  Tensor out = allocate({in.tensor.size(0)}, in.tensor.dtype(), x.device());
+  if (out.numel()) launch(LogSumExp{}, {&out}, {&in.tensor});
   if (x.dim()) {
     if (keepdim)
       shape[static_cast<size_t>(d)] = 1;

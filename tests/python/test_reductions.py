@@ -392,3 +392,24 @@ def test_logcumsumexp_of_a_number_is_itself():
     x = mlx.tensor(1e30, requires_grad=True)
     (mlx.logcumsumexp(x, 0) * 0.25).backward()
     assert x.grad.item() == 0.25
+
+
+@pytest.mark.parametrize("function", [mlx.softmax, mlx.log_softmax])
+@pytest.mark.parametrize("shape", [(3, 70, 5), (2, 1, 33), (4, 300, 16), (2, 3, 65, 7)])
+@pytest.mark.parametrize("dtype", [mlx.float32, mlx.float64, mlx.bfloat16], ids=name)
+def test_softmax_goes_down_columns_as_along_rows(function, shape, dtype):
+    x = from_numpy(sample(*shape)).to(dtype).requires_grad_()
+    y = function(x, 1)
+    along = function(x.detach().movedim(1, -1).contiguous().requires_grad_(), -1)
+    assert y.dtype == dtype and (y.is_contiguous() or y.is_mps)
+    assert_close(y.detach(), to_numpy(along.movedim(-1, 1)))
+    g = from_numpy(sample(*shape, seed=1)).to(dtype)
+    y.backward(g)
+    s = sp.softmax(to_numpy(x).astype(np.float64), 1)
+    g = to_numpy(g).astype(np.float64)
+    expected = (
+        g - s * g.sum(1, keepdims=True)
+        if function is mlx.log_softmax
+        else s * (g - (g * s).sum(1, keepdims=True))
+    )
+    assert_close(x.grad, expected, rtol=0, atol=8 * TOLERANCE[dtype] * np.abs(expected).max())

@@ -31,6 +31,10 @@ struct SoftmaxEntry {
   void (*forward)(const void* x, void* out, int64_t n, bool log);
   // The gradient of the logits from that of the result and the result itself.
   void (*backward)(const void* grad, const void* out, void* result, int64_t n, bool log);
+  // The same down `columns` columns of n rows, `stride` elements from row to row.
+  void (*forward_columns)(const void* x, void* out, int64_t n, int64_t stride, int64_t columns, bool log);
+  void (*backward_columns)(const void* grad, const void* out, void* result, int64_t n, int64_t stride,
+                           int64_t columns, bool log);
   // log(sum(exp(x))).
   double (*logsumexp)(const void* x, int64_t n);
   // out = scale * exp(x - shift).

@@ -1,10 +1,12 @@
-// Softmax and its gradient: a row at a time, so that all passes but the first read from cache.
+// Softmax and its gradient: a row at a time, or a few columns, so that all passes but the first read from
+// cache.
 
 #include "backends/cpu/cpu_backend.h"
 #include "backends/cpu/row_kernels.h"
 #include "backends/cpu/scratch.h"
 #include "backends/cpu/thread_pool.h"
 #include "backends/cpu/vector_kernels.h"
+#include "base/sizes.h"
 
 namespace mlx::cpu {
 namespace {
@@ -46,13 +48,47 @@ void for_wide_rows(const Tensor* const (&inputs)[kInputs], const Tensor& out, Bo
   });
 }
 
+// Calls body(offset of the first element, columns) for columns of (outer, n, inner), a block at a time.
+template <class Body>
+void for_column_blocks(const Tensor& t, Body&& body) {
+  constexpr int64_t kColumns = 64;
+  const int64_t n = t.size(1), inner = t.size(2), blocks = ceil_div(inner, kColumns);
+  parallel_for(0, t.size(0) * blocks, std::max<int64_t>(1, kGrain / (n * kColumns)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   const int64_t column = i % blocks * kColumns;
+                   body(i / blocks * n * inner + column, std::min(kColumns, inner - column));
+                 }
+               });
+}
+
+void softmax_of_columns(const Softmax& k, const Tensor& in, const Tensor& out) {
+  const int64_t n = out.size(1), inner = out.size(2), item = static_cast<int64_t>(out.item_size());
+  const auto forward = entry(out.dtype()).forward_columns;
+  for_column_blocks(out, [&](int64_t at, int64_t columns) {
+    forward(bytes(in) + at * item, bytes(out) + at * item, n, inner, columns, k.log);
+  });
+}
+
+void gradient_of_columns(const SoftmaxGradient& k, const Tensor& grad, const Tensor& result,
+                         const Tensor& out) {
+  const int64_t n = out.size(1), inner = out.size(2), item = static_cast<int64_t>(out.item_size());
+  const auto backward = entry(out.dtype()).backward_columns;
+  for_column_blocks(out, [&](int64_t at, int64_t columns) {
+    backward(bytes(grad) + at * item, bytes(result) + at * item, bytes(out) + at * item, n, inner, columns,
+             k.log);
+  });
+}
+
 void softmax(const Softmax& k, const Launch& launch) {
+  if (launch.out().dim() == 3) return softmax_of_columns(k, launch.in(0), launch.out());
   const auto forward = entry(launch.out().dtype()).forward;
   for_wide_rows({&launch.in(0)}, launch.out(),
                 [&](const void* const* rows, void* out, int64_t n) { forward(rows[0], out, n, k.log); });
 }
 
 void softmax_gradient(const SoftmaxGradient& k, const Launch& launch) {
+  if (launch.out().dim() == 3) return gradient_of_columns(k, launch.in(0), launch.in(1), launch.out());
   const auto backward = entry(launch.out().dtype()).backward;
   for_wide_rows(
       {&launch.in(0), &launch.in(1)}, launch.out(),

@@ -1,3 +1,4 @@
+#include "backends/cpu/vector/column_softmax.h"
 #include "backends/cpu/vector/row_correlate.h"
 #include "backends/cpu/vector/row_lstm.h"
 #include "backends/cpu/vector/row_move.h"
@@ -8,7 +9,8 @@ namespace mlx::cpu::MLX_ISA {
 
 template <class T>
 constexpr SoftmaxEntry softmax_entry() {
-  return {&softmax_row<T>, &softmax_row_backward<T>, &row_logsumexp<T>, &scaled_exp_row<T>};
+  return {&softmax_row<T>,   &softmax_row_backward<T>, &softmax_columns<T>, &softmax_columns_backward<T>,
+          &row_logsumexp<T>, &scaled_exp_row<T>};
 }
 
 template <class T>

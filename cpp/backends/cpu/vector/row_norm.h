@@ -70,8 +70,8 @@ RowSums gradient_sums_row(const void* grad, const void* from, int64_t n, double 
       a = a + v;
       b = fma(v, load_up_to<V>(x + i, c) - m, b);
     }
-    sums.first += total_of(a);
-    sums.second += total_of(b) * rstd;
+    sums.first += fold_lanes(a, Sum{});
+    sums.second += fold_lanes(b, Sum{}) * rstd;
   }
   return sums;
 }

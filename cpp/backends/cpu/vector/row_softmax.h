@@ -12,13 +12,6 @@ MLX_INLINE T row_maximum(const T* x, int64_t n) {
   return static_cast<T>(fold_part(x, n, Maximum{}));
 }
 
-template <class T>
-MLX_INLINE double total_of(Vec<T> v) {
-  double total = 0;
-  for (int lane = 0; lane < Vec<T>::kLanes; ++lane) total += static_cast<double>(v[lane]);
-  return total;
-}
-
 // The sum of exp(x - shift); the terms themselves go to `out` unless it is null.
 template <class T, bool kStore>
 MLX_INLINE double exp_sum(const T* x, T* out, int64_t n, T shift) {
@@ -38,15 +31,20 @@ MLX_INLINE double exp_sum(const T* x, T* out, int64_t n, T shift) {
       a = a + e;
       b = b + f;
     }
-    for (; i < end; i += step) {
-      const int64_t count = end - i < step ? end - i : step;
+    for (; i + step <= end; i += step) {
+      const V e = exp(V::load(x + i) - shift);
+      if constexpr (kStore) e.store(out + i);
+      a = a + e;
+    }
+    if (i < end) {
+      const int64_t count = end - i;
       const V e = exp(load_head<V>(x + i, count) - shift);
       if constexpr (kStore) store_head(e, out + i, count);
       V kept(0);
       std::memcpy(&kept, &e, static_cast<size_t>(count) * sizeof(T));
       a = a + kept;
     }
-    total += total_of(a + b);
+    total += fold_lanes(a + b, Sum{});
   }
   return total;
 }
@@ -106,7 +104,7 @@ void softmax_row_backward(const void* grad, const void* result, void* to, int64_
       const V v = load_up_to<V>(g + i, count);
       a = log ? a + v : fma(v, load_up_to<V>(y + i, count), a);
     }
-    total += total_of(a);
+    total += fold_lanes(a, Sum{});
   }
   const V sum(static_cast<T>(total));
   if (log)
