@@ -7,8 +7,8 @@
 #include "backends/cpu/blas.h"
 #include "backends/cpu/convolution_shapes.h"
 #include "backends/cpu/cpu_backend.h"
+#include "backends/cpu/depthwise.h"
 #include "backends/cpu/product_endings.h"
-#include "backends/cpu/row_kernels.h"
 #include "backends/cpu/scratch.h"
 #include "backends/cpu/thread_pool.h"
 #include "base/sizes.h"
@@ -97,7 +97,7 @@ void multiply(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const T* a, int
   }
 }
 
-// One input channel and one output channel a group: a sum of shifted rows, without columns.
+// One input channel and one output channel a group, of other types than float: a sum of shifted rows.
 template <class T>
 void depthwise(const Shapes& s, const T* x, const T* w, T* y) {
   const int64_t step = s.window.stride[2], taps = s.taps();
@@ -115,36 +115,6 @@ void depthwise(const Shapes& s, const T* x, const T* w, T* y) {
                  else
                    for (int64_t j = first; j < last; ++j) to[j] += factor * in[source + (j - first) * step];
                });
-    }
-  });
-}
-
-// The same where output columns are neighbours in the input: every row of the result is one pass over a plane
-// with its padding.
-void depthwise_by_rows(const Shapes& s, const float* x, const float* w, float* y) {
-  const Window& k = s.window;
-  int64_t size[3];
-  for (int i = 0; i < 3; ++i) size[i] = s.in[i] + 2 * k.padding[i];
-  std::vector<int64_t> places;
-  for (int64_t d = 0; d < k.kernel[0]; ++d)
-    for (int64_t h = 0; h < k.kernel[1]; ++h)
-      for (int64_t c = 0; c < k.kernel[2]; ++c)
-        places.push_back((d * k.dilation[0] * size[1] + h * k.dilation[1]) * size[2] + c * k.dilation[2]);
-  const auto correlate = row_kernels().correlate;
-  parallel_for(0, s.batch * s.groups, 1, [&](int64_t begin, int64_t end) {
-    std::vector<float> plane(static_cast<size_t>(size[0] * size[1] * size[2]));
-    for (int64_t i = begin; i < end; ++i) {
-      const float* in = x + i * s.in_size();
-      for (int64_t d = 0; d < s.in[0]; ++d)
-        for (int64_t h = 0; h < s.in[1]; ++h, in += s.in[2])
-          std::copy_n(
-              in, s.in[2],
-              plane.data() + ((d + k.padding[0]) * size[1] + h + k.padding[1]) * size[2] + k.padding[2]);
-      float* out = y + i * s.places();
-      for (int64_t d = 0; d < s.out[0]; ++d)
-        for (int64_t h = 0; h < s.out[1]; ++h, out += s.out[2])
-          correlate(plane.data() + (d * k.stride[0] * size[1] + h * k.stride[1]) * size[2], places.data(),
-                    w + i % s.groups * s.taps(), s.taps(), out, s.out[2]);
     }
   });
 }
@@ -241,8 +211,8 @@ class SharedColumns {
 template <class T>
 void forward(const Shapes& s, const T* x, const T* w, T* y) {
   if constexpr (std::is_same_v<T, float>)
-    if (s.cin == 1 && s.cout == 1 && s.window.stride[2] == 1) return depthwise_by_rows(s, x, w, y);
-  if (s.cin == 1 && s.cout == 1) return depthwise(s, x, w, y);
+    if (is_depthwise(s)) return depthwise_forward(s, x, w, y);
+  if (is_depthwise(s)) return depthwise(s, x, w, y);
   if (SharedColumns<T>::serves(s)) return SharedColumns<T>(s).forward(x, w, y);
   const int64_t block = s.is_pointwise() ? s.places() : block_of<T>(s), blocks = ceil_div(s.places(), block);
   parallel_for(0, s.batch * s.groups * blocks, 1, [&](int64_t begin, int64_t end) {
@@ -261,6 +231,8 @@ void forward(const Shapes& s, const T* x, const T* w, T* y) {
 
 template <class T>
 void input_grad(const Shapes& s, const T* gy, const T* w, T* gx) {
+  if constexpr (std::is_same_v<T, float>)
+    if (is_depthwise(s)) return depthwise_input_gradient(s, gy, w, gx);
   if (SharedColumns<T>::serves(s)) return SharedColumns<T>(s).input_grad(gy, w, gx);
   parallel_for(0, s.batch * s.groups, 1, [&](int64_t begin, int64_t end) {
     const int64_t block = block_of<T>(s);
@@ -286,6 +258,8 @@ void input_grad(const Shapes& s, const T* gy, const T* w, T* gx) {
 
 template <class T>
 void weight_grad(const Shapes& s, const T* x, const T* gy, T* gw) {
+  if constexpr (std::is_same_v<T, float>)
+    if (is_depthwise(s)) return depthwise_weight_gradient(s, x, gy, gw);
   if (SharedColumns<T>::serves(s)) return SharedColumns<T>(s).weight_grad(x, gy, gw);
   // A fixed number of partial sums over the batch, whatever the number of threads: the result is the
   // same with any.

@@ -103,14 +103,25 @@ struct WinogradEntry {
   uint32_t (*largest)(const float* x, int64_t n);
 };
 
+// Of a convolution of one channel (depthwise.cpp).
+struct CorrelateEntry {
+  // out[j] = sum over t < taps of weights[t] * x[places[t] + j].
+  void (*row)(const float* x, const int64_t* places, const float* weights, int64_t taps, float* out,
+              int64_t n);
+  // x[places[t] + j] += weights[t] * grad[j] for every t < taps.
+  void (*scatter)(const float* grad, const int64_t* places, const float* weights, int64_t taps, float* x,
+                  int64_t n);
+  // The sum over rows of x[j] * grad[j].
+  double (*dot)(const float* x, int64_t x_stride, const float* grad, int64_t grad_stride, int64_t rows,
+                int64_t n);
+};
+
 struct RowKernels {
   const FoldEntry* folds[kComputeTypeCount];
   SoftmaxEntry softmax[2];  // float, double
   NormEntry norm[2];        // float, double
   LstmEntry lstm[2];        // float, double
-  // out[j] = sum over t < taps of weights[t] * x[places[t] + j].
-  void (*correlate)(const float* x, const int64_t* places, const float* weights, int64_t taps, float* out,
-                    int64_t n);
+  CorrelateEntry correlate;
   WinogradEntry winograd;
   // Elements of 1, 2, 4 or 8 bytes that lie `step` elements apart, to where they lie side by side.
   void (*moves[4])(const void* from, int64_t step, void* to, int64_t n);

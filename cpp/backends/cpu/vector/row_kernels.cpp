@@ -24,7 +24,7 @@ extern constexpr RowKernels row_kernels = {
     {softmax_entry<float>(), softmax_entry<double>()},
     {norm_entry<float>(), norm_entry<double>()},
     {{&lstm_row<float>, &lstm_gradient_row<float>}, {&lstm_row<double>, &lstm_gradient_row<double>}},
-    &correlate_row,
+    correlate_entry,
     winograd_entry,
     {&move_row<uint8_t>, &move_row<uint16_t>, &move_row<uint32_t>, &move_row<uint64_t>}};
 
