@@ -49,7 +49,12 @@ class Pass {
     }
   }
 
+  static const Pass* current() { return current_; }
+  int64_t number() const { return number_; }
+  bool reaches(Node* n) const { return waiting_.count(n) && is_wanted(n); }
+
   void run(const std::vector<Edge>& roots, const TensorList& grads) {
+    Running running(this);
     find_dependencies(roots);
     for (size_t i = 0; i < roots.size(); ++i) deliver(roots[i], grads[i]);
     for (auto& edge : roots)
@@ -211,6 +216,16 @@ class Pass {
     }
   }
 
+  // Makes a pass the current one of its thread, and then the one around it again.
+  struct Running {
+    explicit Running(const Pass* pass) : around(std::exchange(current_, pass)) {}
+    ~Running() { current_ = around; }
+    const Pass* around;
+  };
+  static inline thread_local const Pass* current_ = nullptr;
+  static inline std::atomic<int64_t> count_{0};
+
+  const int64_t number_ = count_.fetch_add(1);
   const BackwardOptions options_;
   TensorList captured_;
   bool capture_;
@@ -261,6 +276,13 @@ TensorList run(const TensorList& roots, const TensorList& grads, const TensorLis
 }
 
 }  // namespace
+
+int64_t backward_pass() { return Pass::current() ? Pass::current()->number() : -1; }
+
+bool backward_pass_reaches(const Tensor& t) {
+  const Pass* pass = Pass::current();
+  return pass && pass->reaches(gradient_edge(t).node.get());
+}
 
 void run_backward(const TensorList& roots, const TensorList& grads, const TensorList& inputs,
                   const BackwardOptions& options) {

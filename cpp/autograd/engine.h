@@ -20,4 +20,9 @@ void run_backward(const TensorList& roots, const TensorList& grads, const Tensor
 TensorList gradients(const TensorList& roots, const TensorList& grads, const TensorList& inputs,
                      const BackwardOptions& options);
 
+// The pass that runs on this thread: a number of its own, -1 where none does; and whether it visits the node
+// that the gradient of `t` goes to.
+int64_t backward_pass();
+bool backward_pass_reaches(const Tensor& t);
+
 }  // namespace mlx

@@ -12,6 +12,7 @@
 namespace mlx::bindings {
 
 PyObject* wrap_node(const Ref<Node>& node);
+void add_saved_tensor_hooks(py::module_& m);  // saved_hooks.cpp
 
 namespace {
 
@@ -117,6 +118,14 @@ void add_nodes(py::module_& m) {
                                  out[i] = py::make_tuple(steal(wrap_node(n.next[i].node)), n.next[i].output);
                                return out;
                              })
+      .def_property_readonly(
+          "metadata",
+          [](py::object self) {
+            py::dict own = self.attr("__dict__");
+            if (!own.contains("_metadata")) own["_metadata"] = py::dict();
+            return own["_metadata"];
+          },
+          "A dict for the program's own notes, which lasts as long as this object.")
       .def_property_readonly("variable",
                              [](Node& n) {
                                auto* accumulate = dynamic_cast<AccumulateGrad*>(&n);
@@ -167,7 +176,9 @@ void add_nodes(py::module_& m) {
 void add_saved_tensors(py::module_& m) {
   py::class_<SavedTensor>(m, "_SavedTensor")
       .def(py::init([](const Tensor& t, int64_t output) {
-        return output < 0 ? save(t) : save_output(t, static_cast<uint32_t>(output));
+        Keeping keeping;
+        return std::make_unique<SavedTensor>(output < 0 ? save(t)
+                                                        : save_output(t, static_cast<uint32_t>(output)));
       }))
       .def("get", [](const SavedTensor& saved, const Node& node) { return saved.get(node); });
 }
@@ -229,6 +240,7 @@ PyObject* wrap_node(const Ref<Node>& node) {
 void add_autograd(py::module_& m) {
   add_nodes(m);
   add_saved_tensors(m);
+  add_saved_tensor_hooks(m);
   add_modes(m);
   m.def("_run_backward",
         [](py::handle roots, py::handle grads, py::handle inputs, bool retain_graph, bool create_graph) {
@@ -249,6 +261,13 @@ void add_autograd(py::module_& m) {
     });
   });
   m.def("_remove_hook", &remove_hook);
+  m.def("_backward_pass", &backward_pass);
+  m.def("_backward_pass_reaches", &backward_pass_reaches);
+  m.def("_gradient_edge", [](const Tensor& t) {
+    Edge edge = gradient_edge(t);
+    return py::make_tuple(steal(wrap_node(edge.node)), edge.output);
+  });
+  m.def("_increment_version", [](const Tensor& t) { t.changed(); });
   m.def("_set_python_history", &set_python_history);
   m.def("_alias", [](const Tensor& t) { return alias(t); });
   m.def("_as_subclass", [](const Tensor& t, py::type cls) {

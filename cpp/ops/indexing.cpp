@@ -87,6 +87,13 @@ void check_same_dtype(const char* op, const Tensor& self, const Tensor& source) 
                        short_name(source.dtype()), ") must have the same scalar type");
 }
 
+std::vector<SavedTensor> keep_all(const TensorList& indices) {
+  Keeping keeping;
+  std::vector<SavedTensor> saved;
+  for (const Tensor& t : indices) saved.push_back(save(t));
+  return saved;
+}
+
 }  // namespace
 
 IndexedRows indexed_rows(const char* op, const Tensor& input, const Indices& indices) {
@@ -166,9 +173,7 @@ OP("_index(Tensor input, Tensor?[] indices) -> Tensor");
 Tensor _index(const Tensor& input, const TensorList& indices) {
   IndexedRows rows = indexed_rows("index", input, indices);
   Tensor out = read_rows(rows, input);
-  std::vector<SavedTensor> saved;
-  if (recording({&input}))
-    for (const Tensor& t : indices) saved.push_back(t.defined() ? save(t) : SavedTensor());
+  std::vector<SavedTensor> saved = recording({&input}) ? keep_all(indices) : std::vector<SavedTensor>();
   return record("Index", out, {&input},
                 [shape = input.shape(), saved = std::move(saved)](Backward& b) -> Grads {
                   TensorList indices;
@@ -226,9 +231,8 @@ OP("index_put(Tensor input, Tensor?[] indices, Tensor values, bool accumulate=Fa
 Tensor index_put(const Tensor& input, const TensorList& indices, const Tensor& values, bool accumulate) {
   Tensor out = copy_of(input);
   index_put_data(out, indices, values, accumulate);
-  std::vector<SavedTensor> saved;
-  if (recording({&input, &values}))
-    for (const Tensor& t : indices) saved.push_back(t.defined() ? save(t) : SavedTensor());
+  std::vector<SavedTensor> saved =
+      recording({&input, &values}) ? keep_all(indices) : std::vector<SavedTensor>();
   return record("IndexPut", out, {&input, &values},
                 [accumulate, saved = std::move(saved)](Backward& b) -> Grads {
                   TensorList indices;
@@ -274,13 +278,11 @@ OP("_select_places(Tensor input, int[] dims, Tensor[] places) -> Tensor");
 Tensor _select_places(const Tensor& input, const Shape& dims, const TensorList& places) {
   if (dims.empty()) return clone(input);
   std::vector<Shape> shapes;
-  std::vector<SavedTensor> saved;
-  const bool records =
-      recording({&input});  // else places may be tensors of inference mode, which cannot be saved
+  // Where nothing is recorded, places may be tensors of inference mode, which cannot be saved.
+  std::vector<SavedTensor> saved = recording({&input}) ? keep_all(places) : std::vector<SavedTensor>();
   Tensor out = detach(input);
   for (size_t k = 0; k < dims.size(); ++k) {
     shapes.push_back(out.shape());
-    if (records) saved.push_back(save(places[k]));
     out = index_select(out, dims[k], places[k]);
   }
   return record("SelectPlaces", out, {&input}, [=](Backward& b) -> Grads {

@@ -178,6 +178,7 @@ std::string PointwiseNode::name() const {
 
 void PointwiseNode::keep(std::span<const Tensor* const> operands, std::span<const Scalar> params,
                          const Tensor& out) {
+  Keeping keeping;
   uint8_t reads = 0;
   for (size_t i = 0; i < operands.size(); ++i)
     if (operands[i]->requires_grad()) reads |= row_.gradient_rule(i).reads;

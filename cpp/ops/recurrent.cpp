@@ -34,7 +34,7 @@ TensorList steps_of(const Tensor& all) {
       grads.push_back(b.grad(t).defined() ? b.grad(t) : zeros(shape, dtype, device));
     return {stack(grads, 0)};
   };
-  Ref<Node> node(new RuleNode<decltype(rule)>("Unbind", std::move(rule)));
+  Ref<Node> node = rule_node("Unbind", std::move(rule));
   std::vector<const Tensor*> outputs;
   for (const Tensor& t : steps) outputs.push_back(&t);
   const Tensor* inputs[] = {&all};

@@ -63,6 +63,12 @@ class RuleNode : public Node {
   std::optional<Rule> rule_;
 };
 
+template <class Rule>
+Ref<Node> rule_node(const char* name, Rule&& rule) {
+  Keeping keeping;
+  return Ref<Node>(new RuleNode<std::decay_t<Rule>>(name, std::forward<Rule>(rule)));
+}
+
 // Makes `outputs` the results of `node`, which has `inputs`.
 void connect(const Ref<Node>& node, std::span<const Tensor* const> outputs,
              std::span<const Tensor* const> inputs);
@@ -70,7 +76,7 @@ void connect(const Ref<Node>& node, std::span<const Tensor* const> outputs,
 template <class Rule>
 Tensor record(const char* name, const Tensor& out, std::initializer_list<const Tensor*> inputs, Rule&& rule) {
   if (!recording(inputs)) return out;
-  Ref<Node> node(new RuleNode<std::decay_t<Rule>>(name, std::forward<Rule>(rule)));
+  Ref<Node> node = rule_node(name, std::forward<Rule>(rule));
   const Tensor* outputs[] = {&out};
   connect(node, outputs, {inputs.begin(), inputs.size()});
   return out;
@@ -80,14 +86,14 @@ template <class Rule>
 void record_all(const char* name, std::initializer_list<const Tensor*> outputs,
                 std::initializer_list<const Tensor*> inputs, Rule&& rule) {
   if (!recording(inputs)) return;
-  Ref<Node> node(new RuleNode<std::decay_t<Rule>>(name, std::forward<Rule>(rule)));
+  Ref<Node> node = rule_node(name, std::forward<Rule>(rule));
   connect(node, {outputs.begin(), outputs.size()}, {inputs.begin(), inputs.size()});
 }
 
 template <class Rule>
 void record_all(const char* name, const TensorList& outputs, const Tensor& input, Rule&& rule) {
   if (!recording({&input})) return;
-  Ref<Node> node(new RuleNode<std::decay_t<Rule>>(name, std::forward<Rule>(rule)));
+  Ref<Node> node = rule_node(name, std::forward<Rule>(rule));
   std::vector<const Tensor*> pointers;
   for (const Tensor& t : outputs) pointers.push_back(&t);
   const Tensor* inputs[] = {&input};
@@ -97,7 +103,7 @@ void record_all(const char* name, const TensorList& outputs, const Tensor& input
 template <class Rule>
 Tensor record(const char* name, const Tensor& out, const TensorList& inputs, Rule&& rule) {
   if (!recording(inputs)) return out;
-  Ref<Node> node(new RuleNode<std::decay_t<Rule>>(name, std::forward<Rule>(rule)));
+  Ref<Node> node = rule_node(name, std::forward<Rule>(rule));
   std::vector<const Tensor*> pointers;
   for (const Tensor& t : inputs) pointers.push_back(&t);
   const Tensor* outputs[] = {&out};

@@ -53,6 +53,7 @@ from mlx.nn._resampling import grid_sampler_3d as grid_sampler_3d
 from mlx import fft as fft, linalg as linalg, signal as signal, special as special  # isort: skip
 
 if TYPE_CHECKING:
+    from mlx import accelerator as accelerator
     from mlx import amp as amp
     from mlx import backends as backends
     from mlx import compiler as compiler
@@ -89,6 +90,7 @@ __version__ = "0.1.0"
 
 # Imported when asked for, to keep `import mlx` quick: modules, and names with the module that has them.
 _LAZY_MODULES = (
+    "accelerator",
     "amp",
     "backends",
     "compiler",

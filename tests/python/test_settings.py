@@ -24,6 +24,24 @@ def test_determinism_is_remembered():
         mlx.set_deterministic_debug_mode("loud")
 
 
+def test_the_accelerator_is_the_gpu_or_none():
+    accelerator, there = mlx.accelerator, mlx.backends.mps.is_available()
+    assert accelerator.is_available() == there and accelerator.device_count() == int(there)
+    assert accelerator.current_accelerator() == (mlx.device("mps") if there else None)
+    with accelerator.device_index(None):
+        pass
+    if there:
+        accelerator.synchronize()
+        with accelerator.device_index(0):
+            assert accelerator.current_device_index() == 0
+    else:
+        for call in (accelerator.synchronize, accelerator.current_device_index):
+            with pytest.raises(RuntimeError, match="when none is available"):
+                call()
+    with pytest.raises(RuntimeError):
+        accelerator.set_device_index(3)
+
+
 def test_cuda_is_not_there():
     assert mlx.cuda.device_count() == 0 and not mlx.cuda.is_bf16_supported()
     mlx.cuda.manual_seed_all(0)

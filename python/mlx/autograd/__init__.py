@@ -39,7 +39,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("functional", "profiler"):
+    if name in ("forward_ad", "functional", "graph", "profiler"):
         import importlib
 
         return importlib.import_module(f"mlx.autograd.{name}")
