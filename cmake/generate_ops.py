@@ -99,6 +99,7 @@ class Op:
     chain: str
     doc: str
     aliases: list[str] = field(default_factory=list)
+    node: str = ""
 
     @property
     def name(self) -> str:
@@ -177,6 +178,7 @@ def parse_schema(schema: str, chain: str = "", doc: str = "") -> Op:
         result, names = ",".join(f[0] for f in fields), [f[1] for f in fields]
     op = Op(schema, path, arguments, result, names, chain, doc)
     op.aliases = re.findall(r'\.alias\("([\w.]+)"\)', chain)
+    op.node = "".join(re.findall(r'\.node\("(\w+)"\)', chain))
     return op
 
 
@@ -359,6 +361,9 @@ def binding(index: int, op: Op, inplace: bool) -> tuple[str, str]:
     call_args = ", ".join(getter(i, a) for i, a in enumerate(op.arguments) if a.passed)
     function = f"{op.namespace}::{name}" if op.namespace else name
     call = f"mlx::{function}({call_args})"
+    label = "" if op.is_pointwise else op.node
+    if label:
+        call = f"node.label({call})"
     if op.result_names and not inplace:
         fields = ", ".join(c_string(n) for n in op.result_names)
         body = (
@@ -372,6 +377,8 @@ def binding(index: int, op: Op, inplace: bool) -> tuple[str, str]:
     for i, a in enumerate(op.arguments):
         if a.name == "requires_grad":
             body = f"return a.with_grad({i}, {call});"
+    if label:
+        body = f'NodeLabel node("{label}"); {body}'
     args = ", ".join(argument_row(a) for a in op.arguments)
     rows = (
         f"static const Argument args_{tag}[] = {{{args}}};"
@@ -399,7 +406,7 @@ def binding_source(part: int, ops: list[tuple[int, Op]]) -> str:
             entries += [re.sub(r'^\{"[^"]*"', f'{{"{path}"', entry) for path in aliases]
     return (
         "// Generated from the OP rows of cpp/ops by cmake/generate_ops.py.\n"
-        '#include "bindings/op_table.h"\n#include "ops.h"\n'
+        '#include "bindings/op_table.h"\n#include "ops.h"\n#include "tape/record.h"\n'
         "namespace mlx::bindings {\n" + "\n".join(tables) + "\n"
         f"void add_ops_{part}(std::vector<OpEntry>& table) {{\n  static const OpEntry entries[] = {{\n"
         + ",\n".join(entries)

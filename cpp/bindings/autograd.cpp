@@ -74,7 +74,7 @@ class PythonNode : public Node {
     py::gil_scoped_acquire gil;
     context_ = py::object();
   }
-  std::string name() const override { return name_; }
+  std::string kind() const override { return name_; }
   bool materializes_grads() const override {
     py::gil_scoped_acquire gil;
     return py::cast<bool>(context_.attr("materialize_grads"));

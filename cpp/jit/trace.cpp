@@ -39,7 +39,7 @@ Trace::Trace(std::vector<Ref<Generator>> generators) {
 void Trace::start() {
   if (Recorder::current()) throw RuntimeError("a trace is already running on this thread");
   struct Marker : Node {
-    std::string name() const override { return "Marker"; }
+    std::string kind() const override { return "Marker"; }
     Grads backward(const Grads&) override { return {}; }
   };
   first_node_ = Ref<Node>(new Marker)->sequence();

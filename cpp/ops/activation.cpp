@@ -340,7 +340,7 @@ Tensor softsign(const Tensor& input) {
 
 // The first half of the input along `dim`, gated by the sigmoid of the second:
 // https://arxiv.org/abs/1612.08083
-OP("nn.functional.glu(Tensor input, int dim=-1) -> Tensor");
+OP("nn.functional.glu(Tensor input, int dim=-1) -> Tensor").node("GluBackward0");
 Tensor glu(const Tensor& input, int64_t dim) {
   if (input.dim() == 0) throw RuntimeError("glu(): does not support 0-dimensional tensors");
   const int64_t size = input.shape()[input.wrapped(dim)];

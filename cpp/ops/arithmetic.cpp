@@ -207,6 +207,7 @@ Tensor power_of_tensor(const Tensor& input, const Scalar& exponent) {
 }  // namespace
 
 OP("_square(Tensor input) -> Tensor")
+    .node("PowBackward0")
     .pointwise(Formula::square)
     .gradient<0>([](const Tensor& g, In<0> input) { return g * conj(input * 2); });
 
@@ -219,6 +220,7 @@ OP("square(Tensor input) -> Tensor").inplace();
 Tensor square(const Tensor& input) { return pow(input, 2); }
 
 OP("_pow(Tensor input, Tensor exponent) -> Tensor")
+    .node("PowBackward1")
     .pointwise(Formula::pow)
     .gradient<0>([](const Tensor& g, In<0> x, In<1> p) {
       return g * conj(where(eq(p, 0), zeros_like(g), p * _pow(x, p - 1)));
@@ -231,6 +233,7 @@ OP("_pow(Tensor input, Tensor exponent) -> Tensor")
     });
 
 OP("_pow_number(Tensor input, Scalar exponent) -> Tensor")
+    .node("PowBackward0")
     .pointwise(Formula::pow)
     .gradient<0>([](const Tensor& g, In<0> x, Param<0> p) {
       if (p.equals(0)) return zeros_like(g);
@@ -475,14 +478,18 @@ OP("_clamp(Tensor input, Operand min, Operand max) -> Tensor")
     });
 
 // Elements brought into [min, max]; a bound may be None. The gradient passes at the bounds.
-OP("clamp(Tensor input, Operand? min=None, Operand? max=None) -> Tensor").alias("clip");
+OP("clamp(Tensor input, Operand? min=None, Operand? max=None) -> Tensor")
+    .node("ClampBackward1")
+    .alias("clip");
 Tensor clamp(const Tensor& input, const Tensor& min, const Tensor& max) {
   if (min.defined() && max.defined()) return _clamp(input, min, max);
   if (min.defined()) return clamp_min(input, min);
   if (max.defined()) return clamp_max(input, max);
   throw RuntimeError("clamp(): at least one of 'min' or 'max' must not be None");
 }
-OP("Tensor.clamp_(Tensor input, Operand? min=None, Operand? max=None) -> Tensor").alias("Tensor.clip_");
+OP("Tensor.clamp_(Tensor input, Operand? min=None, Operand? max=None) -> Tensor")
+    .node("ClampBackward1")
+    .alias("Tensor.clip_");
 Tensor clamp_(const Tensor& input, const Tensor& min, const Tensor& max) {
   if (min.defined() && max.defined()) return _clamp_(input, min, max);
   if (min.defined()) return clamp_min_(input, min);

@@ -149,7 +149,8 @@ Tensor of_probabilities(const Tensor& input, const Tensor& target, const Tensor&
 
 // The negative log-likelihood of the classes `target`, given log-probabilities (samples, classes, ...).
 OP("nn.functional.nll_loss(Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, int "
-   "ignore_index=-100, bool? reduce=None, str reduction='mean') -> Tensor");
+   "ignore_index=-100, bool? reduce=None, str reduction='mean') -> Tensor")
+    .node("NllLossBackward0");
 Tensor functional::nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight,
                             std::optional<bool> size_average, int64_t ignore_index,
                             std::optional<bool> reduce, const std::string& reduction) {
@@ -184,9 +185,11 @@ Tensor functional::cross_entropy(const Tensor& input, const Tensor& target, cons
   check_shapes("cross_entropy", input, target);
   const int64_t d = class_dim(input), classes = input.size(d);
   Labels labels = checked_labels("cross_entropy", target, classes, ignore_index);
+  NodeLabel likelihood("NllLossBackward0");
   if (input.dim() == 2 && input.dtype() == DType::Float32 && !weight.defined() && label_smoothing == 0)
-    return fused_cross_entropy(input, labels, averaging);
-  return smoothed(log_softmax(input, d), labels, weight, label_smoothing, averaging);
+    return likelihood.label(fused_cross_entropy(input, labels, averaging));
+  Tensor loss = smoothed(log_softmax(input, d), labels, weight, label_smoothing, averaging);
+  return label_smoothing == 0 ? likelihood.label(loss) : loss;
 }
 
 }  // namespace mlx

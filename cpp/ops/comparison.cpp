@@ -131,7 +131,7 @@ Tensor fill_element(const Tensor& input, const Tensor& mask, const Tensor& value
 }  // namespace
 
 // The tensor with `value` in the places where the mask is true.
-OP("masked_fill(Tensor input, Tensor mask, Operand value) -> Tensor");
+OP("masked_fill(Tensor input, Tensor mask, Operand value) -> Tensor").node("MaskedFillBackward0");
 Tensor masked_fill(const Tensor& input, const Tensor& mask, const Tensor& value) {
   return _where(mask, fill_element(input, mask, value), input);
 }

@@ -198,6 +198,7 @@ Tensor convolve_transposed(const char* op, const Tensor& input, const Tensor& we
 // groups, kernel).
 OP("conv1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] "
    "dilation=1, int groups=1) -> Tensor")
+    .node("ConvolutionBackward0")
     .alias("nn.functional.conv1d");
 Tensor conv1d(const Tensor& input, const Tensor& weight, const Tensor& bias, const Shape& stride,
               const Shape& padding, const Shape& dilation, int64_t groups) {
@@ -205,6 +206,7 @@ Tensor conv1d(const Tensor& input, const Tensor& weight, const Tensor& bias, con
 }
 OP("conv1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, str padding='valid', int[1] "
    "dilation=1, int groups=1) -> Tensor")
+    .node("ConvolutionBackward0")
     .alias("nn.functional.conv1d");
 Tensor conv1d(const Tensor& input, const Tensor& weight, const Tensor& bias, const Shape& stride,
               const std::string& padding, const Shape& dilation, int64_t groups) {
@@ -219,6 +221,7 @@ Tensor conv1d(const Tensor& input, const Tensor& weight, const Tensor& bias, con
 //           [4., 4.]]]])
 OP("conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] "
    "dilation=1, int groups=1) -> Tensor")
+    .node("ConvolutionBackward0")
     .alias("nn.functional.conv2d");
 Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias, const Shape& stride,
               const Shape& padding, const Shape& dilation, int64_t groups) {
@@ -226,6 +229,7 @@ Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias, con
 }
 OP("conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, str padding='valid', int[2] "
    "dilation=1, int groups=1) -> Tensor")
+    .node("ConvolutionBackward0")
     .alias("nn.functional.conv2d");
 Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias, const Shape& stride,
               const std::string& padding, const Shape& dilation, int64_t groups) {
@@ -235,6 +239,7 @@ Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias, con
 // Cross-correlation of volumes (batch, in channels, depth, height, width).
 OP("conv3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] "
    "dilation=1, int groups=1) -> Tensor")
+    .node("ConvolutionBackward0")
     .alias("nn.functional.conv3d");
 Tensor conv3d(const Tensor& input, const Tensor& weight, const Tensor& bias, const Shape& stride,
               const Shape& padding, const Shape& dilation, int64_t groups) {
@@ -242,6 +247,7 @@ Tensor conv3d(const Tensor& input, const Tensor& weight, const Tensor& bias, con
 }
 OP("conv3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, str padding='valid', int[3] "
    "dilation=1, int groups=1) -> Tensor")
+    .node("ConvolutionBackward0")
     .alias("nn.functional.conv3d");
 Tensor conv3d(const Tensor& input, const Tensor& weight, const Tensor& bias, const Shape& stride,
               const std::string& padding, const Shape& dilation, int64_t groups) {
@@ -252,6 +258,7 @@ Tensor conv3d(const Tensor& input, const Tensor& weight, const Tensor& bias, con
 // groups, kernel).
 OP("conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, "
    "int[1] output_padding=0, int groups=1, int[1] dilation=1) -> Tensor")
+    .node("ConvolutionBackward0")
     .alias("nn.functional.conv_transpose1d");
 Tensor conv_transpose1d(const Tensor& input, const Tensor& weight, const Tensor& bias, const Shape& stride,
                         const Shape& padding, const Shape& output_padding, int64_t groups,
@@ -263,6 +270,7 @@ Tensor conv_transpose1d(const Tensor& input, const Tensor& weight, const Tensor&
 // The transpose of conv2d.
 OP("conv_transpose2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, "
    "int[2] output_padding=0, int groups=1, int[2] dilation=1) -> Tensor")
+    .node("ConvolutionBackward0")
     .alias("nn.functional.conv_transpose2d");
 Tensor conv_transpose2d(const Tensor& input, const Tensor& weight, const Tensor& bias, const Shape& stride,
                         const Shape& padding, const Shape& output_padding, int64_t groups,
@@ -274,6 +282,7 @@ Tensor conv_transpose2d(const Tensor& input, const Tensor& weight, const Tensor&
 // The transpose of conv3d.
 OP("conv_transpose3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, "
    "int[3] output_padding=0, int groups=1, int[3] dilation=1) -> Tensor")
+    .node("ConvolutionBackward0")
     .alias("nn.functional.conv_transpose3d");
 Tensor conv_transpose3d(const Tensor& input, const Tensor& weight, const Tensor& bias, const Shape& stride,
                         const Shape& padding, const Shape& output_padding, int64_t groups,

@@ -110,7 +110,7 @@ Tensor full_like(const Tensor& input, const Scalar& fill_value, std::optional<DT
 }
 
 // Every element overwritten with one number.
-OP("Tensor.fill_(Tensor input, Scalar value) -> Tensor");
+OP("Tensor.fill_(Tensor input, Scalar value) -> Tensor").node("FillBackward2");
 Tensor fill_(const Tensor& input, const Scalar& value) {
   check_writable(input, "fill_");
   if (input.requires_grad() && GradMode::enabled())
@@ -120,7 +120,7 @@ Tensor fill_(const Tensor& input, const Scalar& value) {
   return input;
 }
 
-OP("Tensor.zero_(Tensor input) -> Tensor");
+OP("Tensor.zero_(Tensor input) -> Tensor").node("ZeroBackward0");
 Tensor zero_(const Tensor& input) { return fill_(input, 0); }
 
 // start, start + step, ... before end.

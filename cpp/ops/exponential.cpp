@@ -43,6 +43,7 @@ OP("log10(Tensor input) -> Tensor")
 
 // log(1 + input), exact also for small inputs.
 OP("log1p(Tensor input) -> Tensor")
+    .node("Log1PBackward0")
     .pointwise(Formula::log1p)
     .to_float()
     .alias("special.log1p")

@@ -96,7 +96,7 @@ std::tuple<Tensor, Tensor> aminmax(const Tensor& input, std::optional<int64_t> d
 //
 // >>> mlx.tensor([[1, 5], [7, 2]]).max(1).indices
 // tensor([1, 0])
-OP("max(Tensor input) -> Tensor");
+OP("max(Tensor input) -> Tensor").node("MaxBackward1");
 Tensor max(const Tensor& input) { return extreme_of_all("max", Reduction::Max, input); }
 
 OP("max(Tensor input, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)");
@@ -105,7 +105,7 @@ std::tuple<Tensor, Tensor> max(const Tensor& input, int64_t dim, bool keepdim) {
 }
 
 // The smallest element; along a dimension, also where it is first.
-OP("min(Tensor input) -> Tensor");
+OP("min(Tensor input) -> Tensor").node("MinBackward1");
 Tensor min(const Tensor& input) { return extreme_of_all("min", Reduction::Min, input); }
 
 OP("min(Tensor input, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)");

@@ -434,7 +434,7 @@ Tensor index_fill_(const Tensor& input, int64_t dim, const Tensor& index, const 
 // ---- elements of the tensor as a vector
 
 // The elements at positions in the flattened tensor, in the index's shape.
-OP("take(Tensor input, Tensor index) -> Tensor");
+OP("take(Tensor input, Tensor index) -> Tensor").node("TakeBackward0");
 Tensor take(const Tensor& input, const Tensor& index) {
   if (index.dtype() != DType::Int64)
     throw RuntimeError("take(): Expected a long tensor for index, but got ", index.dtype());

@@ -17,7 +17,7 @@ class OverwriteView : public Node {
     outputs.push_back({base.shape(), base.dtype(), base.device()});
     base_strides_ = base.strides();
   }
-  std::string name() const override { return "CopySlices"; }
+  std::string kind() const override { return "CopySlices"; }
 
   Grads backward(const Grads& grads) override {
     const Tensor& g = grads[0];
@@ -48,12 +48,19 @@ class Overwrite : public Node {
     if (replaces) next.push_back(gradient_edge(self));
     outputs.push_back({self.shape(), self.dtype(), self.device()});
   }
-  std::string name() const override { return "CopyBackwards"; }
+  std::string kind() const override { return "CopyBackwards"; }
   Grads backward(const Grads& grads) override {
     if (next.size() == 1 || !needs(1)) return {grads[0]};
     return {grads[0], zeros_like(grads[0])};
   }
 };
+
+// Whether nobody but the op that writes it knows this value, so that its node may become that of what is
+// written to.
+bool is_own_result(const Tensor& value, const Tensor& self) {
+  return value.impl()->ref_count() == 1 && !value.impl()->base && !is_leaf(value) &&
+         value.dtype() == self.dtype() && value.shape() == self.shape() && value.device() == self.device();
+}
 
 void rewrite_history(const Tensor& self, const Tensor& value, bool replaces) {
   if (!self.is_inexact()) return;
@@ -62,6 +69,9 @@ void rewrite_history(const Tensor& self, const Tensor& value, bool replaces) {
     if (!value.requires_grad() && !base.requires_grad()) return;
     set_history(base, Ref<Node>(new OverwriteView(base, self, value)), 0);
     set_history(self, history_of_view(self), 0);
+  } else if (!replaces && is_own_result(value, self)) {
+    const AutogradMeta& meta = autograd_meta(value);
+    set_history(self, meta.grad_fn, meta.output);
   } else if (value.requires_grad() || self.requires_grad()) {
     set_history(self, Ref<Node>(new Overwrite(self, value, replaces)), 0);
   }

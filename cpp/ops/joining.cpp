@@ -88,7 +88,7 @@ Tensor cat(const TensorList& tensors, int64_t dim) {
 }
 
 // The tensors, all of one shape, along a new dimension.
-OP("stack(Tensor[] tensors, int dim=0) -> Tensor");
+OP("stack(Tensor[] tensors, int dim=0) -> Tensor").node("StackBackward0");
 Tensor stack(const TensorList& tensors, int64_t dim) {
   if (tensors.empty()) throw RuntimeError("stack expects a non-empty TensorList");
   const int64_t d = wrap_dim(dim, tensors[0].dim() + 1);

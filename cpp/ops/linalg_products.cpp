@@ -128,7 +128,7 @@ Tensor matrix_exp(const Tensor& A) {
 //
 // >>> mlx.linalg.cross(mlx.tensor([1., 0., 0.]), mlx.tensor([0., 1., 0.]))
 // tensor([0., 0., 1.])
-OP("linalg.cross(Tensor input, Tensor other, *, int dim=-1) -> Tensor");
+OP("linalg.cross(Tensor input, Tensor other, *, int dim=-1) -> Tensor").node("LinalgCrossBackward0");
 Tensor cross(const Tensor& input, const Tensor& other, int64_t dim) {
   if (input.dim() != other.dim())
     throw RuntimeError("linalg.cross: inputs must have the same number of dimensions, but have shapes ",

@@ -133,7 +133,7 @@ std::tuple<Tensor, Tensor> inv_ex(const Tensor& A, bool check_errors) {
 // >>> mlx.linalg.inv(mlx.tensor([[2., 0.], [0., 4.]]))
 // tensor([[0.5000, 0.0000],
 //         [0.0000, 0.2500]])
-OP("linalg.inv(Tensor A) -> Tensor").alias(".inverse").alias("Tensor.inverse");
+OP("linalg.inv(Tensor A) -> Tensor").node("LinalgInvExBackward0").alias(".inverse").alias("Tensor.inverse");
 Tensor inv(const Tensor& A) { return inverse_of("linalg.inv", A, not_invertible("linalg.inv")).result; }
 
 // The determinant of each square matrix.

@@ -110,7 +110,8 @@ namespace functional {
 
 // (input - target) ** 2.
 OP("nn.functional.mse_loss(Tensor input, Tensor target, bool? size_average=None, bool? reduce=None, str "
-   "reduction='mean', Tensor? weight=None) -> Tensor");
+   "reduction='mean', Tensor? weight=None) -> Tensor")
+    .node("MseLossBackward0");
 Tensor mse_loss(const Tensor& input, const Tensor& target, std::optional<bool> size_average,
                 std::optional<bool> reduce, const std::string& reduction, const Tensor& weight) {
   warn_about_sizes("mse_loss", input, target);
@@ -134,7 +135,8 @@ Tensor l1_loss(const Tensor& input, const Tensor& target, std::optional<bool> si
 
 // Quadratic for differences below beta, linear above: https://arxiv.org/abs/1504.08083
 OP("nn.functional.smooth_l1_loss(Tensor input, Tensor target, bool? size_average=None, bool? reduce=None, "
-   "str reduction='mean', float beta=1.0) -> Tensor");
+   "str reduction='mean', float beta=1.0) -> Tensor")
+    .node("SmoothL1LossBackward0");
 Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, std::optional<bool> size_average,
                       std::optional<bool> reduce, const std::string& reduction, double beta) {
   warn_about_sizes("smooth_l1_loss", input, target);
@@ -146,7 +148,8 @@ Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, std::optional<b
 
 // Quadratic for differences up to delta, linear above.
 OP("nn.functional.huber_loss(Tensor input, Tensor target, str reduction='mean', float delta=1.0, Tensor? "
-   "weight=None) -> Tensor");
+   "weight=None) -> Tensor")
+    .node("HuberLossBackward0");
 Tensor huber_loss(const Tensor& input, const Tensor& target, const std::string& reduction, double delta,
                   const Tensor& weight) {
   warn_about_sizes("huber_loss", input, target);
@@ -160,7 +163,8 @@ Tensor huber_loss(const Tensor& input, const Tensor& target, const std::string& 
 
 // Cross entropy of probabilities in [0, 1] with targets in [0, 1].
 OP("nn.functional.binary_cross_entropy(Tensor input, Tensor target, Tensor? weight=None, bool? "
-   "size_average=None, bool? reduce=None, str reduction='mean') -> Tensor");
+   "size_average=None, bool? reduce=None, str reduction='mean') -> Tensor")
+    .node("BinaryCrossEntropyBackward0");
 Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight,
                             std::optional<bool> size_average, std::optional<bool> reduce,
                             const std::string& reduction) {
@@ -175,7 +179,8 @@ Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Ten
 
 // Cross entropy of sigmoid(input) with targets in [0, 1]; pos_weight weighs the positive answers.
 OP("nn.functional.binary_cross_entropy_with_logits(Tensor input, Tensor target, Tensor? weight=None, bool? "
-   "size_average=None, bool? reduce=None, str reduction='mean', Tensor? pos_weight=None) -> Tensor");
+   "size_average=None, bool? reduce=None, str reduction='mean', Tensor? pos_weight=None) -> Tensor")
+    .node("BinaryCrossEntropyWithLogitsBackward0");
 Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, const Tensor& weight,
                                         std::optional<bool> size_average, std::optional<bool> reduce,
                                         const std::string& reduction, const Tensor& pos_weight) {
@@ -248,7 +253,8 @@ Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor
 
 // log(1 + exp(-target * input)).
 OP("nn.functional.soft_margin_loss(Tensor input, Tensor target, bool? size_average=None, bool? reduce=None, "
-   "str reduction='mean') -> Tensor");
+   "str reduction='mean') -> Tensor")
+    .node("SoftMarginLossBackward0");
 Tensor soft_margin_loss(const Tensor& input, const Tensor& target, std::optional<bool> size_average,
                         std::optional<bool> reduce, const std::string& reduction) {
   return reduced(-_log_sigmoid(target * input), chosen(reduction, size_average, reduce));

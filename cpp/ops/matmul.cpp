@@ -32,12 +32,13 @@ Tensor product(const Tensor& a, const Tensor& b) {
     zero_(out);
   else
     launch(MatMul{}, {&out}, {&a, &b});
-  return record("Mm", out, {&a, &b}, [a = save(a), b = save(b)](Backward& back) -> Grads {
-    Grads grads(2);
-    if (back.needs(0)) grads[0] = product(back.grad(), adjoint_of(back.get(b)));
-    if (back.needs(1)) grads[1] = product(adjoint_of(back.get(a)), back.grad());
-    return grads;
-  });
+  return record(out.dim() == 3 ? "Bmm" : "Mm", out, {&a, &b},
+                [a = save(a), b = save(b)](Backward& back) -> Grads {
+                  Grads grads(2);
+                  if (back.needs(0)) grads[0] = product(back.grad(), adjoint_of(back.get(b)));
+                  if (back.needs(1)) grads[1] = product(adjoint_of(back.get(a)), back.grad());
+                  return grads;
+                });
 }
 
 // The product of stacks whose leading dimensions broadcast. What a matrix that is used several times gets as
@@ -66,13 +67,14 @@ Tensor product_plus(const Tensor& addend, const Tensor& a, const Tensor& b) {
   if (a.size(-1) == 0) return add(product(a, b), addend);
   Tensor out = allocate(shape, a.dtype(), a.device());
   launch(MatMul{}, {&out}, {&a, &b, &addend});
-  return record("Addmm", out, {&addend, &a, &b}, [a = save(a), b = save(b)](Backward& back) -> Grads {
-    Grads grads(3);
-    if (back.needs(0)) grads[0] = back.grad();
-    if (back.needs(1)) grads[1] = product(back.grad(), adjoint_of(back.get(b)));
-    if (back.needs(2)) grads[2] = product(adjoint_of(back.get(a)), back.grad());
-    return grads;
-  });
+  return record(out.dim() == 3 ? "Baddbmm" : "Addmm", out, {&addend, &a, &b},
+                [a = save(a), b = save(b)](Backward& back) -> Grads {
+                  Grads grads(3);
+                  if (back.needs(0)) grads[0] = back.grad();
+                  if (back.needs(1)) grads[1] = product(back.grad(), adjoint_of(back.get(b)));
+                  if (back.needs(2)) grads[2] = product(adjoint_of(back.get(a)), back.grad());
+                  return grads;
+                });
 }
 
 // A factor as an element of the tensor's dtype: that of an integer product is cut to an integer, that of a
@@ -192,7 +194,7 @@ Tensor mv(const Tensor& input, const Tensor& vec) {
 }
 
 // The sum of the products of two vectors' elements.
-OP("dot(Tensor input, Tensor tensor) -> Tensor");
+OP("dot(Tensor input, Tensor tensor) -> Tensor").node("DotBackward0");
 Tensor dot(const Tensor& input, const Tensor& tensor) {
   check_dims("dot", "input", input, 1);
   check_dims("dot", "tensor", tensor, 1);
@@ -229,7 +231,9 @@ Tensor addmm(const Tensor& input, const Tensor& mat1, const Tensor& mat2, const 
 }
 
 // beta * input + alpha * (mat @ vec).
-OP("addmv(Tensor input, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor").inplace();
+OP("addmv(Tensor input, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor")
+    .node("AddmvBackward0")
+    .inplace();
 Tensor addmv(const Tensor& input, const Tensor& mat, const Tensor& vec, const Scalar& beta,
              const Scalar& alpha) {
   return rounded_combination("addmv", input, mat, vec, mv, beta, alpha);
@@ -264,6 +268,7 @@ Tensor addr(const Tensor& input, const Tensor& vec1, const Tensor& vec2, const S
 
 // beta * input + alpha * bmm(batch1, batch2).
 OP("baddbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor")
+    .node("BaddbmmBackward0")
     .inplace();
 Tensor baddbmm(const Tensor& input, const Tensor& batch1, const Tensor& batch2, const Scalar& beta,
                const Scalar& alpha) {

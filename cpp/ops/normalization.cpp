@@ -222,7 +222,8 @@ constexpr int64_t kShortInner = 16;
 // The trailing dimensions `normalized_shape` to mean 0 and variance 1, then * weight + bias (Ba et al.,
 // 2016).
 OP("nn.functional.layer_norm(Tensor input, int[1] normalized_shape, Tensor? weight=None, Tensor? bias=None, "
-   "float eps=1e-05) -> Tensor");
+   "float eps=1e-05) -> Tensor")
+    .node("NativeLayerNormBackward0");
 Tensor functional::layer_norm(const Tensor& input, const Shape& normalized_shape, const Tensor& weight,
                               const Tensor& bias, double eps) {
   check_normalized_shape("layer_norm", input, normalized_shape, weight, bias);
@@ -233,7 +234,8 @@ Tensor functional::layer_norm(const Tensor& input, const Shape& normalized_shape
 }
 
 OP("layer_norm(Tensor input, int[1] normalized_shape, Tensor? weight=None, Tensor? bias=None, float "
-   "eps=1e-05, bool cudnn_enable=True) -> Tensor");
+   "eps=1e-05, bool cudnn_enable=True) -> Tensor")
+    .node("NativeLayerNormBackward0");
 Tensor layer_norm(const Tensor& input, const Shape& normalized_shape, const Tensor& weight,
                   const Tensor& bias, double eps, bool) {
   return functional::layer_norm(input, normalized_shape, weight, bias, eps);
@@ -262,7 +264,8 @@ Tensor functional::rms_norm(const Tensor& input, const Shape& normalized_shape, 
 // Each channel to mean 0 and variance 1 over the batch (or by the running statistics), then * weight + bias
 // (Ioffe and Szegedy, 2015). In training the running statistics are moved towards the batch's by `momentum`.
 OP("nn.functional.batch_norm(Tensor input, Tensor? running_mean, Tensor? running_var, Tensor? weight=None, "
-   "Tensor? bias=None, bool training=False, float momentum=0.1, float eps=1e-05) -> Tensor");
+   "Tensor? bias=None, bool training=False, float momentum=0.1, float eps=1e-05) -> Tensor")
+    .node("NativeBatchNormBackward0");
 Tensor functional::batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor& running_var,
                               const Tensor& weight, const Tensor& bias, bool training, double momentum,
                               double eps) {
@@ -296,7 +299,8 @@ Tensor functional::batch_norm(const Tensor& input, const Tensor& running_mean, c
 }
 
 OP("batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool "
-   "training, float momentum, float eps, bool cudnn_enabled=True) -> Tensor");
+   "training, float momentum, float eps, bool cudnn_enabled=True) -> Tensor")
+    .node("NativeBatchNormBackward0");
 Tensor batch_norm(const Tensor& input, const Tensor& weight, const Tensor& bias, const Tensor& running_mean,
                   const Tensor& running_var, bool training, double momentum, double eps, bool) {
   return functional::batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps);
@@ -305,7 +309,8 @@ Tensor batch_norm(const Tensor& input, const Tensor& weight, const Tensor& bias,
 // Groups of channels of each sample to mean 0 and variance 1, then * weight + bias a channel (Wu and He,
 // 2018).
 OP("nn.functional.group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float "
-   "eps=1e-05) -> Tensor");
+   "eps=1e-05) -> Tensor")
+    .node("NativeGroupNormBackward0");
 Tensor functional::group_norm(const Tensor& input, int64_t num_groups, const Tensor& weight,
                               const Tensor& bias, double eps) {
   if (input.dim() < 2)
@@ -326,7 +331,8 @@ Tensor functional::group_norm(const Tensor& input, int64_t num_groups, const Ten
 }
 
 OP("group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool "
-   "cudnn_enabled=True) -> Tensor");
+   "cudnn_enabled=True) -> Tensor")
+    .node("NativeGroupNormBackward0");
 Tensor group_norm(const Tensor& input, int64_t num_groups, const Tensor& weight, const Tensor& bias,
                   double eps, bool) {
   return functional::group_norm(input, num_groups, weight, bias, eps);

@@ -237,7 +237,7 @@ Tensor embedding(const Tensor& input, const Tensor& weight, std::optional<int64_
 // ---- channels and space
 
 // (*, C r^2, H, W) as (*, C, H r, W r).
-OP("nn.functional.pixel_shuffle(Tensor input, int upscale_factor) -> Tensor");
+OP("nn.functional.pixel_shuffle(Tensor input, int upscale_factor) -> Tensor").node("PixelShuffleBackward0");
 Tensor pixel_shuffle(const Tensor& input, int64_t upscale_factor) {
   const int64_t r = upscale_factor, dims = input.dim();
   if (dims < 3)

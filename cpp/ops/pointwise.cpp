@@ -170,9 +170,11 @@ Tensor pointwise_in_place(const Row& row, Operands operands, Params params) {
   return self;
 }
 
-std::string PointwiseNode::name() const {
-  std::string name = row_.public_name();
-  name[0] = static_cast<char>(std::toupper(name[0]));
+std::string PointwiseNode::kind() const {
+  if (row_.node()) return row_.node();
+  std::string name;
+  for (const char* c = row_.public_name(); *c; ++c)
+    if (*c != '_') name += name.empty() || c[-1] == '_' ? static_cast<char>(std::toupper(*c)) : *c;
   return name + "Backward0";
 }
 

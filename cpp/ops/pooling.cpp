@@ -169,13 +169,15 @@ std::tuple<Tensor, Tensor> _max_pool1d(const Tensor& input, const Shape& kernel_
   return max_pool("max_pool1d", input, kernel_size, stride, padding, dilation, ceil_mode, 1);
 }
 OP("_max_pool2d(Tensor input, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, "
-   "bool ceil_mode=False) -> (Tensor values, Tensor indices)");
+   "bool ceil_mode=False) -> (Tensor values, Tensor indices)")
+    .node("MaxPool2DWithIndicesBackward0");
 std::tuple<Tensor, Tensor> _max_pool2d(const Tensor& input, const Shape& kernel_size, const Shape& stride,
                                        const Shape& padding, const Shape& dilation, bool ceil_mode) {
   return max_pool("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode, 2);
 }
 OP("_max_pool3d(Tensor input, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, "
-   "bool ceil_mode=False) -> (Tensor values, Tensor indices)");
+   "bool ceil_mode=False) -> (Tensor values, Tensor indices)")
+    .node("MaxPool3DWithIndicesBackward0");
 std::tuple<Tensor, Tensor> _max_pool3d(const Tensor& input, const Shape& kernel_size, const Shape& stride,
                                        const Shape& padding, const Shape& dilation, bool ceil_mode) {
   return max_pool("max_pool3d", input, kernel_size, stride, padding, dilation, ceil_mode, 3);
@@ -208,7 +210,8 @@ Tensor functional::avg_pool1d(const Tensor& input, const Shape& kernel_size, con
 // >>> mlx.nn.functional.avg_pool2d(mlx.tensor([[[1., 2.], [3., 4.]]]), 2)
 // tensor([[[2.5000]]])
 OP("nn.functional.avg_pool2d(Tensor input, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool "
-   "ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor");
+   "ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor")
+    .node("AvgPool2DBackward0");
 Tensor functional::avg_pool2d(const Tensor& input, const Shape& kernel_size, const Shape& stride,
                               const Shape& padding, bool ceil_mode, bool count_include_pad,
                               std::optional<int64_t> divisor_override) {
@@ -218,7 +221,8 @@ Tensor functional::avg_pool2d(const Tensor& input, const Shape& kernel_size, con
 
 // The mean of each window of a volume.
 OP("nn.functional.avg_pool3d(Tensor input, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool "
-   "ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor");
+   "ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor")
+    .node("AvgPool3DBackward0");
 Tensor functional::avg_pool3d(const Tensor& input, const Shape& kernel_size, const Shape& stride,
                               const Shape& padding, bool ceil_mode, bool count_include_pad,
                               std::optional<int64_t> divisor_override) {
@@ -230,11 +234,11 @@ OP("_adaptive_avg_pool1d(Tensor input, int[1] output_size) -> Tensor");
 Tensor _adaptive_avg_pool1d(const Tensor& input, const Shape& output_size) {
   return adaptive_avg("adaptive_avg_pool1d", input, output_size, 1);
 }
-OP("_adaptive_avg_pool2d(Tensor input, int[2] output_size) -> Tensor");
+OP("_adaptive_avg_pool2d(Tensor input, int[2] output_size) -> Tensor").node("AdaptiveAvgPool2DBackward0");
 Tensor _adaptive_avg_pool2d(const Tensor& input, const Shape& output_size) {
   return adaptive_avg("adaptive_avg_pool2d", input, output_size, 2);
 }
-OP("_adaptive_avg_pool3d(Tensor input, int[3] output_size) -> Tensor");
+OP("_adaptive_avg_pool3d(Tensor input, int[3] output_size) -> Tensor").node("AdaptiveAvgPool3DBackward0");
 Tensor _adaptive_avg_pool3d(const Tensor& input, const Shape& output_size) {
   return adaptive_avg("adaptive_avg_pool3d", input, output_size, 3);
 }

@@ -63,7 +63,7 @@ Tensor roll_one(const Tensor& input, int64_t shift, int64_t d) {
 //
 // >>> mlx.roll(mlx.tensor([1, 2, 3, 4]), 1)
 // tensor([4, 1, 2, 3])
-OP("roll(Tensor input, int[1] shifts, int[1] dims=[]) -> Tensor");
+OP("roll(Tensor input, int[1] shifts, int[1] dims=[]) -> Tensor").node("RollBackward0");
 Tensor roll(const Tensor& input, const Shape& shifts, const Shape& dims) {
   if (dims.empty()) {
     if (shifts.size() != 1)
@@ -190,7 +190,7 @@ Tensor tiled(const Tensor& input, const Shape& repeats) {
 }  // namespace
 
 // The tensor repeated along each dimension.
-OP("Tensor.repeat(Tensor input, int[] repeats) -> Tensor");
+OP("Tensor.repeat(Tensor input, int[] repeats) -> Tensor").node("RepeatBackward0");
 Tensor repeat(const Tensor& input, const Shape& repeats) {
   if (static_cast<int64_t>(repeats.size()) < input.dim())
     throw RuntimeError(

@@ -62,9 +62,10 @@ Tensor sum(const Tensor& input, const std::optional<Shape>& dim, bool keepdim, s
   Shape dims = dim.value_or(Shape{});
   Tensor out =
       reduce(Reduce{Reduction::Sum, compute_type(type)}, readable_as(input, type), dims, keepdim, type);
-  return record("Sum", out, {&input}, [shape = input.shape(), dims, keepdim](Backward& b) -> Grads {
-    return {restored(b.grad(), shape, dims, keepdim)};
-  });
+  return record(dims.empty() ? "Sum" : "SumBackward1", out, {&input},
+                [shape = input.shape(), dims, keepdim](Backward& b) -> Grads {
+                  return {restored(b.grad(), shape, dims, keepdim)};
+                });
 }
 
 OP("sum(Tensor input, *, dtype? dtype=None) -> Tensor");
@@ -96,9 +97,10 @@ Tensor mean(const Tensor& input, const std::optional<Shape>& dim, bool keepdim, 
   const double n = static_cast<double>(reduced_count(input, dims));
   Tensor out =
       reduce(Reduce{Reduction::Sum, compute_type(type), n}, readable_as(input, type), dims, keepdim, type);
-  return record("Mean", out, {&input}, [shape = input.shape(), dims, keepdim, n](Backward& b) -> Grads {
-    return {restored(b.grad() / n, shape, dims, keepdim)};
-  });
+  return record(dims.empty() ? "Mean" : "MeanBackward1", out, {&input},
+                [shape = input.shape(), dims, keepdim, n](Backward& b) -> Grads {
+                  return {restored(b.grad() / n, shape, dims, keepdim)};
+                });
 }
 
 OP("mean(Tensor input, *, dtype? dtype=None) -> Tensor");
@@ -165,7 +167,7 @@ OP("count_nonzero(Tensor input, int[1]? dim=None) -> Tensor");
 Tensor count_nonzero(const Tensor& input, const std::optional<Shape>& dim) { return sum(ne(input, 0), dim); }
 
 // The sum of the diagonal of a matrix.
-OP("trace(Tensor input) -> Tensor");
+OP("trace(Tensor input) -> Tensor").node("TraceBackward0");
 Tensor trace(const Tensor& input) {
   if (input.dim() != 2) throw RuntimeError("trace: expected a matrix, but got tensor with dim ", input.dim());
   return sum(diagonal(input, 0, 0, 1));

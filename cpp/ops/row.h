@@ -76,6 +76,12 @@ class Row {
     gradients_[I] = GradientRule::of<Rule>();
     return *this;
   }
+  // What PyTorch calls the node of a result, where that is not the op's name in camel case (of a pointwise
+  // op), or another than that of the last op that a composite calls.
+  Row& node(const char* name) {
+    node_ = name;
+    return *this;
+  }
   // Options that the generator reads from the text of the row:
   Row& inplace() { return *this; }           // a form that ends in _ (pointwise ops have one anyway)
   Row& alias(const char*) { return *this; }  // another name for the same op
@@ -97,6 +103,7 @@ class Row {
   const char* name() const { return name_; }
   // The op that users call: _add is the primitive under add.
   const char* public_name() const { return name_[0] == '_' ? name_ + 1 : name_; }
+  const char* node() const { return node_; }
   Formula formula() const { return formula_; }
   Result result() const { return result_; }
   Promote promote() const { return promote_; }
@@ -106,6 +113,7 @@ class Row {
 
  private:
   const char* name_;
+  const char* node_ = nullptr;
   Formula formula_{};
   Result result_ = Result::Same;
   Promote promote_ = Promote::None;
@@ -118,7 +126,7 @@ class Row {
 class PointwiseNode : public Node {
  public:
   explicit PointwiseNode(const Row& row) : row_(row) {}
-  std::string name() const override;
+  std::string kind() const override;
   Grads backward(const Grads& grads) override;
   void release_saved() override;
   void keep(std::span<const Tensor* const> operands, std::span<const Scalar> params, const Tensor& out);

@@ -66,7 +66,7 @@ Tensor scattered_in_order(const Tensor& flat, const Tensor& mask, const Tensor& 
 }  // namespace
 
 // The elements where the mask is true, as a vector; input and mask broadcast.
-OP("masked_select(Tensor input, Tensor mask) -> Tensor");
+OP("masked_select(Tensor input, Tensor mask) -> Tensor").node("MaskedSelectBackward0");
 Tensor masked_select(const Tensor& input, const Tensor& mask) {
   Shape shape = broadcast_shapes(input.shape(), mask.shape(), "masked_select");
   return index_select(reshape(expand(input, shape, false), {-1}), 0, places("masked_select", mask, shape));

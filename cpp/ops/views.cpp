@@ -192,10 +192,10 @@ Tensor squeeze(const Tensor& input) {
   return squeeze(input, dims);
 }
 
-OP("squeeze(Tensor input, int dim) -> Tensor");
+OP("squeeze(Tensor input, int dim) -> Tensor").node("SqueezeBackward1");
 Tensor squeeze(const Tensor& input, int64_t dim) { return squeeze(input, Shape{dim}); }
 
-OP("squeeze(Tensor input, int[] dim) -> Tensor");
+OP("squeeze(Tensor input, int[] dim) -> Tensor").node("SqueezeBackward2");
 Tensor squeeze(const Tensor& input, const Shape& dim) {
   auto named = dim_mask(dim, input.dim(), false);
   Shape shape, strides;
@@ -300,7 +300,7 @@ OP("transpose(Tensor input) -> Tensor");
 Tensor transpose(const Tensor& input) { return transpose(input, -2, -1); }
 
 // A matrix transposed; vectors and numbers as they are.
-OP("t(Tensor input) -> Tensor");
+OP("t(Tensor input) -> Tensor").node("TBackward0");
 Tensor t(const Tensor& input) {
   if (input.dim() > 2)
     throw RuntimeError("t() expects a tensor with <= 2 dimensions, but self is ", input.dim(), "D");

@@ -62,7 +62,7 @@ class AccumulateGrad : public Node {
  public:
   explicit AccumulateGrad(const Tensor& leaf);
   ~AccumulateGrad() override;
-  std::string name() const override { return "AccumulateGrad"; }
+  std::string kind() const override { return "AccumulateGrad"; }
   Grads backward(const Grads& grads) override;
   const Tensor& leaf() const { return leaf_; }
 

@@ -23,6 +23,8 @@ Node::Node() : sequence_(g_sequence.fetch_add(1, std::memory_order_relaxed)) {
 
 Node::~Node() = default;
 
+uint64_t Node::next_sequence() { return g_sequence.load(std::memory_order_relaxed); }
+
 void Node::destroy(Node* n) {
   Graveyard& g = t_graveyard;
   g.waiting.push_back(n);

@@ -34,7 +34,10 @@ class Node : public RefCounted {
   virtual ~Node();
   static void destroy(Node* n);
 
-  virtual std::string name() const = 0;
+  // As PyTorch names the op: of a composite, the label that its last node was given.
+  std::string name() const { return label_ ? label_ : kind(); }
+  void set_label(const char* label) { label_ = label; }
+  virtual std::string kind() const = 0;
   // The gradients of the inputs (one an edge). `needs(i)` tells which are wanted.
   virtual Grads backward(const Grads& grads) = 0;
   // Drops what was saved for the backward pass; a second pass then raises.
@@ -48,6 +51,7 @@ class Node : public RefCounted {
   void set_unwanted(uint32_t inputs) { unwanted_ = inputs; }
   // Higher for nodes made later: the order in which the engine visits them.
   uint64_t sequence() const { return sequence_; }
+  static uint64_t next_sequence();
 
   SmallVector<Edge, 2> next;           // where the gradients of the inputs go; no node: not wanted
   SmallVector<OutputMeta, 1> outputs;  // what the incoming gradients look like
@@ -69,6 +73,7 @@ class Node : public RefCounted {
 
  private:
   uint64_t sequence_;
+  const char* label_ = nullptr;
   uint32_t unwanted_ = 0;
   std::unique_ptr<Extras> extras_;
 };

@@ -18,6 +18,12 @@ void connect(const Ref<Node>& node, std::span<const Tensor* const> outputs,
   }
 }
 
+Tensor NodeLabel::label(Tensor result) const {
+  auto* meta = autograd_meta_if_any(result);
+  if (meta && meta->grad_fn && meta->grad_fn->sequence() >= since_) meta->grad_fn->set_label(name_);
+  return result;
+}
+
 Tensor as_view_of(const Tensor& base, Tensor view) {
   TensorImpl* root = base.impl()->base ? base.impl()->base.get() : base.impl();
   if (base.impl()->untracked || base.impl()->inference) return view;

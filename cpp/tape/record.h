@@ -8,6 +8,7 @@
 // The rule is kept (and what it captured) only when an input requires a gradient.
 
 #include <optional>
+#include <tuple>
 
 #include "tape/grad_mode.h"
 #include "tape/saved_tensor.h"
@@ -49,8 +50,12 @@ inline bool recording(const TensorList& inputs) {
 template <class Rule>
 class RuleNode : public Node {
  public:
+  // `name` without "Backward0", or, where PyTorch counts several, with its number.
   RuleNode(const char* name, Rule rule) : name_(name), rule_(std::move(rule)) {}
-  std::string name() const override { return std::string(name_) + "Backward0"; }
+  std::string kind() const override {
+    return std::string_view(name_).find("Backward") == std::string_view::npos ? str(name_, "Backward0")
+                                                                              : name_;
+  }
   Grads backward(const Grads& grads) override {
     if (!rule_) throw_released(*this);
     Backward b(*this, grads);
@@ -110,6 +115,22 @@ Tensor record(const char* name, const Tensor& out, const TensorList& inputs, Rul
   connect(node, outputs, pointers);
   return out;
 }
+
+// Gives the node of a composite's result a name, if the composite made one.
+class NodeLabel {
+ public:
+  explicit NodeLabel(const char* name) : name_(name), since_(Node::next_sequence()) {}
+  Tensor label(Tensor result) const;
+  template <class... Rest>
+  std::tuple<Tensor, Rest...> label(std::tuple<Tensor, Rest...> results) const {
+    label(std::get<0>(results));
+    return results;
+  }
+
+ private:
+  const char* name_;
+  uint64_t since_;
+};
 
 // Makes `view` a differentiable view of `base`, so that writes to either show in the other's history.
 Tensor as_view_of(const Tensor& base, Tensor view);

@@ -207,3 +207,62 @@ def test_notes_on_a_node():
     node = leaf(2).exp().grad_fn
     node.metadata["line"] = 3
     assert node.metadata == {"line": 3}
+
+
+NAMES = {
+    "AddBackward0": lambda x: x + 1,
+    "PowBackward0": lambda x: x**2,
+    "PowBackward1": lambda x: x**x,
+    "LeakyReluBackward0": mlx.nn.functional.leaky_relu,
+    "ClampMinBackward0": lambda x: x.clamp_min(0),
+    "SumBackward0": lambda x: x.sum(),
+    "SumBackward1": lambda x: x.sum(0),
+    "MeanBackward0": lambda x: x.mean(),
+    "MmBackward0": lambda x: x @ x.T,
+    "BmmBackward0": lambda x: mlx.bmm(x[None], x.T[None]),
+    "TBackward0": lambda x: x.t(),
+    "SqueezeBackward1": lambda x: x[None].squeeze(0),
+    "StackBackward0": lambda x: mlx.stack([x, x]),
+    "MaskedFillBackward0": lambda x: x.masked_fill(x > 0, 0),
+    "MseLossBackward0": lambda x: mlx.nn.functional.mse_loss(x, x.detach() + 1),
+    "NllLossBackward0": lambda x: mlx.nn.functional.cross_entropy(x, mlx.tensor([0, 1, 2])),
+    "AddmmBackward0": lambda x: mlx.nn.Linear(4, 2)(x),
+    "ConvolutionBackward0": lambda x: mlx.nn.Conv1d(3, 2, 2)(x[None]),
+    "MaxPool2DWithIndicesBackward0": lambda x: mlx.nn.MaxPool2d(2)(x[None]),
+    "NativeLayerNormBackward0": lambda x: mlx.nn.LayerNorm(4)(x),
+    "NativeBatchNormBackward0": lambda x: mlx.nn.BatchNorm1d(4)(x),
+    "MulBackward0": lambda x: x.clone().mul_(2),
+    "ReluBackward0": lambda x: (x + 1).relu_(),
+    "CopyBackwards": lambda x: mlx.zeros(3, 4).copy_(x),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nodes_are_called_as_in_pytorch(name):
+    y = NAMES[name](leaf(3, 4))
+    assert y.grad_fn.name() == name
+    assert f"grad_fn=<{name}>" in repr(y)
+    assert type(y.grad_fn).__name__ == name
+
+
+def test_a_composite_that_returns_its_input_leaves_its_node_alone():
+    y = leaf(3).exp()
+    z = y.repeat(1)
+    assert z is not y
+    assert y.grad_fn.name() == "ExpBackward0"
+    x = mlx.rand(2, 3, requires_grad=True).exp()
+    mlx.nn.functional.pixel_shuffle(x.view(1, 2, 3, 1), 1)
+    assert x.grad_fn.name() == "ExpBackward0"
+
+
+def test_an_operation_in_place_is_one_node():
+    x = leaf(3)
+    y = x * 2
+    product = y.grad_fn
+    y.add_(1)
+    assert y.grad_fn.next_functions[0][0] == product
+    seen = []
+    y.register_hook(lambda g: seen.append(g.tolist()))
+    y.sum().backward()
+    assert x.grad.tolist() == [2, 2, 2]
+    assert seen == [[1, 1, 1]]
