@@ -196,6 +196,27 @@ def test_dimensions_of_the_input_are_checked():
         nn.InstanceNorm1d(3, affine=True)(mlx.rand(2, 4, 5))
 
 
+def test_sync_batch_norm_takes_over_what_batch_norm_was():
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.Sequential(nn.BatchNorm1d(3, affine=False, momentum=0.5)))
+    model[1].eval()
+    state, weight = model.state_dict(), model[0].weight
+    x = mlx.rand(5, 3)
+    want = nn.BatchNorm1d(3)(x)
+    converted = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    first, second = converted[0], converted[1][0]
+    assert isinstance(first, nn.SyncBatchNorm)
+    assert isinstance(second, nn.SyncBatchNorm)
+    assert first.weight is weight
+    assert (second.momentum, second.training, second.weight) == (0.5, False, None)
+    assert list(converted.state_dict()) == list(state)
+    assert mlx.equal(first(x), want)
+    assert mlx.allclose(first(x.T.reshape(1, 3, 5)), want.T.reshape(1, 3, 5), atol=1e-6)
+    with pytest.raises(ValueError, match="at least 2D"):
+        first(x[0])
+    with pytest.raises(ValueError, match="process groups"):
+        nn.SyncBatchNorm(3, process_group=object())
+
+
 def test_norms_without_weight_or_bias_list_none():
     for layer in (nn.LayerNorm(3, elementwise_affine=False), nn.GroupNorm(1, 3, affine=False)):
         assert list(layer.state_dict()) == [] and layer.weight is None and layer.bias is None

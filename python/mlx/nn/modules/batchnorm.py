@@ -18,6 +18,7 @@ __all__ = [
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
+    "SyncBatchNorm",
 ]
 
 
@@ -172,6 +173,66 @@ class BatchNorm3d(_BatchNorm):
     """Batch normalisation of volumes (batch, channels, depth, height, width); see `BatchNorm1d`."""
 
     _ndims = (5,)
+
+
+class SyncBatchNorm(_BatchNorm):
+    """Batch normalisation (batch, channels, ...) over the batches of all processes; see `BatchNorm1d`.
+
+    There are no process groups: the one process has the whole batch.
+
+    Args:
+        process_group: must be None.
+
+    >>> import mlx
+    >>> model = mlx.nn.Sequential(mlx.nn.Conv2d(1, 4, 3), mlx.nn.BatchNorm2d(4))
+    >>> mlx.nn.SyncBatchNorm.convert_sync_batchnorm(model)[1]
+    SyncBatchNorm(4, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        if process_group is not None:
+            raise ValueError("SyncBatchNorm: there are no process groups; process_group must be None")
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.dim() < 2:
+            raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """The module with each batch normalisation in it replaced by one of this class, which has the same
+        parameters and buffers."""
+        converted = module
+        if isinstance(module, _BatchNorm):
+            converted = cls(
+                module.num_features,
+                module.eps,
+                module.momentum,
+                affine=False,
+                track_running_stats=False,
+                process_group=process_group,
+            )
+            converted.affine, converted.track_running_stats = module.affine, module.track_running_stats
+            converted.training = module.training
+            for name, parameter in module._parameters.items():
+                converted._parameters[name] = parameter
+            for name, buffer in module._buffers.items():
+                converted._buffers[name] = buffer
+        for name, child in module.named_children():
+            converted.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return converted
 
 
 class _InstanceNorm(_NormBase):
