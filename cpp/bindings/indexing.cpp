@@ -6,6 +6,7 @@
 
 #include <pybind11/numpy.h>
 
+#include "base/representable.h"
 #include "bindings/overrides.h"
 #include "bindings/tensor_type.h"
 #include "ops.h"
@@ -133,6 +134,7 @@ class Selection {
   }
 
   [[noreturn]] static void invalid(PyObject* o) {
+    if (PyUnicode_Check(o)) throw TypeError("a tensor cannot be indexed by a str");
     throw IndexError(
         "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
         "(got ",
@@ -194,7 +196,9 @@ Tensor value_for(const Tensor& target, PyObject* value) {
   Tensor v = is_tensor(value) ? tensor_of(value)
              : number         ? wrapped_number(scalar_of(value))
                               : tensor_from_data(value, std::nullopt, false);
-  if (v.is_complex() && !target.is_complex() && !is_tensor(value))
+  if (number)
+    check_representable(scalar_of(value), target.dtype());
+  else if (v.is_complex() && !target.is_complex() && !is_tensor(value))
     throw RuntimeError("value cannot be converted to type ", target.dtype(), " without overflow");
   return v.dtype() == target.dtype() && v.device() == target.device()
              ? v

@@ -2,6 +2,7 @@
 
 #include <pybind11/numpy.h>
 
+#include "base/representable.h"
 #include "bindings/tensor_type.h"
 #include "ops.h"
 #include "ops/pointwise.h"
@@ -100,8 +101,7 @@ struct Nest {
       }
       return;
     }
-    if (!PySequence_Check(o) || PyUnicode_Check(o))
-      throw TypeError("tensor(): could not infer dtype of ", Py_TYPE(o)->tp_name);
+    if (!PySequence_Check(o) || PyUnicode_Check(o)) not_a_number(o);
     py::object items = py::reinterpret_steal<py::object>(checked(PySequence_Fast(o, "not a sequence")));
     int64_t n = PySequence_Fast_GET_SIZE(items.ptr());
     if (depth < shape.size()) {
@@ -119,6 +119,10 @@ struct Nest {
  private:
   bool settled = false;
   void settle(size_t depth) { settled |= depth == shape.size(); }
+  [[noreturn]] static void not_a_number(PyObject* o) {
+    if (PyUnicode_Check(o)) throw TypeError("tensor(): invalid data type 'str'");
+    throw RuntimeError("tensor(): Could not infer dtype of ", Py_TYPE(o)->tp_name);
+  }
   [[noreturn]] static void ragged(size_t depth) {
     throw ValueError("tensor(): nested sequences differ in depth at dim ", depth);
   }
@@ -128,15 +132,24 @@ struct Nest {
   }
 };
 
+// A number of Python as an element of a tensor.
+Scalar element_of(PyObject* o, DType dtype) {
+  Scalar value = scalar_of(o);
+  if (value.is_complex() && !is_complex(dtype) && dtype != DType::Bool)
+    throw TypeError("tensor(): must be real number, not complex");
+  check_representable(value, dtype);
+  return value;
+}
+
 template <class T>
-void fill(PyObject* o, T*& out) {
+void fill(PyObject* o, DType dtype, T*& out) {
   if (is_tensor(o) || is_number(o)) {
-    *out++ = scalar_of(o).to<T>();
+    *out++ = element_of(o, dtype).to<T>();
     return;
   }
   py::object items = py::reinterpret_steal<py::object>(checked(PySequence_Fast(o, "not a sequence")));
   for (Py_ssize_t i = 0, n = PySequence_Fast_GET_SIZE(items.ptr()); i < n; ++i)
-    fill(PySequence_Fast_GET_ITEM(items.ptr(), i), out);
+    fill(PySequence_Fast_GET_ITEM(items.ptr(), i), dtype, out);
 }
 
 Tensor from_sequence(PyObject* data, std::optional<DType> dtype) {
@@ -146,7 +159,7 @@ Tensor from_sequence(PyObject* data, std::optional<DType> dtype) {
   Tensor out = allocate_on_host(nest.shape, type);
   visit(type, [&](auto zero) {
     auto* p = out.data<decltype(zero)>();
-    if (out.numel()) fill(data, p);
+    if (out.numel()) fill(data, type, p);
   });
   return out;
 }
@@ -162,7 +175,7 @@ Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype, bool copy) {
     DType type = s.dtype();
     if (py::hasattr(data, "dtype"))
       type = dtype_of_numpy(py::cast<py::dtype>(py::handle(data).attr("dtype"))).value_or(type);
-    return scalar_tensor(s, dtype.value_or(type));
+    return scalar_tensor(element_of(data, dtype.value_or(type)), dtype.value_or(type));
   } else if (py::isinstance<py::array>(data)) {
     py::array array = py::reinterpret_borrow<py::array>(data);
     bool negative = false;

@@ -12,6 +12,16 @@ namespace {
 // alpha * t, without a multiplication when alpha is one.
 Tensor scaled(const Tensor& t, const Scalar& alpha) { return alpha.equals(1) ? t : mul(t, alpha); }
 
+// The factor may not be of a higher kind than what is added.
+void check_alpha(const char* op, const Tensor& input, const Tensor& other, const Scalar& alpha) {
+  if (alpha.is_integral()) return;
+  const bool fits = alpha.is_complex() ? input.is_complex() || other.is_complex()
+                                       : input.is_inexact() || other.is_inexact();
+  if (!fits)
+    throw RuntimeError(op, "(): alpha must not be a ", alpha.is_complex() ? "complex" : "floating point",
+                       " number for operands of ", input.dtype(), " and ", other.dtype());
+}
+
 void refuse_bool_subtraction(const Tensor& a, const Tensor& b) {
   if (a.dtype() == DType::Bool && b.dtype() == DType::Bool)
     throw RuntimeError(
@@ -36,10 +46,12 @@ OP("_add(Tensor input, Operand other) -> Tensor")
 // tensor([11, 12])
 OP("add(Operand input, Operand other, *, Scalar alpha=1) -> Tensor");
 Tensor add(const Tensor& input, const Tensor& other, const Scalar& alpha) {
+  check_alpha("add", input, other, alpha);
   return _add(input, scaled(other, alpha));
 }
 OP("Tensor.add_(Tensor input, Operand other, *, Scalar alpha=1) -> Tensor");
 Tensor add_(const Tensor& input, const Tensor& other, const Scalar& alpha) {
+  check_alpha("add_", input, other, alpha);
   return _add_(input, scaled(other, alpha));
 }
 
@@ -52,11 +64,13 @@ OP("_sub(Tensor input, Operand other) -> Tensor")
 OP("sub(Operand input, Operand other, *, Scalar alpha=1) -> Tensor").alias("subtract");
 Tensor sub(const Tensor& input, const Tensor& other, const Scalar& alpha) {
   refuse_bool_subtraction(input, other);
+  check_alpha("sub", input, other, alpha);
   return _sub(input, scaled(other, alpha));
 }
 OP("Tensor.sub_(Tensor input, Operand other, *, Scalar alpha=1) -> Tensor").alias("Tensor.subtract_");
 Tensor sub_(const Tensor& input, const Tensor& other, const Scalar& alpha) {
   refuse_bool_subtraction(input, other);
+  check_alpha("sub_", input, other, alpha);
   return _sub_(input, scaled(other, alpha));
 }
 

@@ -145,6 +145,10 @@ Tensor _scaled_dot_product_attention(const Tensor& query, const Tensor& key, con
   if (query.dtype() != key.dtype() || query.dtype() != value.dtype())
     throw RuntimeError(op, "(): Expected query, key, and value to have the same dtype, but got ",
                        query.dtype(), ", ", key.dtype(), " and ", value.dtype());
+  if (attn_mask.defined() && attn_mask.dtype() != DType::Bool && !attn_mask.is_floating())
+    throw RuntimeError(op,
+                       "(): Expected attn_mask dtype to be bool or float or to match query dtype, but got ",
+                       attn_mask.dtype());
   if (is_causal && attn_mask.defined())
     throw RuntimeError(op, "(): Explicit attn_mask should not be set when is_causal=True");
   if (is_reduced(query.dtype())) {

@@ -1,5 +1,6 @@
 // Comparisons, tests and choices, element by element.
 
+#include "base/representable.h"
 #include "ops.h"
 #include "ops/pointwise.h"
 
@@ -125,6 +126,7 @@ Tensor fill_element(const Tensor& input, const Tensor& mask, const Tensor& value
   if (!can_cast(value.dtype(), input.dtype()) && !(value.impl()->wrapped_number && !value.is_complex()))
     throw RuntimeError("masked_fill(): value of dtype ", value.dtype(), " can't be converted to ",
                        input.dtype());
+  if (value.impl()->wrapped_number) check_representable(item(value), input.dtype());
   return to(value, input.dtype(), false, false);
 }
 

@@ -97,8 +97,18 @@ void check_bias(const char* op, const Tensor& bias, int64_t channels) {
                        " elements, but got shape ", bias.shape());
 }
 
+// Numbers a dimension: one for all, or one each.
+void check_count(const char* op, const char* name, const Shape& numbers, int dims) {
+  if (numbers.size() != 1 && numbers.size() != static_cast<size_t>(dims))
+    throw RuntimeError(op, "(): expected ", name, " to be a single integer value or a list of ", dims,
+                       " values to match the convolution dimensions, but got ", name, "=", numbers);
+}
+
 void check_window(const char* op, const Shape& stride, const Shape& padding, const Shape& dilation,
-                  int64_t groups) {
+                  int64_t groups, int dims) {
+  check_count(op, "stride", stride, dims);
+  check_count(op, "padding", padding, dims);
+  check_count(op, "dilation", dilation, dims);
   for (int64_t s : stride)
     if (s <= 0) throw RuntimeError(op, "(): non-positive stride is not supported: ", stride);
   for (int64_t p : padding)
@@ -111,7 +121,7 @@ void check_window(const char* op, const Shape& stride, const Shape& padding, con
 Tensor convolve(const char* op, const Tensor& input, const Tensor& weight, const Tensor& bias,
                 const Shape& stride, const Shape& padding, const Shape& dilation, int64_t groups, int dims) {
   check_operands(op, input, weight, bias, dims);
-  check_window(op, stride, padding, dilation, groups);
+  check_window(op, stride, padding, dilation, groups, dims);
   bool batched = input.dim() == dims + 2;
   Tensor x = as_3d(batched ? input : unsqueeze(input, 0), dims), w = as_3d(weight, dims);
   if (x.size(1) != w.size(1) * groups)
@@ -164,7 +174,8 @@ Tensor convolve_transposed(const char* op, const Tensor& input, const Tensor& we
                            const Shape& stride, const Shape& padding, const Shape& output_padding,
                            int64_t groups, const Shape& dilation, int dims) {
   check_operands(op, input, weight, bias, dims);
-  check_window(op, stride, padding, dilation, groups);
+  check_window(op, stride, padding, dilation, groups, dims);
+  check_count(op, "output_padding", output_padding, dims);
   bool batched = input.dim() == dims + 2;
   Tensor gy = as_3d(batched ? input : unsqueeze(input, 0), dims), w = as_3d(weight, dims);
   if (gy.size(1) != w.size(0))

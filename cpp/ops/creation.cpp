@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "backends/backend.h"
+#include "base/representable.h"
 #include "ops.h"
 #include "ops/pointwise.h"
 
@@ -10,6 +11,7 @@ namespace mlx {
 namespace {
 
 void fill_data(const Tensor& t, const Scalar& value) {
+  check_representable(value, t.dtype());
   if (t.numel() == 0) return;
   Fill kernel{};
   visit(t.dtype(), [&](auto zero) {

@@ -173,6 +173,8 @@ Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Ten
                      " is different to the input size ", input.shape());
   raise_if_any(logical_not(logical_and(ge(input, 0), le(input, 1))), Check::Runtime,
                "binary_cross_entropy(): all elements of input should be between 0 and 1");
+  raise_if_any(logical_not(logical_and(ge(target, 0), le(target, 1))), Check::Runtime,
+               "binary_cross_entropy(): all elements of target should be between 0 and 1");
   return reduced(weighted(_binary_cross_entropy(input, target), weight),
                  chosen(reduction, size_average, reduce));
 }

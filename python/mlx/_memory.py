@@ -203,7 +203,9 @@ def set_(
     if source is None:
         self.data = _C.empty(0, dtype=self.dtype, device=self.device)
         return self
-    if not isinstance(source, UntypedStorage):
+    if not isinstance(source, (Tensor, UntypedStorage)):
+        raise TypeError(f"set_(): source must be a Tensor or a storage, not {type(source).__name__}")
+    if isinstance(source, Tensor):
         if source.dtype != self.dtype:
             raise RuntimeError(
                 f"set_(): Could not set tensor of type {source.dtype} to a tensor of type {self.dtype}"

@@ -299,3 +299,57 @@ def test_arange_counts_in_floats_unless_the_result_is_int64():
     """PyTorch's rule: 0, -4, -8 end before -8.000001; as int64 the bounds themselves are cut first."""
     assert mlx.arange(0.0, -8.000001, -4.0, dtype=mlx.int32).tolist() == [0, -4, -8]
     assert mlx.arange(0.0, -8.000001, -4.0, dtype=mlx.int64).tolist() == [0, -4]
+
+
+RANGES = {mlx.uint8: (-255, 255), mlx.int8: (-128, 127), mlx.int16: (-(2**15), 2**15 - 1)}
+RANGES |= {mlx.int32: (-(2**31), 2**31 - 1), mlx.int64: (-(2**63), 2**63 - 1)}
+
+WAYS = {
+    "tensor": lambda value, dtype: mlx.tensor(value, dtype=dtype),
+    "sequence": lambda value, dtype: mlx.tensor([0, value], dtype=dtype)[1],
+    "full": lambda value, dtype: mlx.full((2,), value, dtype=dtype)[1],
+    "fill_": lambda value, dtype: mlx.zeros(2, dtype=dtype).fill_(value)[1],
+    "new_full": lambda value, dtype: mlx.zeros(2, dtype=dtype).new_full((1,), value)[0],
+    "masked_fill": lambda value, dtype: mlx.zeros(1, dtype=dtype).masked_fill(mlx.tensor([True]), value)[0],
+}
+
+
+def assigned(value, dtype):
+    t = mlx.zeros(2, dtype=dtype)
+    t[0] = value
+    return t[0]
+
+
+WAYS["assignment"] = assigned
+
+
+@pytest.mark.parametrize("dtype", RANGES, ids=name)
+@pytest.mark.parametrize("way", WAYS)
+def test_integers_take_the_numbers_of_their_range(way, dtype):
+    least, most = RANGES[dtype]
+    wrapped = least % 256 if dtype == mlx.uint8 else least
+    assert WAYS[way](most, dtype).item() == most
+    assert WAYS[way](least, dtype).item() == wrapped
+
+
+@pytest.mark.parametrize("dtype", [t for t in RANGES if t != mlx.int64], ids=name)
+@pytest.mark.parametrize("way", WAYS)
+def test_integers_refuse_numbers_beyond_their_range(way, dtype):
+    least, most = RANGES[dtype]
+    for value in (least - 1, most + 1, float(most + 1), float("inf"), float("nan")):
+        with pytest.raises(RuntimeError, match="without overflow"):
+            WAYS[way](value, dtype)
+
+
+@pytest.mark.parametrize("value", [2.0**63, -(2.0**64), float("nan")])
+def test_int64_refuses_floats_beyond_its_range(value):
+    with pytest.raises(RuntimeError, match="without overflow"):
+        mlx.tensor(value, dtype=mlx.int64)
+
+
+@pytest.mark.parametrize("way", ["full", "fill_", "new_full", "assignment"])
+def test_real_tensors_refuse_complex_numbers(way):
+    with pytest.raises(RuntimeError, match="without overflow"):
+        WAYS[way](1j, mlx.float32)
+    with pytest.raises(TypeError, match="complex"):
+        mlx.tensor([1.0, 1j], dtype=mlx.float32)

@@ -105,6 +105,7 @@ INDICES = {
         ("nll_loss", "9", "3"),
     ),
     "float": Case(lambda: mlx.zeros(3)[mlx.tensor([1.0])], IndexError, ("float|int",)),
+    "text": Case(lambda: mlx.zeros(2)["a"], TypeError, ("str",)),
 }
 
 DTYPES = {
@@ -127,6 +128,19 @@ DTYPES = {
     "embedding": Case(lambda: F.embedding(mlx.ones(1), mlx.ones(2, 2)), RuntimeError, ("embedding", "float")),
     "order_of_complex": Case(lambda: mlx.ones(1, dtype=mlx.complex64) < 1, RuntimeError, ("complex",)),
     "grad_of_integers": Case(lambda: mlx.ones(1, dtype=mlx.int64).requires_grad_(), RuntimeError, ("float",)),
+    "alpha_of_integers": Case(
+        lambda: mlx.ones(2, dtype=mlx.int64).add(1, alpha=1.5), RuntimeError, ("add", "alpha", "int64")
+    ),
+    "alpha_of_real": Case(
+        lambda: mlx.sub(mlx.ones(2), 1, alpha=1j), RuntimeError, ("sub", "alpha", "float32")
+    ),
+    "tensor_of_none": Case(lambda: mlx.tensor([1, None]), RuntimeError, ("tensor", "NoneType")),
+    "tensor_of_text": Case(lambda: mlx.tensor("a"), TypeError, ("tensor", "str")),
+    "attention_mask": Case(
+        lambda: F.scaled_dot_product_attention(*[mlx.ones(2, 2)] * 3, mlx.ones(2, 2, dtype=mlx.int64)),
+        RuntimeError,
+        ("attention", "int64"),
+    ),
 }
 
 AUTOGRAD = {
@@ -163,6 +177,23 @@ ARGUMENTS = {
     "integer_division_by_zero": Case(lambda: mlx.ones(1, dtype=mlx.int64) // 0, RuntimeError, ("(?i)zero",)),
     "item": Case(lambda: mlx.ones(2).item(), RuntimeError, ("item", "2")),
     "truth": Case(lambda: bool(mlx.ones(2)), (RuntimeError, ValueError), ("bool|truth", "2")),
+    "window": Case(
+        lambda: F.conv2d(mlx.ones(1, 1, 4, 4), mlx.ones(1, 1, 2, 2), stride=(1, 1, 1)),
+        RuntimeError,
+        ("conv2d", "stride", "2"),
+    ),
+    "probabilities": Case(
+        lambda: F.binary_cross_entropy(mlx.ones(2) / 2, mlx.tensor([0.5, 1.5])),
+        RuntimeError,
+        ("binary_cross_entropy", "target", "0 and 1"),
+    ),
+    "states": Case(
+        lambda: mlx.nn.LSTM(2, 3)(mlx.ones(4, 1, 2), mlx.ones(1, 1, 3)), RuntimeError, ("LSTM", "2", "1")
+    ),
+    "insert": Case(lambda: mlx.nn.Sequential().insert(2, mlx.nn.ReLU()), IndexError, ("2",)),
+    "set_": Case(lambda: mlx.ones(2).set_("a"), TypeError, ("set_", "str")),
+    "grad_of_nothing": Case(lambda: mlx.autograd.grad(leaf(1.0).sum(), []), RuntimeError, ("grad", "empty")),
+    "grad_mode": Case(lambda: mlx.set_grad_enabled("a"), TypeError, ("set_grad_enabled", "str")),
 }
 
 ALL_CASES = {

@@ -70,6 +70,8 @@ class _Numbered(Module):
         if not isinstance(module, Module):
             raise AssertionError(f"module should be of type: {Module}")
         values = list(self._modules.values())
+        if not -len(values) <= index <= len(values):
+            raise IndexError(f"Index out of range: {index}")
         values.insert(index, module)
         self._modules.clear()
         self._modules.update((str(i), m) for i, m in enumerate(values))

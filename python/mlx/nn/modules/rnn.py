@@ -213,6 +213,10 @@ class RNNBase(Module):
         if hx is None:
             return [mlx.zeros(count, batch, n, dtype=like.dtype, device=like.device) for n in sizes]
         states = list(hx) if isinstance(hx, (tuple, list)) else [hx]
+        if len(states) != len(sizes):
+            raise RuntimeError(
+                f"{type(self).__name__}: expected {len(sizes)} initial state(s), got {len(states)}"
+            )
         for state, n in zip(states, sizes, strict=True):
             if tuple(state.shape) != (count, batch, n):
                 raise RuntimeError(
