@@ -366,8 +366,9 @@ def binding(index: int, op: Op, inplace: bool) -> tuple[str, str]:
         call = f"node.label({call})"
     if op.result_names and not inplace:
         fields = ", ".join(c_string(n) for n in op.result_names)
+        title = op.qualified.replace("::", "_")
         body = (
-            f'static PyTypeObject* type = result_type("{op.name}", {{{fields}}}); '
+            f'static PyTypeObject* type = result_type("{title}", {{{fields}}}); '
             f"return wrap_tuple(type, {call});"
         )
     elif op.result == "()" and not inplace:

@@ -344,6 +344,22 @@ const char* OpEntry::short_name() const {
   return dot ? dot + 1 : path;
 }
 
+namespace {
+
+// One field a line, as tensors take several.
+PyObject* result_repr(PyObject* o) {
+  return guarded([&] {
+    std::string text = str(Py_TYPE(o)->tp_name, "(");
+    py::object fields = py::reinterpret_borrow<py::object>(o).attr("__match_args__");
+    for (size_t i = 0; i < py::len(fields); ++i)
+      text += str(i ? ",\n" : "\n", py::cast<std::string>(fields[py::int_(i)]), "=",
+                  py::cast<std::string>(py::repr(PyTuple_GET_ITEM(o, static_cast<Py_ssize_t>(i)))));
+    return py::str(text + ")").release().ptr();
+  });
+}
+
+}  // namespace
+
 PyTypeObject* result_type(const char* op, std::vector<const char*> fields) {
   auto* list = new std::vector<PyStructSequence_Field>;
   for (const char* f : fields) list->push_back({f, nullptr});
@@ -352,6 +368,7 @@ PyTypeObject* result_type(const char* op, std::vector<const char*> fields) {
   PyStructSequence_Desc desc = {name->c_str(), nullptr, list->data(), static_cast<int>(fields.size())};
   auto* type =
       reinterpret_cast<PyTypeObject*>(checked(reinterpret_cast<PyObject*>(PyStructSequence_NewType(&desc))));
+  type->tp_repr = result_repr;
   return type;
 }
 

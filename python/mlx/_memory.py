@@ -12,6 +12,14 @@ from mlx._C import Tensor
 __all__ = ["TypedStorage", "UntypedStorage"]
 
 
+def _listed(elements: Tensor, kind: str) -> str:
+    """The elements, one a line (the first and last of more than a thousand), and what they are."""
+    n = len(elements)
+    shown = elements.tolist() if n <= 1000 else [*elements[:3].tolist(), "...", *elements[-3:].tolist()]
+    lines = "\n".join(f" {value}" for value in shown)
+    return f"{lines}\n[{kind} of size {n}]"
+
+
 class UntypedStorage:
     """The block of memory that a tensor and its views lie in."""
 
@@ -38,6 +46,14 @@ class UntypedStorage:
     def device(self) -> Any:
         return self._tensor.device
 
+    def _elements(self) -> Tensor:
+        whole = self._tensor.detach().as_strided((self._nbytes // self._tensor.element_size(),), (1,), 0)
+        return whole.view(_C.uint8)
+
+    def __repr__(self) -> str:
+        kind = f"mlx.storage.UntypedStorage(device={self.device})"
+        return _listed(self._elements(), kind)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UntypedStorage) and self._key() == other._key()
 
@@ -54,6 +70,10 @@ class TypedStorage(UntypedStorage):
     def _elements(self) -> Tensor:
         count = self._nbytes // self._tensor.element_size()
         return self._tensor.detach().as_strided((count,), (1,), 0)
+
+    def __repr__(self) -> str:
+        kind = f"mlx.storage.TypedStorage(dtype={self.dtype}, device={self.device})"
+        return _listed(self._elements(), kind)
 
     @property
     def dtype(self) -> Any:

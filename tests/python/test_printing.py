@@ -389,3 +389,10 @@ def test_formatting_a_number_gives_the_number():
     assert f"{loss}" == "2.5" and f"{loss:.3f}" == "2.500" and f"{mlx.tensor(7)}" == "7"
     assert f"{mlx.tensor([7])}" == "tensor([7])"
     assert f"{mlx.nn.Parameter(mlx.tensor(1.5))}".startswith("Parameter containing:")
+
+
+def test_named_results_have_a_line_a_field():
+    assert repr(mlx.tensor([1, 3, 2]).max(0)) == (
+        "mlx.return_types.max(\nvalues=tensor(3),\nindices=tensor(1))"
+    )
+    assert repr(mlx.linalg.slogdet(mlx.eye(2))).startswith("mlx.return_types.linalg_slogdet(\nsign=")

@@ -90,3 +90,14 @@ def test_what_tensors_say_of_themselves():
         mlx.is_nonzero(x)
     assert x.get_device() == (-1 if x.device.type == "cpu" else 0)
     assert mlx.equal(mlx.tensor([[1 + 2j, 3j]]).adjoint(), mlx.tensor([[1 - 2j], [-3j]]))
+
+
+@pytest.mark.cpu
+def test_storages_list_their_elements():
+    t = mlx.tensor([1.0, 2.0, 3.0])[1:]
+    assert repr(t.storage()) == (
+        " 1.0\n 2.0\n 3.0\n[mlx.storage.TypedStorage(dtype=mlx.float32, device=cpu) of size 3]"
+    )
+    small = mlx.tensor([1, 258], dtype=mlx.int16).untyped_storage()
+    assert repr(small) == " 1\n 0\n 2\n 1\n[mlx.storage.UntypedStorage(device=cpu) of size 4]"
+    assert repr(mlx.zeros(2000).storage()).splitlines()[2:5] == [" 0.0", " ...", " 0.0"]
