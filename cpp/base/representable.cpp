@@ -20,7 +20,8 @@ bool fits(const Scalar& value) {
 }
 
 bool fits(const Scalar& value, DType type) {
-  if (value.is_complex()) return is_complex(type) || type == DType::Bool;
+  if (value.is_complex() && !is_complex(type) && type != DType::Bool)
+    return value.to_complex().imag() == 0 && fits(Scalar(value.to_complex().real()), type);
   switch (type) {
     case DType::UInt8:
       return fits<uint8_t>(value);
@@ -41,7 +42,7 @@ bool fits(const Scalar& value, DType type) {
 
 void check_representable(const Scalar& value, DType type) {
   if (!fits(value, type))
-    throw RuntimeError("value ", value, " cannot be converted to type ", type, " without overflow");
+    throw RuntimeError("value cannot be converted to type ", type, " without overflow: ", value);
 }
 
 }  // namespace mlx

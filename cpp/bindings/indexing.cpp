@@ -194,11 +194,9 @@ Tensor value_for(const Tensor& target, PyObject* value) {
   // A number goes straight into the target's dtype: on the way through the default one it would lose digits.
   const bool number = is_number(value);
   Tensor v = is_tensor(value) ? tensor_of(value)
-             : number         ? wrapped_number(scalar_of(value))
+             : number         ? scalar_tensor(scalar_of(value), target.dtype())
                               : tensor_from_data(value, std::nullopt, false);
-  if (number)
-    check_representable(scalar_of(value), target.dtype());
-  else if (v.is_complex() && !target.is_complex() && !is_tensor(value))
+  if (v.is_complex() && !target.is_complex() && !is_tensor(value) && !number)
     throw RuntimeError("value cannot be converted to type ", target.dtype(), " without overflow");
   return v.dtype() == target.dtype() && v.device() == target.device()
              ? v

@@ -171,8 +171,7 @@ Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype, bool copy) {
   if (is_tensor(data)) {
     t = detach(tensor_of(data));
   } else if (is_number(data)) {
-    Scalar s = scalar_of(data);
-    DType type = s.dtype();
+    DType type = scalar_of(data).dtype();
     if (py::hasattr(data, "dtype"))
       type = dtype_of_numpy(py::cast<py::dtype>(py::handle(data).attr("dtype"))).value_or(type);
     return scalar_tensor(element_of(data, dtype.value_or(type)), dtype.value_or(type));

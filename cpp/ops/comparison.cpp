@@ -92,6 +92,16 @@ OP("_where(Tensor condition, Operand input, Operand other) -> Tensor")
     .gradient<1>([](const Tensor& g, In<0> condition) { return where(condition, g, 0); })
     .gradient<2>([](const Tensor& g, In<0> condition) { return where(condition, 0, g); });
 
+namespace {
+
+// A number chosen beside integers becomes one of them, and has to fit.
+void check_choice(const Tensor& choice, const Tensor& other) {
+  if (choice.impl()->wrapped_number && choice.dtype() == DType::Int64 && is_integral(other.dtype()))
+    check_representable(item(choice), other.dtype());
+}
+
+}  // namespace
+
 // Elements of `input` where the condition holds, of `other` elsewhere.
 //
 // >>> x = mlx.tensor([-1.0, 2.0])
@@ -99,6 +109,8 @@ OP("_where(Tensor condition, Operand input, Operand other) -> Tensor")
 // tensor([0., 2.])
 OP("where(Tensor condition, Operand input, Operand other) -> Tensor");
 Tensor where(const Tensor& condition, const Tensor& input, const Tensor& other) {
+  check_choice(input, other);
+  check_choice(other, input);
   if (condition.dtype() == DType::UInt8)
     return _where(to(condition, DType::Bool, false, false), input, other);
   if (condition.dtype() != DType::Bool)

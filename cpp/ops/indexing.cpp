@@ -411,7 +411,7 @@ OP("index_fill(Tensor input, int dim, Tensor index, Scalar value) -> Tensor");
 Tensor index_fill(const Tensor& input, int64_t dim, const Tensor& index, const Scalar& value) {
   const int64_t d = wrap_dim(dim, input.dim());
   Tensor out = copy_of(input);
-  index_fill_data(out, d, index, wrapped_number(value));
+  index_fill_data(out, d, index, scalar_tensor(value, input.dtype()));
   return record("IndexFill", out, {&input}, [d, index = save(index)](Backward& b) -> Grads {
     return {index_fill(b.grad(), d, b.get(index), Scalar(0))};
   });
@@ -427,7 +427,7 @@ OP("Tensor.index_fill_(Tensor input, int dim, Tensor index, Scalar value) -> Ten
 Tensor index_fill_(const Tensor& input, int64_t dim, const Tensor& index, const Scalar& value) {
   return update_in_place(
       input, {}, "index_fill_",
-      [&](const Tensor& self) { index_fill_data(self, dim, index, wrapped_number(value)); },
+      [&](const Tensor& self) { index_fill_data(self, dim, index, scalar_tensor(value, self.dtype())); },
       [&](const Tensor& old) { return index_fill(old, dim, index, value); });
 }
 

@@ -110,11 +110,7 @@ namespace functional {
 OP("nn.functional.pad(Tensor input, int[] pad, str mode='constant', float? value=None) -> Tensor");
 Tensor pad(const Tensor& input, const Shape& pad, const std::string& mode, std::optional<double> value) {
   check_pad("pad", input, pad);
-  if (mode == "constant") {
-    const double v = value.value_or(0);
-    return constant_pad_nd(input, pad,
-                           is_inexact(input.dtype()) ? Scalar(v) : Scalar(static_cast<int64_t>(v)));
-  }
+  if (mode == "constant") return constant_pad_nd(input, pad, value.value_or(0));
   if (value && *value != 0)
     throw ValueError("pad(): Padding mode \"", mode, "\" doesn't take in value argument");
   if (mode == "reflect") return pad_by_index(input, pad, "reflect");

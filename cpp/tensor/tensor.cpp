@@ -1,6 +1,7 @@
 #include "tensor/tensor.h"
 
 #include "base/free_list.h"
+#include "base/representable.h"
 #include "memory/allocator.h"
 
 namespace mlx {
@@ -123,6 +124,7 @@ Tensor view_of(const Tensor& base, Shape shape, Shape strides, int64_t offset) {
 }
 
 Tensor scalar_tensor(const Scalar& value, DType dtype) {
+  check_representable(value, dtype);
   Tensor t = allocate_on_host({}, dtype);
   visit(dtype, [&](auto zero) { *t.data<decltype(zero)>() = value.to<decltype(zero)>(); });
   return t;

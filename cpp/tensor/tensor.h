@@ -127,7 +127,8 @@ Tensor allocate_strided(const Shape& shape, const Shape& strides, DType dtype, D
 Tensor tensor_over(Ref<Storage> storage, Shape shape, Shape strides, int64_t offset, DType dtype);
 // Another view of the same storage; `offset` counts from the start of the storage.
 Tensor view_of(const Tensor& base, Shape shape, Shape strides, int64_t offset);
-// A zero-dimensional tensor of the CPU that holds a number; `wrapped` numbers give way in dtype promotion.
+// A zero-dimensional tensor of the CPU that holds a number; throws RuntimeError when it does not fit the
+// dtype. `wrapped` numbers give way in dtype promotion.
 Tensor scalar_tensor(const Scalar& value, DType dtype);
 Tensor wrapped_number(const Scalar& value);
 // A tensor over memory that somebody else owns.

@@ -65,6 +65,79 @@ def test_tensor_of_an_integer_too_large_is_an_error():
         mlx.tensor(2**64)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda value, dtype: mlx.tensor(value, dtype=dtype),
+        lambda value, dtype: mlx.tensor([[0, value]], dtype=dtype),
+        lambda value, dtype: mlx.as_tensor(value, dtype=dtype),
+        lambda value, dtype: mlx.scalar_tensor(value, dtype=dtype),
+        lambda value, dtype: mlx.full((2,), value, dtype=dtype),
+        lambda value, dtype: mlx.zeros(2, dtype=dtype).fill_(value),
+        lambda value, dtype: mlx.zeros(2, dtype=dtype).new_full((3,), value),
+        lambda value, dtype: mlx.zeros(2, dtype=dtype).masked_fill(mlx.tensor([True, False]), value),
+        lambda value, dtype: mlx.zeros(2, dtype=dtype).index_fill(0, mlx.tensor([0]), value),
+        lambda value, dtype: mlx.zeros(2, dtype=dtype).scatter(0, mlx.tensor([0]), value),
+        lambda value, dtype: mlx.nn.functional.pad(mlx.zeros(2, dtype=dtype), (1, 1), value=value),
+        lambda value, dtype: mlx.zeros(2, dtype=dtype).__setitem__(0, value),
+        lambda value, dtype: mlx.zeros(2, dtype=dtype).__setitem__([0, 1], value),
+    ],
+)
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        (300, mlx.uint8),
+        (-256, mlx.uint8),
+        (128, mlx.int8),
+        (-(2**15) - 1, mlx.int16),
+        (2**31, mlx.int32),
+        (255.5, mlx.uint8),
+        (-1.5, mlx.uint8),
+        (2.0**63, mlx.int64),
+        (float("nan"), mlx.int64),
+        (float("inf"), mlx.int32),
+    ],
+)
+def test_a_number_beyond_an_integer_dtype_is_an_error(make, value, dtype):
+    with pytest.raises(RuntimeError, match="cannot be converted to type .*int.* without overflow"):
+        make(value, dtype)
+
+
+def test_where_does_not_wrap_a_number_beyond_the_others_dtype():
+    condition, other = mlx.tensor([True, False]), mlx.ones(2, dtype=mlx.uint8)
+    with pytest.raises(RuntimeError, match="cannot be converted to type uint8 without overflow: 300"):
+        mlx.where(condition, 300, other)
+    with pytest.raises(RuntimeError, match="cannot be converted to type uint8 without overflow: 300"):
+        mlx.where(condition, other, 300)
+    assert mlx.where(condition, 255, other).tolist() == [255, 1]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=name)
+def test_the_ends_of_an_integer_dtype_fit(dtype):
+    limits = mlx.iinfo(dtype)
+    assert mlx.tensor([limits.min, limits.max], dtype=dtype).tolist() == [limits.min, limits.max]
+    assert mlx.full((), limits.max, dtype=dtype).item() == limits.max
+
+
+def test_a_negative_number_in_an_unsigned_dtype_is_its_twos_complement():
+    assert mlx.tensor([-1, -255], dtype=mlx.uint8).tolist() == [255, 1]
+    assert mlx.full((1,), -1, dtype=mlx.uint8).tolist() == [255]
+
+
+def test_a_complex_number_in_a_real_dtype_is_an_error():
+    for value in (1j, [1.0, 1j]):
+        with pytest.raises(TypeError, match="must be real number, not complex"):
+            mlx.tensor(value, dtype=mlx.float32)
+    with pytest.raises(RuntimeError, match="cannot be converted to type float32"):
+        mlx.zeros(2).fill_(1j)
+
+
+@pytest.mark.parametrize("value", [None, object(), [None]])
+def test_tensor_of_no_number_is_an_error(value):
+    with pytest.raises(RuntimeError, match="could not infer dtype of"):
+        mlx.tensor(value)
+
+
 def test_tensor_of_ragged_lists_is_an_error():
     with pytest.raises(ValueError, match="2"):
         mlx.tensor([[1, 2], [3]])
