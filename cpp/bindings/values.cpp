@@ -219,6 +219,14 @@ void add_generator(py::module_& m) {
              return g;
            })
       .def("initial_seed", [](const Generator& g) { return g.seed(); })
+      .def(
+          "clone_state",
+          [](const Generator& g) {
+            Ref<Generator> copy(new Generator);
+            copy->set(g.seed(), g.position());
+            return copy;
+          },
+          "Another generator that gives the same numbers from here on.")
       .def("seed",
            [](Generator& g) {
              uint64_t seed = py::cast<uint64_t>(py::module_::import("secrets").attr("randbits")(63));

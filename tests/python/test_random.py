@@ -238,6 +238,17 @@ def test_state_of_a_generator_is_restored():
     assert mlx.rand(3, generator=generator).equal(expected)
 
 
+def test_clone_state_gives_a_generator_that_goes_on_alike():
+    g = mlx.Generator().manual_seed(4)
+    mlx.rand(3, generator=g)
+    twin = g.clone_state()
+    assert twin.initial_seed() == 4
+    assert mlx.equal(mlx.rand(5, generator=twin), mlx.rand(5, generator=g))
+    state = g.get_state()
+    mlx.rand(2, generator=twin)
+    assert mlx.equal(g.get_state(), state)
+
+
 def test_global_state_is_restored():
     mlx.randn(3)
     state = mlx.get_rng_state()
