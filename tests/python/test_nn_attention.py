@@ -266,3 +266,10 @@ def test_heads_that_cannot_share():
     q, k = mlx.randn(2, 5, 7, 4), mlx.randn(2, 2, 9, 4)
     with pytest.raises(RuntimeError, match="enable_gqa"):
         F.scaled_dot_product_attention(q, k, k, enable_gqa=True)
+
+
+def test_a_padding_mask_of_another_shape_is_an_error():
+    layer, x = nn.MultiheadAttention(4, 2), mlx.ones(5, 3, 4)
+    for shape in ((1, 5), (3, 4), (5, 3)):
+        with pytest.raises(AssertionError, match=r"key_padding_mask is .* should be \(3, 5\)"):
+            layer(x, x, x, key_padding_mask=mlx.zeros(shape, dtype=mlx.bool))

@@ -153,6 +153,11 @@ def multi_head_attention_forward(
             f"The shape of the {attn_mask.dim()}D attn_mask is {attn_mask.shape}, but should be {mask_shape} "
             f"or {(batch * num_heads, *mask_shape)}."
         )
+    padding_shape = (batch, key.size(0) if static_k is None else static_k.size(1))
+    if key_padding_mask is not None and tuple(key_padding_mask.shape) != padding_shape:
+        raise AssertionError(
+            f"the shape of the key_padding_mask is {key_padding_mask.shape}, but should be {padding_shape}."
+        )
     padding = _added_mask(key_padding_mask, "key_padding_mask", query.dtype)
     mask = _added_mask(attn_mask, "attn_mask", query.dtype)
 
