@@ -118,6 +118,16 @@ def test_casts_and_modes():
     assert not any(p.requires_grad for p in net.requires_grad_(False).parameters())
 
 
+def test_a_cast_keeps_the_gradients_objects():
+    layer = nn.Linear(2, 3)
+    layer(mlx.ones(1, 2)).sum().backward()
+    grad = layer.weight.grad
+    layer.half()
+    assert layer.weight.grad is grad
+    assert grad.dtype == mlx.float16
+    assert grad.tolist() == [[1.0, 1.0]] * 3
+
+
 @pytest.mark.parametrize("again", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
 def test_copies_are_equal_and_separate(again):
     net = Net()

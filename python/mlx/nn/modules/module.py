@@ -333,7 +333,8 @@ class Module(StateOfModule):
                 # A gradient must match its parameter, so it is away while the parameter changes.
                 param.grad = None
                 param.data = changed
-                param.grad = fn(grad.detach()).requires_grad_(grad.requires_grad)
+                grad.data = fn(grad.detach())
+                param.grad = grad
             else:
                 param.data = changed
         for name, buffer in self._buffers.items():
