@@ -496,8 +496,9 @@ struct LstmCellGradient {
 
 // ---- optimizers (ops/optimizers.cpp): one step of all parameters of a group. Outputs are read and written:
 // all the parameters, then of each state that is named here one tensor a parameter, in the same order. Inputs
-// are the gradients, then the learning rate where it is a tensor (`lr` counts if it is undefined). `step`, a
-// tensor of one element, is increased before it is used, so that the struct is the same at every step.
+// are the gradients, then the learning rate and the momentum (or beta1), where these are tensors: undefined,
+// the struct's numbers count. `step`, a tensor of one element, is increased first, so the struct stays the
+// same.
 
 // States: the momentum buffer, if `momentum` is not 0.
 struct SgdStep {

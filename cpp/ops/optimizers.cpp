@@ -9,10 +9,17 @@
 namespace mlx {
 namespace {
 
+// Options that schedules change are numbers, or tensors that stand for them.
+bool is_number(const Tensor& option) { return !option.defined() || option.impl()->wrapped_number; }
+double number_of(const Tensor& option, double otherwise) {
+  return is_number(option) ? item(option).to<double>() : otherwise;
+}
+
 // The tensors of one step, in the order in which the kernels take them (see backends/kernels.h).
 class Step {
  public:
-  Step(const char* op, const TensorList& params, const TensorList& grads, const Tensor& lr)
+  Step(const char* op, const TensorList& params, const TensorList& grads, const Tensor& lr,
+       const Tensor& momentum = Tensor())
       : op_(op), params_(params) {
     check_count("grads", grads);
     for (size_t i = 0; i < params.size(); ++i) {
@@ -25,7 +32,7 @@ class Step {
     }
     if (recording(params) || recording(grads))
       throw RuntimeError(op_, "(): the step is not recorded; take it under mlx.no_grad()");
-    inputs_.push_back(lr.impl()->wrapped_number ? &missing_ : &lr);
+    for (const Tensor* number : {&lr, &momentum}) inputs_.push_back(is_number(*number) ? &missing_ : number);
     add_output("params", params);
   }
 
@@ -80,51 +87,52 @@ class Step {
   std::vector<const Tensor*> outputs_, inputs_;
 };
 
-double number_of(const Tensor& lr) { return lr.impl()->wrapped_number ? item(lr).to<double>() : 0; }
-
 }  // namespace
 
 // A step of stochastic gradient descent; without momentum there are no momentum buffers.
 OP("_fused_sgd_(Tensor[] params, Tensor[] grads, Tensor[] momentum_buffers, *, Operand lr, "
-   "float weight_decay, float momentum, float dampening, bool nesterov, bool maximize) -> ()");
+   "float weight_decay, Operand momentum, float dampening, bool nesterov, bool maximize) -> ()");
 void _fused_sgd_(const TensorList& params, const TensorList& grads, const TensorList& momentum_buffers,
-                 const Tensor& lr, double weight_decay, double momentum, double dampening, bool nesterov,
-                 bool maximize) {
-  Step("_fused_sgd_", params, grads, lr)
-      .state("momentum_buffers", momentum_buffers, momentum != 0)
-      .run(SgdStep{number_of(lr), weight_decay, momentum, dampening, nesterov, maximize});
+                 const Tensor& lr, double weight_decay, const Tensor& momentum, double dampening,
+                 bool nesterov, bool maximize) {
+  const double number = number_of(momentum, 1);
+  Step("_fused_sgd_", params, grads, lr, momentum)
+      .state("momentum_buffers", momentum_buffers, number != 0)
+      .run(SgdStep{number_of(lr, 0), weight_decay, number, dampening, nesterov, maximize});
 }
 
 // A step of Adam, or of AdamW (`decoupled`); `max_exp_avg_sqs` are those of `amsgrad`.
 OP("_fused_adam_(Tensor[] params, Tensor[] grads, Tensor[] exp_avgs, Tensor[] exp_avg_sqs, "
-   "Tensor[] max_exp_avg_sqs, Tensor[] state_steps, *, Operand lr, float beta1, float beta2, "
+   "Tensor[] max_exp_avg_sqs, Tensor[] state_steps, *, Operand lr, Operand beta1, float beta2, "
    "float weight_decay, float eps, bool decoupled, bool amsgrad, bool maximize) -> ()");
 void _fused_adam_(const TensorList& params, const TensorList& grads, const TensorList& exp_avgs,
                   const TensorList& exp_avg_sqs, const TensorList& max_exp_avg_sqs,
-                  const TensorList& state_steps, const Tensor& lr, double beta1, double beta2,
+                  const TensorList& state_steps, const Tensor& lr, const Tensor& beta1, double beta2,
                   double weight_decay, double eps, bool decoupled, bool amsgrad, bool maximize) {
-  Step("_fused_adam_", params, grads, lr)
+  Step("_fused_adam_", params, grads, lr, beta1)
       .steps(state_steps)
       .state("exp_avgs", exp_avgs)
       .state("exp_avg_sqs", exp_avg_sqs)
       .state("max_exp_avg_sqs", max_exp_avg_sqs, amsgrad)
-      .run(AdamStep{number_of(lr), beta1, beta2, weight_decay, eps, decoupled, amsgrad, maximize});
+      .run(AdamStep{number_of(lr, 0), number_of(beta1, 0), beta2, weight_decay, eps, decoupled, amsgrad,
+                    maximize});
 }
 
 // A step of RMSprop, with momentum or centered or neither.
 OP("_fused_rmsprop_(Tensor[] params, Tensor[] grads, Tensor[] square_avgs, Tensor[] momentum_buffers, "
    "Tensor[] grad_avgs, Tensor[] state_steps, *, Operand lr, float alpha, float eps, float weight_decay, "
-   "float momentum, bool centered, bool maximize) -> ()");
+   "Operand momentum, bool centered, bool maximize) -> ()");
 void _fused_rmsprop_(const TensorList& params, const TensorList& grads, const TensorList& square_avgs,
                      const TensorList& momentum_buffers, const TensorList& grad_avgs,
                      const TensorList& state_steps, const Tensor& lr, double alpha, double eps,
-                     double weight_decay, double momentum, bool centered, bool maximize) {
-  Step("_fused_rmsprop_", params, grads, lr)
+                     double weight_decay, const Tensor& momentum, bool centered, bool maximize) {
+  const double number = number_of(momentum, 1);
+  Step("_fused_rmsprop_", params, grads, lr, momentum)
       .steps(state_steps)
       .state("square_avgs", square_avgs)
-      .state("momentum_buffers", momentum_buffers, momentum > 0)
+      .state("momentum_buffers", momentum_buffers, number > 0)
       .state("grad_avgs", grad_avgs, centered)
-      .run(RMSpropStep{number_of(lr), alpha, eps, weight_decay, momentum, centered, maximize});
+      .run(RMSpropStep{number_of(lr, 0), alpha, eps, weight_decay, number, centered, maximize});
 }
 
 // A step of Adagrad.
@@ -136,7 +144,7 @@ void _fused_adagrad_(const TensorList& params, const TensorList& grads, const Te
   Step("_fused_adagrad_", params, grads, lr)
       .steps(state_steps)
       .state("sums", state_sums)
-      .run(AdagradStep{number_of(lr), lr_decay, weight_decay, eps, maximize});
+      .run(AdagradStep{number_of(lr, 0), lr_decay, weight_decay, eps, maximize});
 }
 
 }  // namespace mlx

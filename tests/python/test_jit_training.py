@@ -89,6 +89,61 @@ def test_a_schedule_changes_the_rate_without_compiling_again():
     assert results[1][1].cache_info().misses <= 3
 
 
+SCHEDULES = {
+    "OneCycleLR": lambda o: mlx.optim.lr_scheduler.OneCycleLR(o, max_lr=0.05, total_steps=12),
+    "CyclicLR": lambda o: mlx.optim.lr_scheduler.CyclicLR(o, 0.01, 0.05, step_size_up=3),
+}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("name", ["momentum", "Adam", "AdamW", "RMSprop"])
+def test_a_schedule_changes_the_momentum_without_compiling_again(name, schedule):
+    mlx.manual_seed(0)
+    eager = mlp()
+    compiled = copy.deepcopy(eager)
+    results, groups = [], []
+    for model, jit in ((eager, False), (compiled, True)):
+        optimizer = OPTIMIZERS[name](model.parameters())
+        results.append(steps(model, optimizer, jit, 10, SCHEDULES[schedule](optimizer)))
+        groups.append({k: v for k, v in optimizer.param_groups[0].items() if k != "params"})
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-3)
+    assert_same(eager, compiled, 2e-4)
+    assert groups[0] == groups[1]
+    assert results[1][1].cache_info().misses <= 3
+
+
+def test_what_a_schedule_leaves_alone_is_still_guarded():
+    model = nn.Linear(2, 1, bias=False)
+    optimizer = mlx.optim.Adam(model.parameters(), lr=0.1)
+    mlx.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=9)
+    group = optimizer.param_groups[0]
+
+    @mlx.jit
+    def step():
+        model(mlx.ones(1, 2)).sum().backward()
+        optimizer.step()
+
+    step()
+    optimizer.zero_grad()
+    step()
+    known = step.cache_info().misses
+    for betas in ((0.5, 0.999), (0.9, 0.5), (0.0, 0.5)):
+        group["betas"] = betas
+        twin = copy.deepcopy(model.weight)
+        state = optimizer.state[model.weight]
+        mean, square = state["exp_avg"].numpy().copy(), state["exp_avg_sq"].numpy().copy()
+        count = state["step"].item() + 1
+        optimizer.zero_grad()
+        step()
+        mean = betas[0] * mean + (1 - betas[0])
+        square = betas[1] * square + (1 - betas[1])
+        root = np.sqrt(square / (1 - betas[1] ** count)) + 1e-8
+        moved = group["lr"] * mean / (1 - betas[0] ** count) / root
+        np.testing.assert_allclose(model.weight.detach().numpy(), twin.detach().numpy() - moved, rtol=1e-5)
+        assert group["betas"] == betas
+    assert step.cache_info().misses == known + 2  # for another beta2, and for a momentum of 0
+
+
 def test_a_loss_that_was_differentiated_inside_cannot_be_again():
     model = nn.Linear(2, 1)
 

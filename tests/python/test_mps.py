@@ -286,3 +286,25 @@ def test_a_compiled_training_step_runs_there():
     want = train("cpu", False)
     for compiled in (False, True):
         np.testing.assert_allclose(train("mps", compiled), want, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])
+def test_a_compiled_step_of_an_optimizer_is_not_left_to_the_cpu(name):
+    with mlx.device("mps"):
+        weight = mlx.nn.Parameter(mlx.ones(4))
+        options = {} if name == "Adam" else {"momentum": 0.9}
+        optimizer = getattr(mlx.optim, name)([weight], lr=0.1, **options)
+        schedule = mlx.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=9)
+
+        @mlx.jit
+        def step():
+            optimizer.zero_grad()
+            (weight**2).sum().backward()
+            optimizer.step()
+
+        before = dict(mlx.backends.fallbacks())
+        for _ in range(4):
+            step()
+            schedule.step()
+        assert weight[0].item() < 1
+        assert mlx.backends.fallbacks() == before

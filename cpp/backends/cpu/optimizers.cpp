@@ -41,16 +41,14 @@ constexpr int kMaxTensors = 5;  // of a parameter: itself, its gradient, its sta
 // The tensors of a launch by parameter. A step count, if the optimizer has one, is its first state.
 class Group {
  public:
-  explicit Group(const Launch& launch) : launch_(launch), size_(launch.inputs.size() - 1) {}
+  explicit Group(const Launch& launch) : launch_(launch), size_(launch.inputs.size() - 2) {}
   size_t size() const { return size_; }
   const Tensor& param(size_t i) const { return launch_.out(i); }
   const Tensor& grad(size_t i) const { return launch_.in(i); }
   const Tensor& state(size_t s, size_t i) const { return launch_.out((1 + s) * size_ + i); }
 
-  double learning_rate(double number) const {
-    const Tensor& lr = launch_.in(size_);
-    return lr.defined() ? read(lr) : number;
-  }
+  double learning_rate(double number) const { return option(size_, number); }
+  double momentum(double number) const { return option(size_ + 1, number); }
   // One more step of parameter i; the new count.
   double advance(size_t i) const {
     const Tensor& step = state(0, i);
@@ -60,6 +58,10 @@ class Group {
   }
 
  private:
+  double option(size_t input, double number) const {
+    const Tensor& t = launch_.in(input);
+    return t.defined() ? read(t) : number;
+  }
   static double read(const Tensor& number) {
     double value = 0;
     convert(number.dtype(), DType::Float64, number.raw(), &value, 1);
@@ -120,9 +122,9 @@ void step_group(const Group& group, const std::vector<Rule>& rules, const StepKe
 
 void sgd_step(const SgdStep& k, const Launch& launch) {
   const Group group(launch);
-  const double lr = group.learning_rate(k.lr);
+  const double lr = group.learning_rate(k.lr), momentum = group.momentum(k.momentum);
   const auto run = [&]<bool kMomentum>() {
-    const formulas::SgdRule<kMomentum> rule{lr,          k.weight_decay, k.momentum,
+    const formulas::SgdRule<kMomentum> rule{lr,          k.weight_decay, momentum,
                                             k.dampening, k.nesterov,     k.maximize};
     step_group(group, std::vector(group.size(), rule), optimizer_kernels().sgd[kMomentum], 0);
   };
@@ -131,13 +133,13 @@ void sgd_step(const SgdStep& k, const Launch& launch) {
 
 void adam_step(const AdamStep& k, const Launch& launch) {
   const Group group(launch);
-  const double lr = group.learning_rate(k.lr);
+  const double lr = group.learning_rate(k.lr), beta1 = group.momentum(k.beta1);
   const auto run = [&]<bool kLargest>() {
     std::vector<formulas::AdamRule<kLargest>> rules;
     for (size_t i = 0; i < group.size(); ++i) {
       const double step = group.advance(i), root = std::sqrt(1 - std::pow(k.beta2, step));
-      rules.push_back({k.beta1, k.beta2, k.decoupled ? 0 : k.weight_decay,
-                       k.decoupled ? 1 - lr * k.weight_decay : 1, lr * root / (1 - std::pow(k.beta1, step)),
+      rules.push_back({beta1, k.beta2, k.decoupled ? 0 : k.weight_decay,
+                       k.decoupled ? 1 - lr * k.weight_decay : 1, lr * root / (1 - std::pow(beta1, step)),
                        k.eps * root, k.maximize});
     }
     step_group(group, rules, optimizer_kernels().adam[kLargest], 1);
@@ -147,11 +149,11 @@ void adam_step(const AdamStep& k, const Launch& launch) {
 
 void rmsprop_step(const RMSpropStep& k, const Launch& launch) {
   const Group group(launch);
-  const double lr = group.learning_rate(k.lr);
+  const double lr = group.learning_rate(k.lr), momentum = group.momentum(k.momentum);
   for (size_t i = 0; i < group.size(); ++i) group.advance(i);
   const auto run = [&]<bool kMomentum, bool kCentered>() {
-    const formulas::RMSpropRule<kMomentum, kCentered> rule{lr,         k.alpha,   k.eps, k.weight_decay,
-                                                           k.momentum, k.maximize};
+    const formulas::RMSpropRule<kMomentum, kCentered> rule{lr,       k.alpha,   k.eps, k.weight_decay,
+                                                           momentum, k.maximize};
     step_group(group, std::vector(group.size(), rule), optimizer_kernels().rmsprop[kMomentum][kCentered], 1);
   };
   if (k.momentum > 0)

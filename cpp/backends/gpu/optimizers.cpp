@@ -13,11 +13,12 @@ using Number = Expr<DType::Float32>;
 // The tensors of a launch by parameter, as on the CPU. A step count, if there is one, is the first state.
 struct Group {
   const Launch& launch;
-  size_t size = launch.inputs.size() - 1;
+  size_t size = launch.inputs.size() - 2;
   const Tensor& param(size_t i) const { return launch.out(i); }
   const Tensor& grad(size_t i) const { return launch.in(i); }
   const Tensor& state(size_t s, size_t i) const { return launch.out((1 + s) * size + i); }
   const Tensor& learning_rate() const { return launch.in(size); }
+  const Tensor& momentum() const { return launch.in(size + 1); }
 };
 
 bool has_types(const Launch& launch) {
@@ -35,10 +36,11 @@ void advance(const Tensor& step, Runtime& runtime) {
 }
 
 // One optimizer's way of stepping. `rule(numbers, count)` makes the rule of symbols: the numbers in the order
-// in which they are listed (first the learning rate), and the step count.
+// in which they are listed (first the learning rate), and the step count. `momentum` is the place of the one
+// among them that may be a tensor too.
 template <class MakeRule>
 void step_group(const Group& group, Runtime& runtime, const std::string& name, double lr,
-                std::initializer_list<double> numbers, bool counted, MakeRule&& make_rule) {
+                std::initializer_list<double> numbers, int momentum, bool counted, MakeRule&& make_rule) {
   using Rule = decltype(make_rule(static_cast<Number*>(nullptr), Number{}));
   constexpr int kStates = Rule::kStates;
   const size_t first = counted ? 1 : 0;
@@ -55,11 +57,15 @@ void step_group(const Group& group, Runtime& runtime, const std::string& name, d
     for (int s = 0; s < kStates; ++s) in_and_out(group.state(first + s, i));
     kernel.input(group.grad(i), DType::Float32);
     if (counted) kernel.input(group.state(0, i), Shape(param.shape().size()), DType::Float32);
-    if (group.learning_rate().defined())
-      kernel.input(group.learning_rate(), Shape(param.shape().size()), DType::Float32);
-    else
-      kernel.value(lr, DType::Float32);
-    for (double n : numbers) kernel.value(n, DType::Float32);
+    auto option = [&](const Tensor& tensor, double number) {
+      if (tensor.defined())
+        kernel.input(tensor, Shape(param.shape().size()), DType::Float32);
+      else
+        kernel.value(number, DType::Float32);
+    };
+    option(group.learning_rate(), lr);
+    int place = 0;
+    for (double n : numbers) option(place++ == momentum ? group.momentum() : Tensor(), n);
     kernel.run(name, [&] {
       return written_down([&](auto next) {
         Number value = next(), state[kStates + 1], values[8];
@@ -81,7 +87,7 @@ bool sgd_step(const SgdStep& k, const Launch& launch, Runtime& runtime) {
   if (!has_types(launch)) return false;
   const std::string name = str("sgd", flag(k.momentum != 0), flag(k.nesterov), flag(k.maximize));
   const auto run = [&]<bool kMomentum>() {
-    step_group({launch}, runtime, name, k.lr, {k.weight_decay, k.momentum, k.dampening}, false,
+    step_group({launch}, runtime, name, k.lr, {k.weight_decay, k.momentum, k.dampening}, 1, false,
                [&](Number* n, Number) {
                  return formulas::SgdRule<kMomentum, Number>{n[0], n[1], n[2], n[3], k.nesterov, k.maximize};
                });
@@ -94,7 +100,7 @@ bool adam_step(const AdamStep& k, const Launch& launch, Runtime& runtime) {
   if (!has_types(launch)) return false;
   const std::string name = str("adam", flag(k.decoupled), flag(k.amsgrad), flag(k.maximize));
   const auto run = [&]<bool kLargest>() {
-    step_group({launch}, runtime, name, k.lr, {k.beta1, k.beta2, k.weight_decay, k.eps}, true,
+    step_group({launch}, runtime, name, k.lr, {k.beta1, k.beta2, k.weight_decay, k.eps}, 0, true,
                [&](Number* n, Number count) {
                  const Number lr = n[0], beta1 = n[1], beta2 = n[2], decay = n[3], eps = n[4];
                  const Number root = sqrt(1 - pow(beta2, count));
@@ -115,7 +121,7 @@ bool rmsprop_step(const RMSpropStep& k, const Launch& launch, Runtime& runtime) 
   if (!has_types(launch)) return false;
   const std::string name = str("rmsprop", flag(k.momentum > 0), flag(k.centered), flag(k.maximize));
   const auto run = [&]<bool kMomentum, bool kCentered>() {
-    step_group({launch}, runtime, name, k.lr, {k.alpha, k.eps, k.weight_decay, k.momentum}, true,
+    step_group({launch}, runtime, name, k.lr, {k.alpha, k.eps, k.weight_decay, k.momentum}, 3, true,
                [&](Number* n, Number) {
                  return formulas::RMSpropRule<kMomentum, kCentered, Number>{n[0], n[1], n[2],
                                                                             n[3], n[4], k.maximize};
@@ -131,7 +137,7 @@ bool rmsprop_step(const RMSpropStep& k, const Launch& launch, Runtime& runtime) 
 bool adagrad_step(const AdagradStep& k, const Launch& launch, Runtime& runtime) {
   if (!has_types(launch)) return false;
   step_group({launch}, runtime, str("adagrad", flag(k.maximize)), k.lr, {k.lr_decay, k.weight_decay, k.eps},
-             true, [&](Number* n, Number count) {
+             -1, true, [&](Number* n, Number count) {
                return formulas::AdagradRule<Number>{n[0] / (1 + (count - 1) * n[1]), n[3], n[2], k.maximize};
              });
   return true;

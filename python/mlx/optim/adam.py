@@ -15,6 +15,7 @@ from mlx.optim.optimizer import (
     check_at_least_zero,
     check_betas,
     gradients,
+    is_symbol,
     steps_of,
 )
 
@@ -79,7 +80,7 @@ class Adam(Optimizer):
         if group["differentiable"]:
             return super().update_group(params, group)
         states = self._states(params, group)
-        beta1, beta2 = (float(b) for b in group["betas"])
+        beta1, beta2 = (b if is_symbol(b) else float(b) for b in group["betas"])
         _C._fused_adam_(
             as_real(params),
             as_real(gradients(params)),

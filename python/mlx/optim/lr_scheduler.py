@@ -429,8 +429,10 @@ class CyclicLR(LRScheduler):
             self.base_momentums = _per_group(optimizer, base_momentum, "base_momentum")
             self.max_momentums = _per_group(optimizer, max_momentum, "max_momentum")
             if last_epoch == -1:
-                for group, high in zip(optimizer.param_groups, self.max_momentums, strict=True):
+                momenta = zip(self.base_momentums, self.max_momentums, strict=True)
+                for group, (low, high) in zip(optimizer.param_groups, momenta, strict=True):
                     _set_momentum(group, high)
+                    group["base_momentum"], group["max_momentum"] = low, high
         super().__init__(optimizer, last_epoch)
         self.base_lrs = rates
 

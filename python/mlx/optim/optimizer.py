@@ -55,6 +55,11 @@ def beside(p: Tensor, value: Any) -> Any:
     return value.to(p.device, p.dtype) if isinstance(value, Tensor) else value
 
 
+def is_symbol(option: Any) -> bool:
+    """Whether a tensor stands for the option while a function is compiled, because a schedule changes it."""
+    return isinstance(option, Tensor) and _C._is_traced(option)
+
+
 def advance(state: dict[str, Any]) -> Any:
     """Count one more step in `state["step"]`, a tensor as in PyTorch's files; the new count."""
     state["step"] += 1

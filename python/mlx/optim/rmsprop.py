@@ -8,7 +8,19 @@ from typing import Any
 import mlx
 from mlx import _C
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, advance, as_real, check_at_least_zero, gradients, steps_of
+from mlx.optim.optimizer import (
+    Optimizer,
+    advance,
+    as_real,
+    check_at_least_zero,
+    gradients,
+    is_symbol,
+    steps_of,
+)
+
+
+def _has_momentum(group: dict[str, Any]) -> bool:
+    return is_symbol(group["momentum"]) or group["momentum"] > 0
 
 
 class RMSprop(Optimizer):
@@ -65,7 +77,7 @@ class RMSprop(Optimizer):
     def begin(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         state["step"] = steps_of(p)
         state["square_avg"] = mlx.zeros_like(p)
-        if group["momentum"] > 0:
+        if _has_momentum(group):
             state["momentum_buffer"] = mlx.zeros_like(p)
         if group["centered"]:
             state["grad_avg"] = mlx.zeros_like(p)
@@ -78,7 +90,7 @@ class RMSprop(Optimizer):
             as_real(params),
             as_real(gradients(params)),
             as_real(s["square_avg"] for s in states),
-            as_real(s["momentum_buffer"] for s in states) if group["momentum"] > 0 else [],
+            as_real(s["momentum_buffer"] for s in states) if _has_momentum(group) else [],
             as_real(s["grad_avg"] for s in states) if group["centered"] else [],
             [s["step"] for s in states],
             lr=group["lr"],

@@ -8,7 +8,13 @@ from typing import Any
 import mlx
 from mlx import _C
 from mlx._C import Tensor
-from mlx.optim.optimizer import Optimizer, as_real, check_at_least_zero, gradients
+from mlx.optim.optimizer import (
+    Optimizer,
+    as_real,
+    check_at_least_zero,
+    gradients,
+    is_symbol,
+)
 
 
 class SGD(Optimizer):
@@ -59,7 +65,7 @@ class SGD(Optimizer):
     def update_group(self, params: list[Tensor], group: dict[str, Any]) -> None:
         if group["differentiable"]:
             return super().update_group(params, group)
-        if group["momentum"] == 0:
+        if not is_symbol(group["momentum"]) and group["momentum"] == 0:
             return self._step(params, [], group, group["dampening"])
         begun = [p for p in params if self.state[p].get("momentum_buffer") is not None]
         fresh = [p for p in params if self.state[p].get("momentum_buffer") is None]
