@@ -80,25 +80,26 @@ Tensor share_array(const py::array& a) {
 
 // ---- nested sequences
 
+// The dtype of a number by itself: NumPy's keep theirs, although some are Python floats too.
+DType dtype_of_number(PyObject* o) {
+  const bool plain =
+      PyFloat_CheckExact(o) || PyLong_CheckExact(o) || PyBool_Check(o) || PyComplex_CheckExact(o);
+  if (!plain && py::hasattr(o, "dtype"))
+    if (auto dtype = dtype_of_numpy(py::cast<py::dtype>(py::handle(o).attr("dtype")))) return *dtype;
+  return scalar_of(o).dtype();
+}
+
 // Looks at nested lists: their shape, and the dtype that holds all numbers.
 struct Nest {
   Shape shape;
-  Promotion promotion;
-  bool empty = true;
+  std::optional<DType> dtype;  // none of an empty list
 
   void look(PyObject* o, size_t depth) {
     if (is_tensor(o) || is_number(o)) {
       if (depth != shape.size() && settled) ragged(depth);
       settle(depth);
-      empty = false;
-      if (is_number(o)) {
-        if (PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o))
-          promotion.add(scalar_of(o));
-        else
-          promotion.add(wrapped_or_numpy(o));
-      } else {
-        promotion.add(tensor_of(o).impl()->wrapped_number ? tensor_of(o) : alias(tensor_of(o)));
-      }
+      const DType type = is_number(o) ? dtype_of_number(o) : tensor_of(o).dtype();
+      dtype = dtype ? promote(*dtype, type) : type;
       return;
     }
     if (!PySequence_Check(o) || PyUnicode_Check(o)) not_a_number(o);
@@ -126,10 +127,6 @@ struct Nest {
   [[noreturn]] static void ragged(size_t depth) {
     throw ValueError("tensor(): nested sequences differ in depth at dim ", depth);
   }
-  static Tensor wrapped_or_numpy(PyObject* o) {
-    auto dtype = dtype_of_numpy(py::cast<py::dtype>(py::handle(o).attr("dtype")));
-    return scalar_tensor(0, dtype.value_or(DType::Float64));
-  }
 };
 
 // A number of Python as an element of a tensor.
@@ -155,7 +152,7 @@ void fill(PyObject* o, DType dtype, T*& out) {
 Tensor from_sequence(PyObject* data, std::optional<DType> dtype) {
   Nest nest;
   nest.look(data, 0);
-  DType type = dtype.value_or(nest.empty ? default_dtype() : nest.promotion.result());
+  DType type = dtype.value_or(nest.dtype.value_or(default_dtype()));
   Tensor out = allocate_on_host(nest.shape, type);
   visit(type, [&](auto zero) {
     auto* p = out.data<decltype(zero)>();
@@ -171,10 +168,8 @@ Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype, bool copy) {
   if (is_tensor(data)) {
     t = detach(tensor_of(data));
   } else if (is_number(data)) {
-    DType type = scalar_of(data).dtype();
-    if (py::hasattr(data, "dtype"))
-      type = dtype_of_numpy(py::cast<py::dtype>(py::handle(data).attr("dtype"))).value_or(type);
-    return scalar_tensor(element_of(data, dtype.value_or(type)), dtype.value_or(type));
+    const DType type = dtype.value_or(dtype_of_number(data));
+    return scalar_tensor(element_of(data, type), type);
   } else if (py::isinstance<py::array>(data)) {
     py::array array = py::reinterpret_borrow<py::array>(data);
     bool negative = false;
