@@ -9,17 +9,26 @@
 namespace mlx {
 namespace {
 
-// alpha * t, without a multiplication when alpha is one.
-Tensor scaled(const Tensor& t, const Scalar& alpha) { return alpha.equals(1) ? t : mul(t, alpha); }
-
-// The factor may not be of a higher kind than what is added.
-void check_alpha(const char* op, const Tensor& input, const Tensor& other, const Scalar& alpha) {
-  if (alpha.is_integral()) return;
-  const bool fits = alpha.is_complex() ? input.is_complex() || other.is_complex()
-                                       : input.is_inexact() || other.is_inexact();
-  if (!fits)
-    throw RuntimeError(op, "(): alpha must not be a ", alpha.is_complex() ? "complex" : "floating point",
-                       " number for operands of ", input.dtype(), " and ", other.dtype());
+// alpha * other in the dtype of the sum with `input`, on which alpha has no influence.
+Tensor scaled(const char* op, const Tensor& input, const Tensor& other, const Scalar& alpha) {
+  if (alpha.kind() == Scalar::Kind::Int && alpha.equals(1)) return other;
+  const DType common = result_type({&input, &other});
+  if (alpha.kind() == Scalar::Kind::Bool && common != DType::Bool)
+    throw RuntimeError(op, "(): Boolean alpha only supported for Boolean results, but the result is ",
+                       common);
+  if (!alpha.is_integral() && !is_inexact(common))
+    throw RuntimeError(op,
+                       "(): For integral input tensors, argument alpha must not be a floating point "
+                       "number, but it is ",
+                       alpha);
+  if (alpha.is_complex() && !is_complex(common))
+    throw RuntimeError(op,
+                       "(): For non-complex input tensors, argument alpha must not be a complex number, "
+                       "but it is ",
+                       alpha);
+  if (alpha.equals(1)) return other;
+  if (other.impl()->wrapped_number) return mul(other, alpha);
+  return to(mul(to(other, common, false, false), alpha), common, false, false);
 }
 
 void refuse_bool_subtraction(const Tensor& a, const Tensor& b) {
@@ -46,13 +55,11 @@ OP("_add(Tensor input, Operand other) -> Tensor")
 // tensor([11, 12])
 OP("add(Operand input, Operand other, *, Scalar alpha=1) -> Tensor");
 Tensor add(const Tensor& input, const Tensor& other, const Scalar& alpha) {
-  check_alpha("add", input, other, alpha);
-  return _add(input, scaled(other, alpha));
+  return _add(input, scaled("add", input, other, alpha));
 }
 OP("Tensor.add_(Tensor input, Operand other, *, Scalar alpha=1) -> Tensor");
 Tensor add_(const Tensor& input, const Tensor& other, const Scalar& alpha) {
-  check_alpha("add_", input, other, alpha);
-  return _add_(input, scaled(other, alpha));
+  return _add_(input, scaled("add_", input, other, alpha));
 }
 
 OP("_sub(Tensor input, Operand other) -> Tensor")
@@ -64,14 +71,12 @@ OP("_sub(Tensor input, Operand other) -> Tensor")
 OP("sub(Operand input, Operand other, *, Scalar alpha=1) -> Tensor").alias("subtract");
 Tensor sub(const Tensor& input, const Tensor& other, const Scalar& alpha) {
   refuse_bool_subtraction(input, other);
-  check_alpha("sub", input, other, alpha);
-  return _sub(input, scaled(other, alpha));
+  return _sub(input, scaled("sub", input, other, alpha));
 }
 OP("Tensor.sub_(Tensor input, Operand other, *, Scalar alpha=1) -> Tensor").alias("Tensor.subtract_");
 Tensor sub_(const Tensor& input, const Tensor& other, const Scalar& alpha) {
   refuse_bool_subtraction(input, other);
-  check_alpha("sub_", input, other, alpha);
-  return _sub_(input, scaled(other, alpha));
+  return _sub_(input, scaled("sub_", input, other, alpha));
 }
 
 // input * other, broadcast.
@@ -291,9 +296,15 @@ Tensor float_power_(const Tensor& input, const Tensor& exponent) {
   return pow_(input, exponent);
 }
 
-// input * 2 ** other.
+// input * 2 ** other. Integer exponents leave the dtype of a floating input as it is, and the power may leave
+// its range.
 OP("ldexp(Tensor input, Tensor other) -> Tensor").inplace();
-Tensor ldexp(const Tensor& input, const Tensor& other) { return mul(input, pow(2.0, other)); }
+Tensor ldexp(const Tensor& input, const Tensor& other) {
+  if (!is_floating(input.dtype()) || other.is_inexact()) return mul(input, pow(2.0, other));
+  const DType wide = widest_float(input.device());
+  Tensor power = pow(2.0, to(other, wide, false, false));
+  return to(mul(to(input, wide, false, false), power), input.dtype(), false, false);
+}
 
 // sqrt(input ** 2 + other ** 2) without overflow.
 OP("hypot(Tensor input, Tensor other) -> Tensor")
@@ -469,17 +480,20 @@ OP("fmin(Tensor input, Tensor other) -> Tensor")
 // Elements raised to at least `min`.
 OP("clamp_min(Tensor input, Operand min) -> Tensor")
     .pointwise(Formula::maximum)
+    .fits_numbers()
     .gradient<0>([](const Tensor& g, In<0> x, In<1> low) { return where(ge(x, low), g, 0); })
     .gradient<1>([](const Tensor& g, In<0> x, In<1> low) { return where(lt(x, low), g, 0); });
 
 // Elements lowered to at most `max`.
 OP("clamp_max(Tensor input, Operand max) -> Tensor")
     .pointwise(Formula::minimum)
+    .fits_numbers()
     .gradient<0>([](const Tensor& g, In<0> x, In<1> high) { return where(le(x, high), g, 0); })
     .gradient<1>([](const Tensor& g, In<0> x, In<1> high) { return where(gt(x, high), g, 0); });
 
 OP("_clamp(Tensor input, Operand min, Operand max) -> Tensor")
     .pointwise(Formula::clamp)
+    .fits_numbers()
     .refuse_bool()
     .gradient<0>([](const Tensor& g, In<0> x, In<1> low, In<2> high) {
       return where(inside(x, low, high), g, 0);

@@ -79,9 +79,6 @@ bool allclose(const Tensor& input, const Tensor& other, double rtol, double atol
 // Whether two tensors have the same size and elements.
 OP("equal(Tensor input, Tensor other) -> bool");
 bool equal(const Tensor& input, const Tensor& other) {
-  if (input.dtype() != other.dtype())
-    throw RuntimeError("equal(): both tensors must have one dtype, but got ", input.dtype(), " and ",
-                       other.dtype());
   return input.shape() == other.shape() && all_true(eq(input, other));
 }
 
@@ -89,6 +86,7 @@ bool equal(const Tensor& input, const Tensor& other) {
 
 OP("_where(Tensor condition, Operand input, Operand other) -> Tensor")
     .pointwise(Formula::where)
+    .fits_numbers()
     .gradient<1>([](const Tensor& g, In<0> condition) { return where(condition, g, 0); })
     .gradient<2>([](const Tensor& g, In<0> condition) { return where(condition, 0, g); });
 

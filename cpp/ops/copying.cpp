@@ -93,7 +93,7 @@ Scalar item(const Tensor& input) {
 }
 
 // Overwrites the tensor with `src`, broadcast and cast.
-OP("Tensor.copy_(Tensor input, Tensor src, bool non_blocking=False) -> Tensor");
+OP("Tensor.copy_(Tensor input, Operand src, bool non_blocking=False) -> Tensor");
 Tensor copy_(const Tensor& input, const Tensor& src, bool) {
   check_writable(input, "copy_");
   if (broadcast_shapes(input.shape(), src.shape(), "copy_") != input.shape())

@@ -100,7 +100,8 @@ OP("full(int[] size, Scalar fill_value, *, dtype? dtype=None, layout? layout=Non
 Tensor full(const Shape& size, const Scalar& fill_value, std::optional<DType> dtype,
             std::optional<Device> device) {
   check_sizes("full", size);
-  return filled(size, fill_value, dtype.value_or(fill_value.dtype()), device.value_or(DefaultDevice::value));
+  const DType type = dtype.value_or(fill_value.dtype());
+  return filled(size, fill_value, type, device.value_or(DefaultDevice::value));
 }
 
 OP("full_like(Tensor input, Scalar fill_value, *, dtype? dtype=None, layout? layout=None, device? "

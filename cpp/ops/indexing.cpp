@@ -3,6 +3,7 @@
 #include "ops/indexing.h"
 
 #include "backends/backend.h"
+#include "base/representable.h"
 #include "ops/update.h"
 
 namespace mlx {
@@ -425,6 +426,7 @@ Tensor index_fill_(const Tensor& input, int64_t dim, const Tensor& index, const 
 }
 OP("Tensor.index_fill_(Tensor input, int dim, Tensor index, Scalar value) -> Tensor");
 Tensor index_fill_(const Tensor& input, int64_t dim, const Tensor& index, const Scalar& value) {
+  check_representable(value, input.dtype());
   return update_in_place(
       input, {}, "index_fill_",
       [&](const Tensor& self) { index_fill_data(self, dim, index, scalar_tensor(value, self.dtype())); },

@@ -176,12 +176,13 @@ Tensor matched_rows(const Tensor& t) {
   return contiguous(reshape(t, {n ? t.numel() / n : 0, n}));
 }
 
+// The number as a value to look up, in the dtype that it and the boundaries have in common.
+Tensor value_among(const Tensor& boundaries, const Scalar& value) {
+  Tensor number = wrapped_number(value);
+  return full({}, value, result_type({&boundaries, &number}), boundaries.device());
+}
+
 Tensor lookup(const char* op, const Tensor& sorted, const Tensor& values, bool out_int32, bool right) {
-  if (sorted.dtype() != values.dtype())
-    throw RuntimeError(
-        op,
-        "(): boundary tensor and input value tensor should have same dtype, but got boundary tensor dtype ",
-        sorted.dtype(), " and input value tensor dtype ", values.dtype());
   bool same_lead = sorted.dim() == values.dim();
   for (int64_t i = 0; same_lead && i + 1 < sorted.dim(); ++i) same_lead = sorted.size(i) == values.size(i);
   if (sorted.dim() != 1 && !same_lead)
@@ -190,7 +191,7 @@ Tensor lookup(const char* op, const Tensor& sorted, const Tensor& values, bool o
                        "boundaries tensor and input value tensor must match, but we got boundaries tensor ",
                        sorted.shape(), " and input value tensor ", values.shape());
   GradModeGuard off(false);
-  const DType compute = compute_type(values.dtype());
+  const DType compute = compute_type(result_type({&sorted, &values}));
   Tensor out = allocate(values.shape(), DType::Int64, values.device());
   Tensor from = matched_rows(to(sorted, compute, false, false)),
          asked = matched_rows(to(values, compute, false, false));
@@ -327,8 +328,7 @@ OP("searchsorted(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, b
    "side=None, Tensor? sorter=None) -> Tensor");
 Tensor searchsorted(const Tensor& sorted_sequence, const Scalar& self, bool out_int32, bool right,
                     const std::optional<std::string>& side, const Tensor& sorter) {
-  return searchsorted(sorted_sequence, full({}, self, sorted_sequence.dtype(), sorted_sequence.device()),
-                      out_int32, right, side, sorter);
+  return searchsorted(sorted_sequence, value_among(sorted_sequence, self), out_int32, right, side, sorter);
 }
 
 // For each element the bucket between sorted boundaries that it falls into.
@@ -341,7 +341,7 @@ Tensor bucketize(const Tensor& input, const Tensor& boundaries, bool out_int32, 
 }
 OP("bucketize(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor");
 Tensor bucketize(const Scalar& self, const Tensor& boundaries, bool out_int32, bool right) {
-  return bucketize(full({}, self, boundaries.dtype(), boundaries.device()), boundaries, out_int32, right);
+  return bucketize(value_among(boundaries, self), boundaries, out_int32, right);
 }
 
 }  // namespace mlx

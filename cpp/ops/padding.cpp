@@ -1,5 +1,6 @@
 // Padding, one-hot vectors, embeddings, and the shuffles between channels and space.
 
+#include "base/representable.h"
 #include "ops/check.h"
 #include "ops/update.h"
 
@@ -84,6 +85,7 @@ Tensor constant_pad_nd(const Tensor& input, const Shape& pad, const Scalar& valu
     size += pad[2 * k] + pad[2 * k + 1];
   }
   for (int64_t p : pad) back.push_back(-p);
+  check_representable(value, input.dtype());
   Tensor out = full(shape, value, input.dtype(), input.device());
   {
     GradModeGuard off(false);
@@ -167,7 +169,7 @@ namespace {
 void renormalise_rows(const Tensor& weight, const Tensor& index, double max_norm, double norm_type) {
   GradModeGuard off(false);
   Tensor rows = index_select(weight, 0, index);
-  Tensor norms = pow(sum(pow(abs(rows), Scalar(norm_type)), Shape{1}, true), Scalar(1 / norm_type));
+  Tensor norms = linalg::vector_norm(rows, norm_type, Shape{1}, true);
   Tensor scale =
       where(gt(norms, Scalar(max_norm)), Scalar(max_norm) / (norms + Scalar(1e-7)), ones_like(norms));
   index_copy_(detach(weight), 0, index, rows * scale);

@@ -66,6 +66,11 @@ class Row {
     rounds_numbers_ = false;
     return *this;
   }
+  // A Python number must fit into the dtype; in arithmetic it may wrap around or become infinite.
+  Row& fits_numbers() {
+    fits_numbers_ = true;
+    return *this;
+  }
   // PyTorch defines the op for numbers only.
   Row& refuse_bool() {
     takes_bool_ = false;
@@ -109,6 +114,7 @@ class Row {
   Promote promote() const { return promote_; }
   bool takes_bool() const { return takes_bool_; }
   bool rounds_numbers() const { return rounds_numbers_; }
+  bool fits_numbers() const { return fits_numbers_; }
   const GradientRule& gradient_rule(size_t i) const { return gradients_[i]; }
 
  private:
@@ -119,6 +125,7 @@ class Row {
   Promote promote_ = Promote::None;
   bool takes_bool_ = true;
   bool rounds_numbers_ = true;
+  bool fits_numbers_ = false;
   GradientRule gradients_[kMaxOperands];
 };
 

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "backends/backend.h"
+#include "base/representable.h"
 #include "ops/check.h"
 #include "ops/update.h"
 
@@ -22,7 +23,7 @@ void check_within(const char* op, const char* what, const Tensor& index, const T
     throw RuntimeError(op, "(): Index tensor must have the same number of dimensions as ", what,
                        " tensor: ", index.dim(), " is not ", t.dim());
   for (int64_t d = 0; d < index.dim(); ++d)
-    if (d != dim && t.dim() && index.size(d) > t.size(d))
+    if (d != dim && index.size(d) > (t.dim() ? t.size(d) : 1))
       throw RuntimeError(op, "(): Size does not match at dimension ", d, " expected index ", index.shape(),
                          " to be no larger than ", what, " ", t.shape(),
                          dim >= 0 ? str(" apart from dimension ", dim) : "");
@@ -48,6 +49,7 @@ void scatter_data(const char* op, const Tensor& self, int64_t dim, const Tensor&
 
 // One number for every place of the index.
 Tensor everywhere(const Tensor& self, const Tensor& index, const Scalar& value) {
+  check_representable(value, self.dtype());
   Tensor one = full({}, value, self.dtype(), self.device());
   return view_of(one, index.shape(), Shape(index.shape().size(), 0), 0);
 }

@@ -109,9 +109,12 @@ OP("sinc(Tensor input) -> Tensor")
     .to_float()
     .alias("special.sinc")
     .gradient<0>([](const Tensor& g, In<0> input) {
-      Tensor angle = input * std::numbers::pi;
-      Tensor square = angle * input;  // 0 where the input is too small for it
-      return g * conj(where(eq(square, 0), 0, (angle * cos(angle) - sin(angle)) / square));
+      Tensor angle = input * std::numbers::pi, square = angle * angle, small = lt(abs(angle), 0.25);
+      Tensor apart = (angle * cos(angle) - sin(angle)) / where(small, 1, square);
+      // The difference cancels near zero, where five terms of its series are exact.
+      Tensor tail = square * (1.0 / 45360 - square / 3991680);
+      Tensor near = angle * (square * (1.0 / 30 + square * (tail - 1.0 / 840)) - 1.0 / 3);
+      return g * conj(where(small, near, apart) * std::numbers::pi);
     });
 
 OP("deg2rad(Tensor input) -> Tensor").pointwise(Formula::deg2rad).to_float().gradient<0>([](const Tensor& g) {

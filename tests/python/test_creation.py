@@ -436,3 +436,19 @@ def test_real_tensors_refuse_complex_numbers(way):
         WAYS[way](1j, mlx.float32)
     with pytest.raises(TypeError, match="complex"):
         mlx.tensor([1.0, 1j], dtype=mlx.float32)
+
+
+@pytest.mark.parametrize("value", [300, [300], [1, -300], float("nan"), [float("inf")]])
+def test_tensor_refuses_integers_that_do_not_fit(value):
+    with pytest.raises(RuntimeError, match="without overflow"):
+        mlx.tensor(value, dtype=mlx.uint8)
+
+
+@pytest.mark.parametrize("value", [1j, [1.0, 1j]])
+def test_tensor_refuses_complex_numbers_as_real_ones(value):
+    with pytest.raises(TypeError, match="not complex"):
+        mlx.tensor(value, dtype=mlx.float32)
+
+
+def test_tensor_lets_floats_overflow():
+    assert mlx.tensor([1e39, -1e39]).tolist() == [float("inf"), -float("inf")]

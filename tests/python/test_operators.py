@@ -328,3 +328,20 @@ def test_uint8_is_arithmetic_modulo_256(values, operator_name):
     f = function(operator_name)
     t = mlx.tensor(values, dtype=mlx.uint8)
     assert f(t, t.flip(0)).tolist() == [f(a, b) % 256 for a, b in zip(values, reversed(values), strict=True)]
+
+
+@pytest.mark.parametrize("dtype", [*INTEGERS, *FLOATS], ids=name)
+def test_alpha_does_not_widen_the_result(dtype):
+    x, mask = mlx.ones(2, dtype=dtype), mlx.tensor([True, False])
+    out = mlx.add(x, mask, alpha=2)
+    assert out.dtype == dtype and out.tolist() == [3, 1]
+    assert mlx.add(mask, mask, alpha=2).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("add", [mlx.add, mlx.sub, mlx.rsub, mlx.Tensor.add_, mlx.Tensor.sub_])
+@pytest.mark.parametrize(
+    "value, alpha, kind", [(1, 1.5, "integral"), (1, True, "Boolean"), (1.0, 1j, "complex")]
+)
+def test_alpha_is_of_the_kind_of_the_result(add, value, alpha, kind):
+    with pytest.raises(RuntimeError, match=kind):
+        add(mlx.tensor([value]), value, alpha=alpha)

@@ -1,5 +1,7 @@
 """Gathering and scattering by index tensors."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -267,3 +269,69 @@ def test_the_second_derivative_of_a_product_with_several_zeros_is_refused():
             assert_close(g, mlx.zeros(3))
             with pytest.raises(RuntimeError, match="several zeros"):
                 mlx.autograd.grad(out[1], values, create_graph=True)
+
+
+@pytest.mark.parametrize("scatter", ["scatter", "scatter_add", "scatter_"])
+def test_a_source_without_dimensions_holds_one_element(scatter):
+    index, source = mlx.tensor([0, 1, 2]), mlx.tensor(5.0)
+    with pytest.raises(RuntimeError, match="no larger than src"):
+        getattr(mlx.zeros(3), scatter)(0, index, source)
+    assert getattr(mlx.zeros(3), scatter)(0, index[1], source).tolist() == [0, 5, 0]
+    assert mlx.zeros(()).scatter_add(0, index[:1], mlx.ones(1)).item() == 1
+
+
+WRITES = {
+    "fill_": lambda x, v: x.clone().fill_(v),
+    "full": lambda x, v: mlx.full((2,), v, dtype=x.dtype),
+    "full_like": lambda x, v: mlx.full_like(x, v),
+    "new_full": lambda x, v: x.new_full((2,), v),
+    "masked_fill": lambda x, v: x.masked_fill(x > 1, v),
+    "index_fill": lambda x, v: x.index_fill(0, mlx.tensor([1]), v),
+    "index_fill_": lambda x, v: x.clone().index_fill_(0, mlx.tensor([1]), v),
+    "scatter": lambda x, v: x.scatter(0, mlx.tensor([1]), v),
+    "where": lambda x, v: mlx.where(x > 1, v, x),
+    "clamp_max": lambda x, v: x.clamp(max=v),
+    "clamp": lambda x, v: x.clamp(v, v),
+    "pad": lambda x, v: F.pad(x, (1, 1), value=v),
+    "setitem": lambda x, v: x.clone().__setitem__(0, v),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+@pytest.mark.parametrize(
+    "dtype, value",
+    [
+        (mlx.uint8, 300),
+        (mlx.int8, -129),
+        (mlx.int32, 2**40),
+        (mlx.float16, 1e6),
+        (mlx.float32, 1e39),
+    ],
+)
+def test_a_number_that_does_not_fit_is_refused(write, dtype, value):
+    with pytest.raises(RuntimeError, match="without overflow"):
+        write(mlx.tensor([1, 2], dtype=dtype), value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2.0**63, 1 + 2j])
+def test_a_fill_of_integers_by_what_is_none_is_refused(value):
+    with pytest.raises(RuntimeError, match="without overflow"):
+        mlx.zeros(2, dtype=mlx.int64).fill_(value)
+
+
+def test_numbers_that_fit():
+    assert mlx.full((1,), -1, dtype=mlx.uint8).item() == 255
+    assert mlx.full((1,), 300, dtype=mlx.bool).item() is True
+    assert mlx.full((1,), 65504.0, dtype=mlx.float16).item() == 65504
+    assert mlx.zeros(1).masked_fill(mlx.tensor([True]), -float("inf")).item() == -float("inf")
+    assert mlx.zeros(1, dtype=mlx.complex64).fill_(2j).item() == 2j
+
+
+@pytest.mark.parametrize("order", [0.5, 1.0, 2.0, math.inf])
+def test_embedding_shrinks_rows_to_a_norm_of_any_order(order):
+    rows = np.array([[3.0, 4.0], [0.1, 0.2], [-6.0, 2.0]])
+    weight = mlx.tensor(rows)
+    F.embedding(mlx.tensor([0, 1]), weight, max_norm=2.0, norm_type=order)
+    norms = np.linalg.norm(rows, order, axis=1, keepdims=True)
+    expected = np.where((norms > 2) & (np.arange(3) < 2)[:, None], rows * 2 / (norms + 1e-7), rows)
+    assert_close(weight, expected)

@@ -182,3 +182,15 @@ def test_nanmedian_sends_no_gradient_to_nan():
     x = mlx.tensor([np.nan, 1.0, 3.0], requires_grad=True)
     mlx.nanmedian(x).backward()
     assert x.grad.tolist() == [0, 1, 0]
+
+
+def test_values_are_looked_up_among_boundaries_of_another_dtype():
+    counts = mlx.tensor([1, 2, 3])
+    for found in [
+        mlx.searchsorted(counts, 2.5),
+        mlx.searchsorted(counts, mlx.tensor(2.5)),
+        mlx.bucketize(2.5, counts),
+        mlx.bucketize(mlx.tensor(2.5, dtype=mlx.float64), counts),
+    ]:
+        assert found.item() == 2
+    assert mlx.searchsorted(counts.float(), mlx.tensor([2])).tolist() == [1]
