@@ -153,7 +153,8 @@ T binary_cross_entropy(T x, T target) {
 
 template <Floating T>
 T binary_cross_entropy_with_logits(T x, T target) {
-  return maximum(x, T(0)) - x * target + log1p(exp(T(0) - abs(x)));
+  // At infinity (1 - target) * x and -x * target differ in which of them is no number.
+  return select(x > T(0), (T(1) - target) * x, T(0) - x * target) + log1p(exp(T(0) - abs(x)));
 }
 
 template <Inexact T>
@@ -246,13 +247,13 @@ T gelu_tanh_backward(T grad, T x) {
 template <Floating T>
 T smooth_l1_backward(T grad, T difference, T beta) {
   const T size = abs(difference);
-  return grad * select(size < beta, difference / beta, sign(difference));
+  return grad * select(size >= beta, sign(difference), difference / beta);
 }
 
 template <Floating T>
 T huber_backward(T grad, T difference, T delta) {
   const T size = abs(difference);
-  return grad * select(size <= delta, difference, delta * sign(difference));
+  return grad * select(size > delta, delta * sign(difference), difference);
 }
 
 template <Floating T>

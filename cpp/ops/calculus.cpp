@@ -29,8 +29,10 @@ Tensor pair_sums(const Tensor& y, int64_t d) {
   return from(y, d, 0, 1) + from(y, d, 1, 1);
 }
 
-void check_bool(const char* op, const Tensor& t) {
+void check_samples(const char* op, const Tensor& t) {
   if (t.dtype() == DType::Bool) throw RuntimeError(op, ": received a bool input, which is not supported");
+  if (t.dim() == 0)
+    throw IndexError(op, ": expected samples along a dimension, but got a tensor that has none");
 }
 
 }  // namespace
@@ -41,8 +43,8 @@ void check_bool(const char* op, const Tensor& t) {
 // tensor(6.5000)
 OP("trapezoid(Tensor y, Tensor x, *, int dim=-1) -> Tensor").alias("trapz");
 Tensor trapezoid(const Tensor& y, const Tensor& x, int64_t dim) {
-  check_bool("trapezoid", y);
-  check_bool("trapezoid", x);
+  check_samples("trapezoid", y);
+  check_samples("trapezoid", x);
   const int64_t d = wrap_dim(dim, y.dim());
   if (y.size(d) == 0) return sum(y, Shape{d}, false, y.dtype());
   return sum(widths("trapezoid", y, x, d) * pair_sums(y, d), Shape{d}) / 2;
@@ -51,7 +53,7 @@ Tensor trapezoid(const Tensor& y, const Tensor& x, int64_t dim) {
 // The integral along `dim` of a function with values y at points dx apart.
 OP("trapezoid(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor").alias("trapz");
 Tensor trapezoid(const Tensor& y, const Scalar& dx, int64_t dim) {
-  check_bool("trapezoid", y);
+  check_samples("trapezoid", y);
   const int64_t d = wrap_dim(dim, y.dim());
   if (y.size(d) == 0) return sum(y, Shape{d}, false, y.dtype());
   Tensor ends = select(y, d, 0) + select(y, d, -1);
@@ -61,14 +63,14 @@ Tensor trapezoid(const Tensor& y, const Scalar& dx, int64_t dim) {
 // The integrals along `dim` up to each point but the first.
 OP("cumulative_trapezoid(Tensor y, Tensor x, *, int dim=-1) -> Tensor");
 Tensor cumulative_trapezoid(const Tensor& y, const Tensor& x, int64_t dim) {
-  check_bool("cumulative_trapezoid", y);
-  check_bool("cumulative_trapezoid", x);
+  check_samples("cumulative_trapezoid", y);
+  check_samples("cumulative_trapezoid", x);
   const int64_t d = wrap_dim(dim, y.dim());
   return cumsum(widths("cumulative_trapezoid", y, x, d) * pair_sums(y, d), d) / 2;
 }
 OP("cumulative_trapezoid(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor");
 Tensor cumulative_trapezoid(const Tensor& y, const Scalar& dx, int64_t dim) {
-  check_bool("cumulative_trapezoid", y);
+  check_samples("cumulative_trapezoid", y);
   const int64_t d = wrap_dim(dim, y.dim());
   const Scalar half = dx.is_complex() ? Scalar(dx.to_complex() / 2.0) : Scalar(dx.to_double() / 2);
   return cumsum(pair_sums(y, d), d) * half;

@@ -146,7 +146,7 @@ Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, std::optional<b
                  chosen(reduction, size_average, reduce));
 }
 
-// Quadratic for differences up to delta, linear above.
+// Quadratic for differences up to delta, linear above. The mean is over elements, whatever their weights.
 OP("nn.functional.huber_loss(Tensor input, Tensor target, str reduction='mean', float delta=1.0, Tensor? "
    "weight=None) -> Tensor")
     .node("HuberLossBackward0");
@@ -154,9 +154,7 @@ Tensor huber_loss(const Tensor& input, const Tensor& target, const std::string& 
                   const Tensor& weight) {
   warn_about_sizes("huber_loss", input, target);
   if (delta <= 0) throw RuntimeError("huber_loss(): delta must be positive, but is ", delta);
-  Tensor loss = weighted(_huber(input - target, delta), weight);
-  return weight.defined() && reduction == "mean" ? sum(loss) / sum(expand(weight, loss.shape(), false))
-                                                 : reduced(loss, reduction);
+  return reduced(weighted(_huber(input - target, delta), weight), reduction);
 }
 
 // ---- probabilities

@@ -152,9 +152,10 @@ Tensor logsumexp(const Tensor& input, const Shape& dim, bool keepdim) {
                   Tensor in = b.get(x);
                   Tensor result = with_reduced_dims(b.get(y), in.shape(), dim, keepdim),
                          g = with_reduced_dims(b.grad(), in.shape(), dim, keepdim);
-                  // Rows of nothing but minus infinity have no slope.
-                  Tensor finite = where(eq(abs(result), std::numeric_limits<double>::infinity()), 0, result);
-                  return {g * conj(exp(in - finite))};
+                  // Rows of nothing but minus infinity have no slope; beside infinity nothing has one, and
+                  // its own is no number.
+                  Tensor empty = eq(real(result), -std::numeric_limits<double>::infinity());
+                  return {g * conj(exp(in - where(empty, 0, result)))};
                 });
 }
 

@@ -38,8 +38,8 @@ Moments moments(const char* op, const Tensor& x, const Shape& dims, bool keepdim
   record(root ? "Std" : "Var", out, {&x}, [=, x = save(x), result = save_output(out)](Backward& b) -> Grads {
     Tensor g = b.grad();
     if (root) {
-      Tensor std = b.get(result);
-      g = where(eq(std, 0), 0, g / (std * Scalar(2)));
+      Tensor std = b.get(result), none = eq(std, 0);
+      g = where(none, 0, g / where(none, 1, std * Scalar(2)));
     }
     return {variance_gradient(g, b.get(x), dims, keepdim, divisor)};
   });
@@ -62,7 +62,7 @@ Tensor norm_gradient(const Tensor& g, const Tensor& x, const Tensor& length, dou
   if (p == 0) return zeros_like(x);
   if (p == 1) return g * sgn(x);
   Tensor none = eq(length, 0);
-  if (p == 2) return where(none, 0, g / length) * x;
+  if (p == 2) return where(none, 0, g / where(none, 1, length)) * x;
   Tensor size = abs(x);
   // |x| / length is at most 1 for p >= 1, so no power of it leaves the range of the dtype.
   Tensor flat = logical_or(none, eq(size, 0));

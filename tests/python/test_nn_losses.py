@@ -196,3 +196,33 @@ def test_margin_losses_have_no_gradient_where_they_reach_zero():
     F.multi_margin_loss(x, mlx.tensor([0])).backward()
     F.multilabel_margin_loss(x, mlx.tensor([[0, -1]])).backward()
     assert x.grad.tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("loss", [F.smooth_l1_loss, F.huber_loss])
+def test_a_loss_that_is_no_number_has_no_gradient_of_zero(loss):
+    x = mlx.tensor([math.nan, math.inf, 3.0], requires_grad=True)
+    loss(x, mlx.tensor([0.0, math.inf, 0.0]), reduction="sum").backward()
+    assert x.grad.isnan().tolist() == [True, True, False] and x.grad[2].item() == 1
+
+
+def test_binary_cross_entropy_with_infinite_logits():
+    x = mlx.tensor([math.inf, math.inf, -math.inf])
+    loss = F.binary_cross_entropy_with_logits(x, mlx.tensor([0.0, 0.5, 1.0]), reduction="none")
+    assert loss.tolist() == [math.inf] * 3
+
+
+@pytest.mark.parametrize("target", [2.0, -0.5, math.nan])
+def test_binary_cross_entropy_refuses_targets_that_are_no_probabilities(target):
+    with pytest.raises(RuntimeError, match="target should be between 0 and 1"):
+        F.binary_cross_entropy(mlx.tensor([0.5]), mlx.tensor([target]))
+
+
+@pytest.mark.parametrize("target", [[-3, -1], [-1, 7], [2, -1]])
+def test_multilabel_margin_loss_refuses_labels_out_of_range(target):
+    with pytest.raises(RuntimeError, match="out of range"):
+        F.multilabel_margin_loss(mlx.zeros(1, 2), mlx.tensor([target]))
+
+
+def test_the_weighted_mean_of_huber_loss_is_over_elements():
+    x, weight = mlx.tensor([0.5, 2.0]), mlx.tensor([1.0, 3.0])
+    assert F.huber_loss(x, mlx.zeros(2), weight=weight).item() == (0.125 + 3 * 1.5) / 2

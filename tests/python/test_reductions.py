@@ -413,3 +413,25 @@ def test_softmax_goes_down_columns_as_along_rows(function, shape, dtype):
         else s * (g - (g * s).sum(1, keepdims=True))
     )
     assert_close(x.grad, expected, rtol=0, atol=8 * TOLERANCE[dtype] * np.abs(expected).max())
+
+
+def test_the_gradient_of_logsumexp_beside_infinity():
+    x = mlx.tensor([[1.0, math.inf, 2.0], [-math.inf] * 3, [-math.inf, 0.0, -math.inf]], requires_grad=True)
+    mlx.logsumexp(x, 1).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [[0, math.nan, 0], [0, 0, 0], [0, 1, 0]])
+
+
+@pytest.mark.parametrize("f", [mlx.linalg.vector_norm, lambda x: mlx.std(x, 0)], ids=["norm", "std"])
+def test_the_gradient_at_zero_is_zero_for_every_cotangent(f):
+    x, g = mlx.zeros(3, requires_grad=True), mlx.tensor(2.0, requires_grad=True)
+    (first,) = mlx.autograd.grad(f(x), x, g, create_graph=True)
+    assert first.tolist() == [0, 0, 0]
+    for second in mlx.autograd.grad(first.sum(), [x, g]):
+        assert not second.any()
+
+
+@pytest.mark.parametrize("f", [mlx.trapezoid, mlx.cumulative_trapezoid])
+@pytest.mark.parametrize("points", [(), (mlx.tensor(1.0),)], ids=["dx", "x"])
+def test_an_integral_needs_a_dimension(f, points):
+    with pytest.raises(IndexError, match="dimension"):
+        f(mlx.tensor(1.0), *points)

@@ -120,6 +120,9 @@ def multilabel_margin_loss(
         )
     rows, labels = mlx.atleast_2d(input), mlx.atleast_2d(target)
     classes = rows.size(1)
+    _raise_if_any(
+        (labels < -1) | (labels >= classes), "multilabel_margin_loss(): argument 'target' is out of range"
+    )
     counts = (labels < 0).to(mlx.int64).cumsum(1) == 0  # the places before the first -1
     places = mlx.where(counts, labels, mlx.zeros_like(labels))
     is_label = mlx.zeros_like(labels, dtype=mlx.int64).scatter_add(1, places, counts.to(mlx.int64)) > 0
