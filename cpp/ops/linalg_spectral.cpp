@@ -81,15 +81,16 @@ SingularValues singular_values(const char* op, const Tensor& a, bool full, bool 
     });
     return {u, s, vh};
   }
-  record_all("LinalgSvd", {&u, &s, &vh}, {&a},
-             [m, n, full, u = save_output(u, 0), s = save_output(s, 1),
-              vh = save_output(vh, 2)](Backward& b) -> Grads {
-               if (full && m != n)
-                 throw RuntimeError(
-                     "svd_backward: The gradient of the singular vectors of the complete decomposition "
-                     "(full_matrices=True) is not defined; use full_matrices=False");
-               return {svd_gradient(b.grad(0), b.grad(1), b.grad(2), b.get(u), b.get(s), b.get(vh))};
-             });
+  record_all(
+      "LinalgSvd", {&u, &s, &vh}, {&a},
+      [m, n, u = save_output(u, 0), s = save_output(s, 1), vh = save_output(vh, 2)](Backward& b) -> Grads {
+        // The vectors that complete a basis are arbitrary: as in PyTorch, what depends on them counts
+        // for nothing.
+        const auto columns = [&](const Tensor& t) { return narrow(t, -1, 0, std::min(m, n)); };
+        const auto rows = [&](const Tensor& t) { return narrow(t, -2, 0, std::min(m, n)); };
+        return {svd_gradient(columns(b.grad(0)), b.grad(1), rows(b.grad(2)), columns(b.get(u)), b.get(s),
+                             rows(b.get(vh)))};
+      });
   return {u, s, vh};
 }
 

@@ -196,38 +196,39 @@ std::tuple<Tensor, Tensor> _adaptive_max_pool3d(const Tensor& input, const Shape
 }
 
 // The mean of each window of a signal.
-OP("nn.functional.avg_pool1d(Tensor input, int[1] kernel_size, int[1] stride=[], int[1] padding=0, bool "
+OP("nn.functional.avg_pool1d(Tensor input, int[1] kernel_size, int[1]? stride=None, int[1] padding=0, bool "
    "ceil_mode=False, bool count_include_pad=True) -> Tensor")
     .alias("avg_pool1d");
-Tensor functional::avg_pool1d(const Tensor& input, const Shape& kernel_size, const Shape& stride,
-                              const Shape& padding, bool ceil_mode, bool count_include_pad) {
-  return avg_pool("avg_pool1d", input, kernel_size, stride, padding, ceil_mode, count_include_pad,
-                  std::nullopt, 1);
+Tensor functional::avg_pool1d(const Tensor& input, const Shape& kernel_size,
+                              const std::optional<Shape>& stride, const Shape& padding, bool ceil_mode,
+                              bool count_include_pad) {
+  return avg_pool("avg_pool1d", input, kernel_size, stride.value_or(Shape{}), padding, ceil_mode,
+                  count_include_pad, std::nullopt, 1);
 }
 
 // The mean of each window of an image.
 //
 // >>> mlx.nn.functional.avg_pool2d(mlx.tensor([[[1., 2.], [3., 4.]]]), 2)
 // tensor([[[2.5000]]])
-OP("nn.functional.avg_pool2d(Tensor input, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool "
+OP("nn.functional.avg_pool2d(Tensor input, int[2] kernel_size, int[2]? stride=None, int[2] padding=0, bool "
    "ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor")
     .node("AvgPool2DBackward0");
-Tensor functional::avg_pool2d(const Tensor& input, const Shape& kernel_size, const Shape& stride,
-                              const Shape& padding, bool ceil_mode, bool count_include_pad,
-                              std::optional<int64_t> divisor_override) {
-  return avg_pool("avg_pool2d", input, kernel_size, stride, padding, ceil_mode, count_include_pad,
-                  divisor_override, 2);
+Tensor functional::avg_pool2d(const Tensor& input, const Shape& kernel_size,
+                              const std::optional<Shape>& stride, const Shape& padding, bool ceil_mode,
+                              bool count_include_pad, std::optional<int64_t> divisor_override) {
+  return avg_pool("avg_pool2d", input, kernel_size, stride.value_or(Shape{}), padding, ceil_mode,
+                  count_include_pad, divisor_override, 2);
 }
 
 // The mean of each window of a volume.
-OP("nn.functional.avg_pool3d(Tensor input, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool "
+OP("nn.functional.avg_pool3d(Tensor input, int[3] kernel_size, int[3]? stride=None, int[3] padding=0, bool "
    "ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor")
     .node("AvgPool3DBackward0");
-Tensor functional::avg_pool3d(const Tensor& input, const Shape& kernel_size, const Shape& stride,
-                              const Shape& padding, bool ceil_mode, bool count_include_pad,
-                              std::optional<int64_t> divisor_override) {
-  return avg_pool("avg_pool3d", input, kernel_size, stride, padding, ceil_mode, count_include_pad,
-                  divisor_override, 3);
+Tensor functional::avg_pool3d(const Tensor& input, const Shape& kernel_size,
+                              const std::optional<Shape>& stride, const Shape& padding, bool ceil_mode,
+                              bool count_include_pad, std::optional<int64_t> divisor_override) {
+  return avg_pool("avg_pool3d", input, kernel_size, stride.value_or(Shape{}), padding, ceil_mode,
+                  count_include_pad, divisor_override, 3);
 }
 
 OP("_adaptive_avg_pool1d(Tensor input, int[1] output_size) -> Tensor");

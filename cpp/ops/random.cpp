@@ -198,6 +198,16 @@ void check_deviations(const Tensor& std) {
   raise_if_any(logical_not(ge(std, 0)), Check::Runtime, "normal expects all elements of std >= 0.0");
 }
 
+// mean + std * standard, as drawn numbers: no gradient passes to the parameters, which have zeros.
+Tensor scaled_numbers(const Tensor& mean, const Tensor& std, const Tensor& standard) {
+  Tensor out = [&] {
+    GradModeGuard off(false);
+    return alias(add(mean, mul(std, standard)));
+  }();
+  return record("Normal", out, {&mean, &std},
+                [](Backward& b) -> Grads { return {zeros_like(b.grad()), zeros_like(b.grad())}; });
+}
+
 }  // namespace
 
 // Normal numbers with the given means and standard deviations; numbers or tensors.
@@ -207,22 +217,19 @@ Tensor normal(const Tensor& mean, const Tensor& std, const Ref<Generator>& gener
   DType dtype = result_type({&mean, &std});
   Tensor standard = normal_numbers(
       allocate(broadcast_shapes(mean.shape(), std.shape(), "normal"), dtype, mean.device()), generator);
-  GradModeGuard off(false);
-  return add(mean, mul(std, standard));
+  return scaled_numbers(mean, std, standard);
 }
 OP("normal(Tensor mean, float std=1, *, Generator? generator=None) -> Tensor");
 Tensor normal(const Tensor& mean, double std, const Ref<Generator>& generator) {
   if (std < 0) throw RuntimeError("normal expects std >= 0.0, but found std ", std);
-  Tensor deviations = normal_numbers(allocate(mean.shape(), mean.dtype(), mean.device()), generator, 0, std);
-  GradModeGuard off(false);
-  return add(mean, deviations);
+  Tensor standard = normal_numbers(allocate(mean.shape(), mean.dtype(), mean.device()), generator);
+  return scaled_numbers(mean, wrapped_number(std), standard);
 }
 OP("normal(float mean, Tensor std, *, Generator? generator=None) -> Tensor");
 Tensor normal(double mean, const Tensor& std, const Ref<Generator>& generator) {
   check_deviations(std);
   Tensor standard = normal_numbers(allocate(std.shape(), std.dtype(), std.device()), generator);
-  GradModeGuard off(false);
-  return add(mul(std, standard), Scalar(mean));
+  return scaled_numbers(wrapped_number(mean), std, standard);
 }
 OP("normal(float mean, float std, int[] size, *, Generator? generator=None, dtype? dtype=None, layout? "
    "layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor");

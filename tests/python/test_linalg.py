@@ -466,3 +466,19 @@ def test_gradients_of_eigenvectors_are_hermitian(dtype):
 def test_the_norm_of_an_empty_matrix_is_zero(order, shape):
     norm = mlx.linalg.matrix_norm(mlx.zeros(shape), order)
     assert norm.shape == shape[:-2] and not norm.any()
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (3, 4), (2, 5, 3), (0, 3)])
+@pytest.mark.parametrize("complex_numbers", [False, True])
+def test_gradients_pass_through_the_complete_singular_vectors(shape, complex_numbers):
+    k = min(shape[-2:])
+
+    def invariant(u, s, vh):
+        return (u[..., :k] * s.unsqueeze(-2).cos() @ vh[..., :k, :]).abs().square().sum() + (s**3).sum()
+
+    gradients = []
+    for full in (False, True):
+        a = leaf(*shape, complex_numbers=complex_numbers)
+        invariant(*linalg.svd(a, full_matrices=full)).backward()
+        gradients.append(a.grad)
+    assert_close(gradients[1], gradients[0])

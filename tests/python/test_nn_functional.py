@@ -553,3 +553,9 @@ def test_the_gradient_of_batch_norm_in_evaluation_does_not_read_the_input():
     x = mlx.tensor([[np.inf, 1.0], [np.nan, 2.0]], requires_grad=True)
     F.batch_norm(x, mlx.zeros(2), mlx.ones(2), mlx.tensor([3.0, 4.0]), eps=0).sum().backward()
     assert x.grad.tolist() == [[3, 4], [3, 4]]
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_avg_pool_without_a_stride_steps_by_its_kernel(dims):
+    pool, x = getattr(F, f"avg_pool{dims}d"), mlx.tensor(sample(2, 3, *(4,) * dims))
+    assert_equal(pool(x, 2, None), pool(x, 2).numpy())

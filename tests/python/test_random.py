@@ -294,3 +294,12 @@ def test_dropout_follows_the_seed():
 def test_normal_refuses_negative_deviations(mean):
     with pytest.raises(RuntimeError, match="std >= 0"):
         mlx.normal(mean, mlx.tensor([1.0, -1.0]))
+
+
+@pytest.mark.parametrize("number", ["mean", "std", None])
+def test_no_gradient_passes_through_normal(number):
+    mean, std = (2.0 if number == n else mlx.ones(3, requires_grad=True) for n in ("mean", "std"))
+    out = mlx.normal(mean, std)
+    out.sum().backward()
+    for t in (mean, std):
+        assert isinstance(t, float) or t.grad.tolist() == [0, 0, 0]
