@@ -97,7 +97,9 @@ void check_writable(const Tensor& self, const char* op) {
                        "a single memory location. "
                        "Please clone() the tensor before performing the operation.");
   if (GradMode::enabled()) {
-    if (self.requires_grad() && is_leaf(self) && !self.impl()->base)
+    // A view may have been made a leaf, of a base that requires no gradient; views of it share that base.
+    const TensorImpl* base = self.impl()->base.get();
+    if (self.requires_grad() && (base ? !base->requires_grad : is_leaf(self)))
       throw RuntimeError(op,
                          "(): a leaf Variable that requires grad is being used in an in-place operation; "
                          "write under mlx.no_grad() or to its detach().");

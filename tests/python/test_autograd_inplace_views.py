@@ -303,3 +303,13 @@ def test_partly_overlapping_operands_are_read_before_they_are_written():
     t = mlx.arange(4)
     t[1:].add_(t[:-1])
     assert t.tolist() == [0, 1, 3, 5]
+
+
+@pytest.mark.parametrize("write", [lambda x: x.add_(1), lambda x: x[0].mul_(2), lambda x: x.t().zero_()])
+def test_a_view_that_was_made_a_leaf_is_not_written_to(write):
+    x = mlx.arange(6.0).reshape(2, 3).requires_grad_()
+    with pytest.raises(RuntimeError, match="leaf Variable"):
+        write(x)
+    with mlx.no_grad():
+        write(x)
+    assert x.is_leaf
