@@ -200,3 +200,11 @@ def test_grid_sample_reads_zeros_at_places_that_are_no_numbers(mode):
 def test_grid_sample_of_an_empty_batch():
     out = F.grid_sample(mlx.zeros(0, 2, 3, 3), mlx.zeros(0, 4, 5, 2), align_corners=False)
     assert out.shape == (0, 2, 4, 5)
+
+
+@pytest.mark.parametrize("padding_mode", ["border", "reflection"])
+def test_grid_sample_has_no_slope_at_the_border(padding_mode):
+    x = mlx.tensor([[[[1.0, 3.0, 7.0]]]])
+    grid = mlx.tensor([[[[-1.0, 0.0], [-0.5, 0.0], [1.0, 0.0]]]], requires_grad=True)
+    F.grid_sample(x, grid, padding_mode=padding_mode, align_corners=True).sum().backward()
+    assert grid.grad[..., 0].tolist() == [[[0, 2, 0]]]

@@ -290,6 +290,11 @@ def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> 
     return out.reshape(theta.shape[0], *spatial, dims)
 
 
+def _clipped(x: Tensor, size: int) -> Tensor:
+    """x brought into [0, size - 1]; no gradient passes outside, nor at the ends, as in PyTorch."""
+    return mlx.where((x > 0) & (x < size - 1), x, x.detach().clamp(0, size - 1))
+
+
 def _reflected(x: Tensor, twice_low: int, twice_high: int) -> Tensor:
     """Mirrored at the ends of [low, high] until it lies within."""
     if twice_low == twice_high:
@@ -304,10 +309,10 @@ def _reflected(x: Tensor, twice_low: int, twice_high: int) -> Tensor:
 def _padded(x: Tensor, size: int, padding_mode: str, align_corners: bool) -> Tensor:
     """Coordinates that lie outside of the image, moved into it as the mode says."""
     if padding_mode == "border":
-        return x.clamp(0, size - 1)
+        return _clipped(x, size)
     if padding_mode == "reflection":
         ends = (0, 2 * (size - 1)) if align_corners else (-1, 2 * size - 1)
-        return _reflected(x, *ends).clamp(0, size - 1)
+        return _clipped(_reflected(x, *ends), size)
     return x
 
 
