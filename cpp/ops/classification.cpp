@@ -137,9 +137,8 @@ Tensor of_probabilities(const Tensor& input, const Tensor& target, const Tensor&
     column[static_cast<size_t>(d)] = classes;
     terms = terms * reshape(weight, column);
   }
-  Tensor losses = neg(sum(terms, Shape{d}));
-  if (averaging == Averaging::None) return losses;
-  Tensor total = sum(losses);
+  if (averaging == Averaging::None) return neg(sum(terms, Shape{d}));
+  Tensor total = neg(sum(terms));
   return averaging == Averaging::Sum
              ? total
              : total / Scalar(static_cast<double>(input.numel()) / static_cast<double>(classes));

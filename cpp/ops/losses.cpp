@@ -177,6 +177,24 @@ Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Ten
                  chosen(reduction, size_average, reduce));
 }
 
+namespace {
+
+// With PyTorch's order of roundings, which shows in half precision, forward and backward.
+Tensor rounded_loss_of_logits(const Tensor& input, const Tensor& target) {
+  Tensor loss = [&] {
+    GradModeGuard off(false);
+    return (1 - target) * input - _log_sigmoid(input);
+  }();
+  return record("BinaryCrossEntropyWithLogits", loss, {&input, &target},
+                [x = save(input), y = save(target)](Backward& b) -> Grads {
+                  Tensor logits = b.get(x);
+                  return {b.grad() * (sigmoid(logits) - b.get(y)),
+                          b.needs(1) ? -b.grad() * logits : Tensor()};
+                });
+}
+
+}  // namespace
+
 // Cross entropy of sigmoid(input) with targets in [0, 1]; pos_weight weighs the positive answers.
 OP("nn.functional.binary_cross_entropy_with_logits(Tensor input, Tensor target, Tensor? weight=None, bool? "
    "size_average=None, bool? reduce=None, str reduction='mean', Tensor? pos_weight=None) -> Tensor")
@@ -192,8 +210,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
     Tensor log_weight = (pos_weight - 1) * target + 1;
     loss = (1 - target) * input - log_weight * _log_sigmoid(input);
   } else if (is_reduced(input.dtype())) {
-    // PyTorch's order of roundings, which shows in half precision.
-    loss = (1 - target) * input - _log_sigmoid(input);
+    loss = rounded_loss_of_logits(input, target);
   } else {
     loss = _binary_cross_entropy_with_logits(input, target);
   }

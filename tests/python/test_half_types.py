@@ -131,3 +131,20 @@ def test_gradients_of_bilinear_are_rounded_once(dtype):
         np.testing.assert_allclose(
             a.grad.float().numpy(), b.grad.to(dtype).float().numpy(), rtol=2 * mlx.finfo(dtype).eps
         )
+
+
+@pytest.mark.parametrize("dtype, unit", [(mlx.bfloat16, 2**-8), (mlx.float16, 2**-11)])
+def test_the_gradient_of_a_loss_of_logits_loses_little(dtype, unit):
+    """sigmoid(x) - y, of which the sigmoid and the difference are rounded."""
+    x = mlx.linspace(-8, 8, 1001).to(dtype).requires_grad_()
+    y = mlx.linspace(0, 1, 1001).to(dtype)
+    F.binary_cross_entropy_with_logits(x, y, reduction="none").sum().backward()
+    expected = x.detach().double().sigmoid() - y.double()
+    assert (x.grad.double() - expected).abs().max() <= unit
+
+
+def test_cross_entropy_with_probabilities_rounds_its_sum_once():
+    logits = mlx.zeros(2, 2, dtype=mlx.bfloat16)
+    target = mlx.tensor([[1, 2**-9], [-1, 0]], dtype=mlx.bfloat16)
+    rounded = mlx.tensor(2.0).log().to(mlx.bfloat16).item()
+    assert F.cross_entropy(logits, target, reduction="sum").item() == rounded * 2**-9
