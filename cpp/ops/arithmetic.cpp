@@ -27,7 +27,9 @@ Tensor scaled(const char* op, const Tensor& input, const Tensor& other, const Sc
                        "but it is ",
                        alpha);
   if (alpha.equals(1)) return other;
-  if (other.impl()->wrapped_number) return mul(other, alpha);
+  if (other.impl()->wrapped_number &&
+      common != DType::Bool)  // a product of floats, where integers may overflow
+    return mul(other, is_inexact(common) && alpha.is_integral() ? Scalar(alpha.to_double()) : alpha);
   return to(mul(to(other, common, false, false), alpha), common, false, false);
 }
 

@@ -136,7 +136,7 @@ Tensor fill_element(const Tensor& input, const Tensor& mask, const Tensor& value
   if (!can_cast(value.dtype(), input.dtype()) && !(value.impl()->wrapped_number && !value.is_complex()))
     throw RuntimeError("masked_fill(): value of dtype ", value.dtype(), " can't be converted to ",
                        input.dtype());
-  if (value.impl()->wrapped_number) check_representable(item(value), input.dtype());
+  if (value.dtype() != input.dtype() && !is_traced(value)) check_representable(item(value), input.dtype());
   return to(value, input.dtype(), false, false);
 }
 

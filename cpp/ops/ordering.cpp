@@ -176,10 +176,11 @@ Tensor matched_rows(const Tensor& t) {
   return contiguous(reshape(t, {n ? t.numel() / n : 0, n}));
 }
 
-// The number as a value to look up, in the dtype that it and the boundaries have in common.
+// The number as a value to look up, in the dtype that it and the boundaries have in common if that holds it.
 Tensor value_among(const Tensor& boundaries, const Scalar& value) {
   Tensor number = wrapped_number(value);
-  return full({}, value, result_type({&boundaries, &number}), boundaries.device());
+  const DType common = result_type({&boundaries, &number});
+  return full({}, value, value.fits(common) ? common : number.dtype(), boundaries.device());
 }
 
 Tensor lookup(const char* op, const Tensor& sorted, const Tensor& values, bool out_int32, bool right) {
@@ -191,7 +192,7 @@ Tensor lookup(const char* op, const Tensor& sorted, const Tensor& values, bool o
                        "boundaries tensor and input value tensor must match, but we got boundaries tensor ",
                        sorted.shape(), " and input value tensor ", values.shape());
   GradModeGuard off(false);
-  const DType compute = compute_type(result_type({&sorted, &values}));
+  const DType compute = compute_type(promote(sorted.dtype(), values.dtype()));
   Tensor out = allocate(values.shape(), DType::Int64, values.device());
   Tensor from = matched_rows(to(sorted, compute, false, false)),
          asked = matched_rows(to(values, compute, false, false));

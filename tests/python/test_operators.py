@@ -335,6 +335,8 @@ def test_alpha_does_not_widen_the_result(dtype):
     x, mask = mlx.ones(2, dtype=dtype), mlx.tensor([True, False])
     out = mlx.add(x, mask, alpha=2)
     assert out.dtype == dtype and out.tolist() == [3, 1]
+    for other in (mask, True):
+        assert mlx.add(mask, other, alpha=2).dtype == mlx.bool
     assert mlx.add(mask, mask, alpha=2).tolist() == [True, False]
 
 

@@ -313,6 +313,13 @@ def test_a_number_that_does_not_fit_is_refused(write, dtype, value):
         write(mlx.tensor([1, 2], dtype=dtype), value)
 
 
+def test_a_value_of_another_dtype_that_does_not_fit_is_refused():
+    x = mlx.ones(2, dtype=mlx.uint8)
+    assert x.masked_fill(x > 0, mlx.tensor(255)).tolist() == [255, 255]
+    with pytest.raises(RuntimeError, match="without overflow"):
+        x.masked_fill(x > 0, mlx.tensor(300))
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 2.0**63, 1 + 2j])
 def test_a_fill_of_integers_by_what_is_none_is_refused(value):
     with pytest.raises(RuntimeError, match="without overflow"):

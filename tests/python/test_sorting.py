@@ -194,3 +194,5 @@ def test_values_are_looked_up_among_boundaries_of_another_dtype():
     ]:
         assert found.item() == 2
     assert mlx.searchsorted(counts.float(), mlx.tensor([2])).tolist() == [1]
+    for large in (300, mlx.tensor(300)):
+        assert mlx.searchsorted(counts.to(mlx.uint8), large).item() == 3
