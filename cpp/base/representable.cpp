@@ -8,41 +8,46 @@
 namespace mlx {
 namespace {
 
-template <std::integral T>
-bool fits(const Scalar& value) {
-  constexpr T most = std::numeric_limits<T>::max();
-  constexpr int64_t least =
-      std::is_unsigned_v<T> ? -static_cast<int64_t>(most) : std::numeric_limits<T>::min();
-  if (value.is_integral()) return value.to_int() >= least && value.to_int() <= static_cast<int64_t>(most);
-  // As a double, the largest int64 is 2 ** 63, which is none.
-  const double v = value.to_double(), bound = static_cast<double>(most);
-  return v >= static_cast<double>(least) && (sizeof(T) < 8 ? v <= bound : v < bound);
+// Whether the type's values reach as far as an integer. Unsigned types take negative ones as two's
+// complement.
+template <class T>
+bool reaches(int64_t v) {
+  if constexpr (std::integral<T> && !std::same_as<T, bool>) {
+    using Limits = std::numeric_limits<T>;
+    const int64_t least = Limits::is_signed ? int64_t{Limits::min()} : -int64_t{Limits::max()};
+    return v >= least && v <= int64_t{Limits::max()};
+  }
+  return true;
 }
 
-bool fits(const Scalar& value, DType type) {
-  if (value.is_complex() && !is_complex(type) && type != DType::Bool)
-    return value.to_complex().imag() == 0 && fits(Scalar(value.to_complex().real()), type);
-  switch (type) {
-    case DType::UInt8:
-      return fits<uint8_t>(value);
-    case DType::Int8:
-      return fits<int8_t>(value);
-    case DType::Int16:
-      return fits<int16_t>(value);
-    case DType::Int32:
-      return fits<int32_t>(value);
-    case DType::Int64:
-      return fits<int64_t>(value);
-    default:
-      return true;
-  }
+// The same of a real number; what is no number needs a type that has such.
+template <class T>
+bool reaches(double v) {
+  if constexpr (std::same_as<T, bool>) return true;
+  if constexpr (std::integral<T>)
+    return v >= static_cast<double>(std::numeric_limits<T>::min()) &&
+           (sizeof(T) < 8 ? v <= static_cast<double>(std::numeric_limits<T>::max())
+                          : v < std::ldexp(1.0, std::numeric_limits<T>::digits));
+  return !std::isfinite(v) || std::isfinite(Scalar(Scalar(v).to<T>()).to_double());
 }
 
 }  // namespace
 
+bool is_representable(const Scalar& value, DType type) {
+  const std::complex<double> z = value.is_complex() ? value.to_complex() : value.to_double();
+  if (z.imag() != 0 && !is_complex(type)) return type == DType::Bool;
+  return visit(to_real(type), [&]<class T>(T) {
+    if constexpr (requires { T{}.real(); })
+      return true;
+    else
+      return value.is_integral() ? reaches<T>(value.to_int())
+                                 : reaches<T>(z.real()) && (z.imag() == 0 || reaches<T>(z.imag()));
+  });
+}
+
 void check_representable(const Scalar& value, DType type) {
-  if (!fits(value, type))
-    throw RuntimeError("value cannot be converted to type ", type, " without overflow: ", value);
+  if (!is_representable(value, type))
+    throw RuntimeError("value cannot be converted to type ", name(type), " without overflow: ", value);
 }
 
 }  // namespace mlx

@@ -5,8 +5,12 @@
 
 namespace mlx {
 
-// RuntimeError when `value` lies outside the range of the integers of `type`, is not finite there, or is
-// complex where `type` is real. Unsigned types take negative numbers of their size, which wrap; floats round.
+// Whether an element of the type can stand for the value, perhaps rounded: false for a real number or NaN
+// beyond the type's range, and for an imaginary part where the type is real. As in PyTorch, negative integers
+// may wrap around in unsigned types, and integers become infinite in half types.
+bool is_representable(const Scalar& value, DType type);
+
+// RuntimeError when it is not.
 void check_representable(const Scalar& value, DType type);
 
 }  // namespace mlx

@@ -193,6 +193,7 @@ TensorList packed(const Selection& s) {
 Tensor value_for(const Tensor& target, PyObject* value) {
   // A number goes straight into the target's dtype: on the way through the default one it would lose digits.
   const bool number = is_number(value);
+  if (number) check_representable(scalar_of(value), target.dtype());
   Tensor v = is_tensor(value) ? tensor_of(value)
              : number         ? scalar_tensor(scalar_of(value), target.dtype())
                               : tensor_from_data(value, std::nullopt, false);

@@ -134,7 +134,7 @@ Scalar element_of(PyObject* o, DType dtype) {
   Scalar value = scalar_of(o);
   if (value.is_complex() && !is_complex(dtype) && dtype != DType::Bool)
     throw TypeError("tensor(): must be real number, not complex");
-  check_representable(value, dtype);
+  if (!is_inexact(dtype)) check_representable(value, dtype);
   return value;
 }
 

@@ -20,12 +20,12 @@ Tensor scaled(const char* op, const Tensor& input, const Tensor& other, const Sc
     throw RuntimeError(op,
                        "(): For integral input tensors, argument alpha must not be a floating point "
                        "number, but it is ",
-                       alpha);
+                       alpha, " and they are ", common);
   if (alpha.is_complex() && !is_complex(common))
     throw RuntimeError(op,
                        "(): For non-complex input tensors, argument alpha must not be a complex number, "
                        "but it is ",
-                       alpha);
+                       alpha, " and they are ", common);
   if (alpha.equals(1)) return other;
   if (other.impl()->wrapped_number &&
       common != DType::Bool)  // a product of floats, where integers may overflow

@@ -411,6 +411,7 @@ Tensor index_fill(const Tensor& input, int64_t dim, const Tensor& index, const T
 OP("index_fill(Tensor input, int dim, Tensor index, Scalar value) -> Tensor");
 Tensor index_fill(const Tensor& input, int64_t dim, const Tensor& index, const Scalar& value) {
   const int64_t d = wrap_dim(dim, input.dim());
+  check_representable(value, input.dtype());
   Tensor out = copy_of(input);
   index_fill_data(out, d, index, scalar_tensor(value, input.dtype()));
   return record("IndexFill", out, {&input}, [d, index = save(index)](Backward& b) -> Grads {

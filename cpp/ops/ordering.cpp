@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "base/representable.h"
 #include "ops/check.h"
 #include "ops/reduction.h"
 
@@ -180,7 +181,7 @@ Tensor matched_rows(const Tensor& t) {
 Tensor value_among(const Tensor& boundaries, const Scalar& value) {
   Tensor number = wrapped_number(value);
   const DType common = result_type({&boundaries, &number});
-  return full({}, value, value.fits(common) ? common : number.dtype(), boundaries.device());
+  return full({}, value, is_representable(value, common) ? common : number.dtype(), boundaries.device());
 }
 
 Tensor lookup(const char* op, const Tensor& sorted, const Tensor& values, bool out_int32, bool right) {

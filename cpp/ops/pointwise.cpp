@@ -73,14 +73,14 @@ Device common_device(const Row& row, Operands operands) {
 }
 
 // Numbers that an element of the common dtype cannot hold. Most are integers among floats, which it can.
-void check_numbers(const Row& row, DType common, Operands operands) {
+void check_numbers(DType common, Operands operands) {
   for (const Tensor* t : operands)
     if (t->impl()->wrapped_number && !(is_inexact(common) && is_integral(t->dtype())) && !is_traced(*t))
       check_representable(item(*t), common);
 }
 
 void compute(const Row& row, DType common, const Tensor& out, Operands operands, Params params) {
-  if (row.fits_numbers()) check_numbers(row, common, operands);
+  if (row.fits_numbers()) check_numbers(common, operands);
   if (out.numel() == 0) return;
   Pointwise kernel{
       row.formula(), compute_type(common), row.result(), static_cast<uint8_t>(params.size()), {}};

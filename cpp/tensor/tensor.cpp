@@ -124,7 +124,8 @@ Tensor view_of(const Tensor& base, Shape shape, Shape strides, int64_t offset) {
 }
 
 Tensor scalar_tensor(const Scalar& value, DType dtype) {
-  check_representable(value, dtype);
+  // A float may become infinite here, as in PyTorch's tensor().
+  if (!is_inexact(dtype) || value.is_complex()) check_representable(value, dtype);
   Tensor t = allocate_on_host({}, dtype);
   visit(dtype, [&](auto zero) { *t.data<decltype(zero)>() = value.to<decltype(zero)>(); });
   return t;

@@ -144,7 +144,7 @@ def test_a_complex_number_in_a_real_dtype_is_an_error():
 
 @pytest.mark.parametrize("value", [None, object(), [None]])
 def test_tensor_of_no_number_is_an_error(value):
-    with pytest.raises(RuntimeError, match="could not infer dtype of"):
+    with pytest.raises(RuntimeError, match="Could not infer dtype of"):
         mlx.tensor(value)
 
 

@@ -75,6 +75,18 @@ def test_what_is_not_finite_stays_where_the_direct_convolution_leaves_it(value, 
         assert_equal(got[i][:, :, inside, inside], expected[i][:, :, inside, inside].numpy())
 
 
+def test_taps_that_are_zero_see_nothing():
+    """What a masked kernel must not look at has no influence, not even by rounding."""
+    mlx.manual_seed(0)
+    x, w = mlx.randn(2, 16, 12, 12), mlx.randn(16, 16, 3, 3)
+    w[:, :, 1, 2] = w[:, :, 2] = 0
+    before = F.conv2d(x, w, padding=1)
+    x[:, :, 6, 7:] += 1e4
+    x[:, :, 7:] += 1e4
+    after = F.conv2d(x, w, padding=1)
+    assert mlx.equal(after[:, :, :6], before[:, :, :6]) and mlx.equal(after[:, :, 6, :7], before[:, :, 6, :7])
+
+
 def test_planes_do_not_overflow_where_results_do_not():
     x, w = whole_numbers(2, 16, 12, 12) * 2.0**120, np.zeros((16, 16, 3, 3))
     w[:, :, 1, 1] = whole_numbers(16, 16, seed=1) / 16
