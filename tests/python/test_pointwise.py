@@ -569,6 +569,7 @@ def test_ldexp_with_integers_keeps_the_dtype(dtype):
     assert out.dtype == dtype and out.tolist() == [1.5, 3, 48]
 
 
+@pytest.mark.cpu  # Metal has no wider type
 def test_the_power_of_ldexp_may_leave_the_range():
     x, exponent = mlx.tensor([1e-30, 3.0]), mlx.tensor([200, -150])
     expected = np.ldexp(x.numpy(), exponent.numpy())
