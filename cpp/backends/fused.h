@@ -55,6 +55,19 @@ struct FusedReduce {
   Reduce reduce;
 };
 
+// The program, then a kernel over the rows of the matrix of its value (softmax, layer_norm): some rows at a
+// time, while they are in the cache. The kernel's outputs come first. The inputs are the program's, then
+// those of the kernel behind its first, which is the value.
+struct FusedRows {
+  static constexpr const char* name = "fused_rows";
+  const FusedProgram* program;
+  DType type;  // of the value
+  int kernel;
+  uint64_t params[2];
+  int outputs;   // of the kernel
+  bool by_rows;  // the kernel's other inputs have rows too; else they serve every row
+};
+
 // A product, then the program, whose first input is the product's elements: rounded to the factors' type if
 // they are read as that, or the sums as they are. The inputs are the factors, then the program's others.
 struct FusedMatMul {

@@ -187,6 +187,32 @@ TEST_F(PassTest, AReductionReadsTheChain) {
   EXPECT_EQ(names(g), (Names{"fused_reduce"}));
 }
 
+TEST_F(PassTest, ASoftmaxReadsALargeChain) {
+  Tensor x = input({1024, 1024}), bias = input({1024});
+  Graph& g = finish({softmax(x * 2 + bias, 1, std::nullopt)});
+  fuse_pointwise(g);
+  fuse_rows(g);
+  EXPECT_EQ(names(g), (Names{"fused_rows"}));
+  EXPECT_EQ(g.operations[0].inputs.size(), 2u);
+  EXPECT_EQ(g.operations[0].outputs.size(), 1u);
+}
+
+TEST_F(PassTest, AChainThatIsReadElsewhereRunsBeforeTheRows) {
+  Tensor x = input({1024, 1024});
+  Tensor h = exp(x);
+  Graph& g = finish({softmax(h, 1, std::nullopt), matmul(transpose(h, 0, 1), h)});
+  fuse_rows(g);
+  EXPECT_EQ(names(g), (Names{"exp", "softmax", "matmul"}));
+}
+
+TEST_F(PassTest, RowsDoNotRunBeforeWhatTheyReadIsThere) {
+  Tensor x = input({1024, 1024});
+  Tensor y = exp(x), late = sum(matmul(x, x), Shape{0}, false, std::nullopt);
+  Graph& g = finish({layer_norm(y, {1024}, late)});
+  fuse_rows(g);
+  EXPECT_EQ(names(g).front(), "exp");
+}
+
 TEST_F(PassTest, AProductEndsInTheChainThatReadsIt) {
   Tensor x = input({8, 4}), w = input({4, 5}), bias = input({5}), residual = input({8, 5});
   Tensor y = relu(addmm(bias, x, w, 1, 1)) + residual;

@@ -549,3 +549,34 @@ def test_histograms_find_their_range_in_each_call():
             assert_close(got, want)
     with pytest.raises(RuntimeError, match="not finite"):
         f(mlx.tensor([1.0, 2, 3, 4, float("inf")]))
+
+
+@pytest.mark.parametrize("dtype", [mlx.float32, mlx.float64, mlx.bfloat16], ids=str)
+@pytest.mark.parametrize("kept", [False, True])
+def test_rows_of_large_chains(dtype, kept):
+    """Softmax, norms and losses of what a chain computes, whole and with the chain itself as a result."""
+    mlx.manual_seed(0)
+    x, r = mlx.randn(1100, 1003).to(dtype), mlx.randn(1003).to(dtype)
+    labels = mlx.randint(0, 1003, (1100,))
+    functions = [
+        lambda h: h.softmax(-1),
+        lambda h: h.log_softmax(-1),
+        lambda h: h.logsumexp(-1),
+        lambda h: nn.functional.layer_norm(h, (1003,), r, r),
+        lambda h: nn.functional.cross_entropy(h, labels),
+    ]
+    for function in functions:
+
+        def run(x, function=function):
+            h = (x * 0.5 + r).tanh() - x
+            return (function(h), h) if kept else function(h)
+
+        results = []
+        for f in (run, mlx.jit(run)):
+            t = x.detach().requires_grad_()
+            out = f(t)
+            (out[0].float().square().sum() if kept else out.float().square().sum()).backward()
+            results.append([*(o.detach() for o in (out if kept else (out,))), t.grad])
+        for eager, compiled in zip(*results, strict=True):
+            tolerance = {mlx.float32: 1e-5, mlx.float64: 1e-12, mlx.bfloat16: 2e-2}[dtype]
+            assert mlx.allclose(compiled, eager, rtol=tolerance, atol=tolerance)

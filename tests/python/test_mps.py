@@ -22,6 +22,8 @@ LEFT_TO_CPU = {
     *("random_bernoulli", "random_permutation", "random_choice", "random_count"),
     *("lu_factor", "lu_solve", "ldl_factor", "ldl_solve", "cholesky_factor", "triangular_solve", "qr_factor"),
     *("householder_product", "householder_multiply", "svd", "eigen_hermitian", "eigen"),
+    # The compiler makes it for the CPU alone.
+    "fused_rows",
     # Division of integers by zero raises at once.
     *(
         f"pointwise: {f}, {t}"

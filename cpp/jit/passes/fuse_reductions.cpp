@@ -28,46 +28,14 @@ bool can_absorb(const Graph& g, const Facts& facts, const Operation& op) {
   return reads_in_order(op.inputs[0].shape, op.outputs[0].shape);
 }
 
-// Whether an operation is a chain, or a link that could be one, that makes this value.
-bool is_chain(const Operation& op) {
-  if (op.as<Fused>()) return true;
-  const auto* k = op.as<Pointwise>();
-  return k && !is_integral(k->compute);
-}
-
 Operation absorb(const Graph& g, const Facts& facts, const Operation& chain, const Operation& reduce,
                  bool keep) {
-  const View& value = reduce.inputs[0];
-  if (!chain.as<Fused>()) {
-    FusedBuilder builder(g, facts);
-    builder.add(chain);
-    if (keep) builder.store(chain.outputs[0]);
-    return builder.finish_reduction(reduce, value);
-  }
-  auto p = std::make_shared<FusedProgram>(*chain.fused);
   const Reduce& k = *reduce.as<Reduce>();
-  std::vector<View> outputs{reduce.outputs[0]};
-  std::vector<FusedProgram::Store> stores;
-  for (const FusedProgram::Store& s : p->stores) {
-    const View& out = chain.outputs[s.output];
-    if (out.buffer == value.buffer) {
-      p->value = s.from;
-      if (!keep) continue;
-    }
-    stores.push_back({s.from, s.type, static_cast<uint8_t>(outputs.size())});
-    outputs.push_back(out);
-  }
-  p->stores = std::move(stores);
-  p->shape = value.shape;
   const bool truth = k.kind == Reduction::Any || k.kind == Reduction::All;
-  if (const DType read = truth ? DType::Bool : k.compute; read != value.dtype) {
-    FusedProgram::Step step{FusedProgram::Step::Convert, {}, value.dtype, read, {p->value}};
-    step.result = p->registers++;
-    p->steps.push_back(step);
-    p->value = step.result;
-  }
-  Operation op = make_operation(FusedReduce{p.get(), k}, std::move(outputs), chain.inputs);
-  op.fused = std::move(p);
+  Chain c = chain_of(g, facts, chain, reduce.inputs[0], truth ? DType::Bool : k.compute, keep, 1);
+  c.outputs.insert(c.outputs.begin(), reduce.outputs[0]);
+  Operation op = make_operation(FusedReduce{c.program.get(), k}, std::move(c.outputs), std::move(c.inputs));
+  op.fused = std::move(c.program);
   return op;
 }
 

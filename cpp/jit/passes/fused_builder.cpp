@@ -73,7 +73,7 @@ void FusedBuilder::number_registers(FusedProgram& p) {
     if (v.at.kind == Register::Temporary) last_use[v.at.number] = end;
   };
   for (const Value& v : stored_) keep(v);
-  if (reduced_) keep(*reduced_);
+  if (value_) keep(*value_);
 
   std::vector<int16_t> place(static_cast<size_t>(temporaries_));
   std::vector<int16_t> free;
@@ -102,9 +102,8 @@ void FusedBuilder::number_registers(FusedProgram& p) {
   }
   p.registers = count;
   for (size_t i = 0; i < stored_.size(); ++i)
-    p.stores.push_back(
-        {number(stored_[i].at), stored_[i].type, static_cast<uint8_t>(i + (reduced_ ? 1 : 0))});
-  if (reduced_) p.value = number(reduced_->at);
+    p.stores.push_back({number(stored_[i].at), stored_[i].type, static_cast<uint8_t>(first_output_ + i)});
+  if (value_) p.value = number(value_->at);
 }
 
 std::shared_ptr<FusedProgram> FusedBuilder::program() {
@@ -123,17 +122,48 @@ Operation FusedBuilder::finish() {
   return op;
 }
 
-Operation FusedBuilder::finish_reduction(const Operation& reduce, const View& value) {
-  const Reduce& k = *reduce.as<Reduce>();
-  const bool truth = k.kind == Reduction::Any || k.kind == Reduction::All;
-  reduced_ = converted(made_.at(value.buffer), truth ? DType::Bool : k.compute);
+Chain FusedBuilder::finish(const View& value, DType type, size_t first_output) {
+  value_ = converted(made_.at(value.buffer), type);
+  first_output_ = first_output;
   auto p = program();
   p->shape = value.shape;
-  std::vector<View> outputs{reduce.outputs[0]};
-  outputs.insert(outputs.end(), outputs_.begin(), outputs_.end());
-  Operation op = make_operation(FusedReduce{p.get(), k}, std::move(outputs), inputs_);
-  op.fused = std::move(p);
-  return op;
+  return {std::move(p), outputs_, inputs_};
+}
+
+bool is_chain(const Operation& op) {
+  if (op.as<Fused>()) return true;
+  const auto* k = op.as<Pointwise>();
+  return k && !is_integral(k->compute);
+}
+
+Chain chain_of(const Graph& g, const Facts& facts, const Operation& op, const View& value, DType type,
+               bool keep, size_t first_output) {
+  if (!op.as<Fused>()) {
+    FusedBuilder builder(g, facts);
+    builder.add(op);
+    if (keep) builder.store(op.outputs[0]);
+    return builder.finish(value, type, first_output);
+  }
+  Chain chain{std::make_shared<FusedProgram>(*op.fused), {}, op.inputs};
+  FusedProgram& p = *chain.program;
+  std::vector<FusedProgram::Store> stores;
+  for (const FusedProgram::Store& s : p.stores) {
+    const View& out = op.outputs[s.output];
+    if (out.buffer == value.buffer) {
+      p.value = s.from;
+      if (!keep) continue;
+    }
+    stores.push_back({s.from, s.type, static_cast<uint8_t>(first_output + chain.outputs.size())});
+    chain.outputs.push_back(out);
+  }
+  p.stores = std::move(stores);
+  p.shape = value.shape;
+  if (type == value.dtype) return chain;
+  FusedProgram::Step step{FusedProgram::Step::Convert, {}, value.dtype, type, {p.value}};
+  step.result = p.registers++;
+  p.steps.push_back(step);
+  p.value = step.result;
+  return chain;
 }
 
 }  // namespace mlx::jit

@@ -10,6 +10,18 @@ namespace mlx::jit {
 // The view with the strides of its broadcast to `shape`.
 View broadcast(View v, const Shape& shape);
 
+// A program with what it stores and reads, for a kernel that reads its value.
+struct Chain {
+  std::shared_ptr<FusedProgram> program;
+  std::vector<View> outputs, inputs;
+};
+// Whether an operation is a chain, or a link that could be one.
+bool is_chain(const Operation& op);
+// The chain of an operation that makes `value`, which is read as `type`, and stored if it is kept. Its
+// outputs are numbered from `first_output` on.
+Chain chain_of(const Graph& g, const Facts& facts, const Operation& op, const View& value, DType type,
+               bool keep, size_t first_output);
+
 class FusedBuilder {
  public:
   FusedBuilder(const Graph& g, const Facts& facts) : g_(g), facts_(facts) {}
@@ -20,8 +32,8 @@ class FusedBuilder {
   void store(const View& out);
 
   Operation finish();
-  // The reduction of `value`, which an added operation makes; its result becomes the first output.
-  Operation finish_reduction(const Operation& reduce, const View& value);
+  // For a kernel that reads `value`, which an added operation makes.
+  Chain finish(const View& value, DType type, size_t first_output);
 
  private:
   // Temporaries until finish() numbers the registers: inputs, constants and results are counted apart.
@@ -57,7 +69,8 @@ class FusedBuilder {
   std::map<std::pair<Register, DType>, Value> conversions_;
   std::vector<View> outputs_;
   std::vector<Value> stored_;
-  std::optional<Value> reduced_;
+  std::optional<Value> value_;
+  size_t first_output_ = 0;
   int temporaries_ = 0;
   int64_t elements_ = 0;
 };

@@ -23,6 +23,7 @@ void optimise(Graph& g) {
   remove_dead_code(g);  // numbers that fusion has taken in
   fuse_reductions(g);
   fuse_products(g);
+  fuse_rows(g);  // what does not end a product
 }
 
 }  // namespace mlx::jit

@@ -28,6 +28,8 @@ void share_common_operations(Graph& g);
 void fuse_pointwise(Graph& g);
 // Lets a reduction read its input from the chain that computes it.
 void fuse_reductions(Graph& g);
+// Lets kernels over rows, on the CPU, read them from the chain that computes them.
+void fuse_rows(Graph& g);
 // Makes a pointwise program the last part of the product whose elements it reads.
 void fuse_products(Graph& g);
 
