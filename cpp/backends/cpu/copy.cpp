@@ -97,11 +97,8 @@ void copy_transposed(const PairNest& nest, int64_t dim, const T* in, T* out) {
 
 template <class T>
 void copy_run(const T* in, int64_t in_step, T* out, int64_t out_step, int64_t n) {
-  constexpr int64_t kFew = 16;  // that are not worth a call
-  if (out_step == 1 && n >= kFew && sizeof(T) <= sizeof(uint64_t))
-    row_kernels().move(in, in_step, out, n);
-  else
-    for (int64_t i = 0; i < n; ++i) out[i * out_step] = in[i * in_step];
+  if (out_step == 1) return row_kernels().move(in, in_step, out, n);
+  for (int64_t i = 0; i < n; ++i) out[i * out_step] = in[i * in_step];
 }
 
 void move_elements(const Tensor& out, const Tensor& in) {

@@ -39,10 +39,8 @@ class Plane {
   void clear() { std::fill(elements_.begin(), elements_.end(), 0.0f); }
   // The padding stays what it is.
   void read(const float* image) {
-    for_runs([&](int64_t at, float* run, int64_t count) {
-      row_kernels().move(reinterpret_cast<const uint32_t*>(image + at), step_,
-                         reinterpret_cast<uint32_t*>(run), count);
-    });
+    for_runs(
+        [&](int64_t at, float* run, int64_t count) { row_kernels().move(image + at, step_, run, count); });
   }
   void write(float* image) {
     for_runs([&](int64_t at, const float* run, int64_t count) {

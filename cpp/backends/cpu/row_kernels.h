@@ -2,7 +2,6 @@
 // The table of kernels over rows and columns of numbers (folds, softmax, normalisations, cells of an LSTM)
 // that are compiled once per instruction set, beside the pointwise ones of vector_kernels.h.
 
-#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -128,7 +127,10 @@ struct RowKernels {
 
   template <class Item>
   void move(const Item* from, int64_t step, Item* to, int64_t n) const {
-    moves[std::countr_zero(std::min(sizeof(Item), sizeof(uint64_t)))](from, step, to, n);
+    constexpr int64_t kFew = 16;  // that are not worth a call
+    if constexpr (sizeof(Item) <= sizeof(uint64_t))
+      if (n >= kFew) return moves[std::countr_zero(sizeof(Item))](from, step, to, n);
+    for (int64_t i = 0; i < n; ++i) to[i] = from[i * step];
   }
   const FoldEntry& fold(Reduction kind, ComputeType type) const {
     return folds[static_cast<int>(type)][static_cast<int>(kind)];

@@ -30,16 +30,6 @@ void with_item(size_t size, F&& f) {
   }
 }
 
-// Elements `step` apart, to `to` without gaps.
-template <class T>
-void move_run(const T* from, int64_t step, T* to, int64_t n) {
-  constexpr int64_t kFew = 16;  // that are not worth a call
-  if (n < kFew || sizeof(T) > sizeof(uint64_t))
-    for (int64_t i = 0; i < n; ++i) to[i] = from[i * step];
-  else
-    row_kernels().move(from, step, to, n);
-}
-
 // The index of element `start` in each dimension, and its offset.
 int64_t locate(const Layout& l, int64_t start, Shape& index) {
   int64_t offset = 0;
@@ -96,13 +86,16 @@ Layout::Layout(const Tensor& t, const Shape& whole, const Shape& steps)
   constant = std::all_of(strides.begin(), strides.end(), [](int64_t s) { return s == 0; });
 }
 
-Layout::Run Layout::run_at(int64_t start) const {
-  if (shape.empty()) return {0, 0, 1};
+char* Layout::place_of(int64_t start, int64_t n) const {
+  const int64_t item = static_cast<int64_t>(item_size(dtype));
+  if (contiguous) return data + start * item;
+  // The rest of the row that element `start` is in.
   const size_t last = shape.size() - 1;
   const int64_t column = start % shape[last];
-  int64_t line = start / shape[last], offset = column * strides[last];
+  if (strides[last] != 1 || shape[last] - column < n) return nullptr;
+  int64_t line = start / shape[last], offset = column;
   for (size_t d = last; d-- > 0 && line > 0; line /= shape[d]) offset += line % shape[d] * strides[d];
-  return {offset, strides[last], shape[last] - column};
+  return data + offset * item;
 }
 
 void TileCuts::add(const Layout& l) {
@@ -119,7 +112,7 @@ void gather(const Layout& from, int64_t start, int64_t n, void* out) {
     T* to = static_cast<T*>(out);
     for_runs(from, start, n, [&](int64_t offset, int64_t step, int64_t length) {
       const T* p = reinterpret_cast<const T*>(from.data) + offset;
-      move_run(p, step, to, length);
+      row_kernels().move(p, step, to, length);
       to += length;
     });
   });
@@ -145,27 +138,19 @@ void convert(DType from, DType to, const void* in, void* out, int64_t n) {
 }
 
 const void* TileReader::read(int64_t start, int64_t n) {
-  const size_t item = item_size(layout_.dtype);
   if (layout_.constant) {
     if (filled_ < n) {
       convert(layout_.dtype, as_, layout_.data, raw_, 1);
       with_item(item_size(as_), [&](auto zero) {
         using T = decltype(zero);
-        move_run(reinterpret_cast<const T*>(raw_), 0, reinterpret_cast<T*>(tile_), n);
+        row_kernels().move(reinterpret_cast<const T*>(raw_), 0, reinterpret_cast<T*>(tile_), n);
       });
       filled_ = n;
     }
     return tile_;
   }
-  int64_t offset = start;
-  bool in_order = layout_.contiguous;
-  if (!in_order) {
-    const Layout::Run run = layout_.run_at(start);
-    offset = run.offset;
-    in_order = run.step == 1 && run.length >= n;
-  }
-  const void* source = layout_.data + offset * static_cast<int64_t>(item);
-  if (!in_order) {
+  const void* source = layout_.place_of(start, n);
+  if (!source) {
     gather(layout_, start, n, raw_);
     source = raw_;
   }
@@ -175,14 +160,7 @@ const void* TileReader::read(int64_t start, int64_t n) {
 }
 
 void* TileWriter::target(int64_t start, int64_t n) {
-  int64_t offset = start;
-  bool in_order = layout_.contiguous;
-  if (!in_order) {
-    const Layout::Run run = layout_.run_at(start);
-    offset = run.offset;
-    in_order = run.step == 1 && run.length >= n;
-  }
-  place_ = in_order ? layout_.data + offset * static_cast<int64_t>(item_size(layout_.dtype)) : nullptr;
+  place_ = layout_.place_of(start, n);
   return place_ && layout_.dtype == from_ ? place_ : tile_;
 }
 

@@ -25,12 +25,8 @@ struct Layout {
   bool contiguous;
   bool constant;  // one element stands for all
 
-  // Neighbours along the innermost dimension: `length` elements, `step` apart, from `offset` on.
-  struct Run {
-    int64_t offset, step, length;
-  };
-  // The run that element `start` is in, from there on.
-  Run run_at(int64_t start) const;
+  // Where elements [start, start + n) lie, if they lie side by side; else null.
+  char* place_of(int64_t start, int64_t n) const;
 };
 
 // How tiles of several operands are cut: where rows are long, at their ends, so that what is a row of an
