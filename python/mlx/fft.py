@@ -1,4 +1,4 @@
-"""Discrete Fourier transforms, by NumPy's pocketfft, with gradients of every order.
+"""Discrete Fourier transforms, by NumPy's pocketfft (`_pocketfft.py`), with gradients of every order.
 
 Where a function takes `norm`: "backward" (the default) divides the inverse transform by the number of points,
 "forward" the forward one, "ortho" both by its root. `n` and `s` pad with zeros or cut to that many points.
@@ -7,14 +7,13 @@ The transforms take out=, a tensor for their result.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 import mlx
-from mlx import _C
+from mlx import _C, _pocketfft
 from mlx._C import Tensor
 from mlx._C import dtype as _dtype
 from mlx._out import takes_out
@@ -51,61 +50,64 @@ _LAST_TWO = (-2, -1)
 
 
 class _Transform(Function):
-    """The sums over exp(-2 pi i j k / n) (or its conjugate) of the elements, without a factor."""
+    """The sums over exp(-2 pi i j k / n) (or its conjugate) of complex or real elements, by a divisor."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, dims: tuple[int, ...], inverse: bool) -> Tensor:
-        ctx.dims, ctx.inverse = dims, inverse
+    def forward(ctx: Any, x: Tensor, dims: tuple[int, ...], inverse: bool, divisor: str) -> Tensor:
+        ctx.real, ctx.rest = not x.dtype.is_complex, (dims, not inverse, divisor)
 
         def transform(result: np.ndarray, values: np.ndarray) -> None:
-            if inverse:
-                result[...] = np.fft.ifftn(values, axes=dims, norm="forward")
-            else:
-                result[...] = np.fft.fftn(values, axes=dims)
+            _pocketfft.complex_transform(result, values, dims, inverse, divisor)
 
-        return _C._host_call(transform, [x.detach().cpu()], tuple(x.shape), x.dtype).to(x.device)
+        return _on_host(transform, x, tuple(x.shape), x.dtype.to_complex())
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        return _Transform.apply(grads[0], ctx.dims, not ctx.inverse), None, None
+        g = _Transform.apply(grads[0], *ctx.rest)
+        return g.real if ctx.real else g, None, None, None
 
 
 class _RealTransform(Function):
     """The first half of the sums over a real signal of `size` points; the rest is its conjugate, reversed."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, dim: int, size: int) -> Tensor:
-        ctx.dim, ctx.size = dim, size
+    def forward(ctx: Any, x: Tensor, dim: int, size: int, divisor: str) -> Tensor:
+        ctx.rest = dim, size, divisor
 
         def transform(result: np.ndarray, values: np.ndarray) -> None:
-            result[...] = np.fft.rfft(values, axis=dim)
+            _pocketfft.real_transform(result, values, dim, divisor)
 
         shape = (*x.shape[:dim], size // 2 + 1, *x.shape[dim + 1 :])
-        return _C._host_call(transform, [x.detach().cpu()], shape, x.dtype.to_complex()).to(x.device)
+        return _on_host(transform, x, shape, x.dtype.to_complex())
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        g = grads[0] * _once_or(0.5, grads[0], ctx.dim, ctx.size)
-        return _HermitianTransform.apply(g, ctx.dim, ctx.size), None, None
+        g = grads[0] * _once_or(0.5, grads[0], *ctx.rest[:2])
+        return _HermitianTransform.apply(g, *ctx.rest), None, None, None
 
 
 class _HermitianTransform(Function):
     """The real sums over exp(2 pi i j k / n) of a signal of `size` points whose first half is given."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, dim: int, size: int) -> Tensor:
-        ctx.dim, ctx.size = dim, size
+    def forward(ctx: Any, x: Tensor, dim: int, size: int, divisor: str) -> Tensor:
+        ctx.rest = dim, size, divisor
 
         def transform(result: np.ndarray, values: np.ndarray) -> None:
-            result[...] = np.fft.irfft(values, size, axis=dim, norm="forward")
+            _pocketfft.hermitian_transform(result, values, dim, divisor)
 
         shape = (*x.shape[:dim], size, *x.shape[dim + 1 :])
-        return _C._host_call(transform, [x.detach().cpu()], shape, x.dtype.to_real()).to(x.device)
+        return _on_host(transform, x, shape, x.dtype.to_real())
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        g = _RealTransform.apply(grads[0], ctx.dim, ctx.size)
-        return g * _once_or(2.0, g, ctx.dim, ctx.size), None, None
+        g = _RealTransform.apply(grads[0], *ctx.rest)
+        return g * _once_or(2.0, g, *ctx.rest[:2]), None, None, None
+
+
+def _on_host(transform: Any, x: Tensor, shape: tuple[int, ...], dtype: _dtype) -> Tensor:
+    """A tensor of the input's device that transform(result, values) fills as an array."""
+    return _C._host_call(transform, [x.detach().cpu()], shape, dtype).to(x.device)
 
 
 def _once_or(factor: float, half: Tensor, dim: int, size: int) -> Tensor:
@@ -117,27 +119,36 @@ def _once_or(factor: float, half: Tensor, dim: int, size: int) -> Tensor:
     return weights.view(-1, *[1] * (half.dim() - 1 - dim))
 
 
-def _scale(norm: str | None, inverse: bool, points: int) -> float:
+def _divisor(norm: str | None, inverse: bool) -> str:
+    """By what `norm` divides the sums: "one", the "root" of the number of points, or their "count"."""
     if norm not in (None, "backward", "ortho", "forward"):
         raise RuntimeError(
             f"Invalid normalization mode: {norm!r}; it must be 'backward', 'ortho' or 'forward'"
         )
     if norm == "ortho":
-        return 1 / math.sqrt(points)
-    return 1 / points if inverse == (norm != "forward") else 1.0
+        return "root"
+    return "count" if inverse == (norm != "forward") else "one"
 
 
-def _checked(name: str, x: Tensor, *, is_complex: bool) -> Tensor:
-    """The input as the dtype that is transformed: complex, or real for the transforms of real signals."""
+def _checked(name: str, x: Tensor) -> Tensor:
+    """The input as a dtype that is transformed, real or complex."""
     if _C._autocast_active():
         x = widened(x)
-    if not is_complex and x.dtype.is_complex:
-        raise RuntimeError(f"{name} expects a real input tensor, but got {x.dtype}")
     if x.dtype in (mlx.float16, mlx.bfloat16):
         raise RuntimeError(f"{name}: Unsupported dtype {x.dtype}; convert to float32 first")
-    if not (x.dtype.is_floating_point or x.dtype.is_complex):
-        x = x.to(mlx.get_default_dtype())
-    return x.to(x.dtype.to_complex()) if is_complex else x
+    is_number = x.dtype.is_floating_point or x.dtype.is_complex
+    return x if is_number else x.to(mlx.get_default_dtype())
+
+
+def _checked_real(name: str, x: Tensor) -> Tensor:
+    if x.dtype.is_complex:
+        raise RuntimeError(f"{name} expects a real input tensor, but got {x.dtype}")
+    return _checked(name, x)
+
+
+def _checked_complex(name: str, x: Tensor) -> Tensor:
+    x = _checked(name, x)
+    return x.to(x.dtype.to_complex())
 
 
 def _resized(x: Tensor, dims: Sequence[int], sizes: Sequence[int]) -> Tensor:
@@ -157,22 +168,16 @@ def _resized(x: Tensor, dims: Sequence[int], sizes: Sequence[int]) -> Tensor:
 def _complex_transform(
     x: Tensor, dims: Sequence[int], sizes: Sequence[int], norm: str | None, inverse: bool
 ) -> Tensor:
-    x = _resized(x, dims, sizes)
+    x, divisor = _resized(x, dims, sizes), _divisor(norm, inverse)
     if not dims:
-        _scale(norm, inverse, 1)
-        return x.clone()
-    return _scaled(_Transform.apply(x, tuple(dims), inverse), norm, inverse, math.prod(sizes))
-
-
-def _scaled(out: Tensor, norm: str | None, inverse: bool, points: int) -> Tensor:
-    factor = _scale(norm, inverse, points)
-    return out if factor == 1 else out * factor
+        return x.to(x.dtype.to_complex(), copy=True)
+    return _Transform.apply(x, tuple(dims), inverse, divisor)
 
 
 def _real_transform(x: Tensor, dim: int, size: int, norm: str | None, inverse: bool) -> Tensor:
     """Half of the transform of a real signal; the rest is its conjugate, reversed."""
-    half = _RealTransform.apply(_resized(x, [dim], [size]), dim, size)
-    return _scaled(half.conj() if inverse else half, norm, inverse, size)
+    half = _RealTransform.apply(_resized(x, [dim], [size]), dim, size, _divisor(norm, inverse))
+    return half.conj() if inverse else half
 
 
 def _hermitian_transform(x: Tensor, dim: int, size: int, norm: str | None, inverse: bool) -> Tensor:
@@ -180,9 +185,7 @@ def _hermitian_transform(x: Tensor, dim: int, size: int, norm: str | None, inver
     if size < 1:
         raise RuntimeError(f"Invalid number of data points ({size}) specified")
     half = _resized(x, [dim], [size // 2 + 1])
-    return _scaled(
-        _HermitianTransform.apply(half if inverse else half.conj(), dim, size), norm, inverse, size
-    )
+    return _HermitianTransform.apply(half if inverse else half.conj(), dim, size, _divisor(norm, inverse))
 
 
 def _dim(x: Tensor, dim: int) -> int:
@@ -235,42 +238,42 @@ def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = N
     >>> mlx.fft.fft(mlx.tensor([1.0, 0.0, 0.0])).real
     tensor([1., 1., 1.])
     """
-    x, d = _checked("fft", input, is_complex=True), _dim(input, dim)
+    x, d = _checked("fft", input), _dim(input, dim)
     return _complex_transform(x, [d], [x.shape[d] if n is None else n], norm, inverse=False)
 
 
 @takes_out
 def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse transform along a dimension."""
-    x, d = _checked("ifft", input, is_complex=True), _dim(input, dim)
+    x, d = _checked("ifft", input), _dim(input, dim)
     return _complex_transform(x, [d], [x.shape[d] if n is None else n], norm, inverse=True)
 
 
 @takes_out
 def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The first n // 2 + 1 points of the transform of a real signal."""
-    x, d = _checked("rfft", input, is_complex=False), _dim(input, dim)
+    x, d = _checked_real("rfft", input), _dim(input, dim)
     return _real_transform(x, d, x.shape[d] if n is None else n, norm, inverse=False)
 
 
 @takes_out
 def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The real signal of `n` points (by default an even number) of which rfft gives the input."""
-    x, d = _checked("irfft", input, is_complex=True), _dim(input, dim)
+    x, d = _checked_complex("irfft", input), _dim(input, dim)
     return _hermitian_transform(x, d, 2 * (x.shape[d] - 1) if n is None else n, norm, inverse=True)
 
 
 @takes_out
 def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The real transform of a signal with Hermitian symmetry, of which the first half is given."""
-    x, d = _checked("hfft", input, is_complex=True), _dim(input, dim)
+    x, d = _checked_complex("hfft", input), _dim(input, dim)
     return _hermitian_transform(x, d, 2 * (x.shape[d] - 1) if n is None else n, norm, inverse=False)
 
 
 @takes_out
 def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The first half of the signal of which hfft gives the (real) input."""
-    x, d = _checked("ihfft", input, is_complex=False), _dim(input, dim)
+    x, d = _checked_real("ihfft", input), _dim(input, dim)
     return _real_transform(x, d, x.shape[d] if n is None else n, norm, inverse=True)
 
 
@@ -280,21 +283,21 @@ def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None =
 @takes_out
 def fftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
     """The transform over dimensions (all of them, or the last `len(s)`)."""
-    x = _checked("fftn", input, is_complex=True)
+    x = _checked("fftn", input)
     return _complex_transform(x, *_dims_and_sizes(x, s, dim), norm, inverse=False)
 
 
 @takes_out
 def ifftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
     """The inverse transform over dimensions."""
-    x = _checked("ifftn", input, is_complex=True)
+    x = _checked("ifftn", input)
     return _complex_transform(x, *_dims_and_sizes(x, s, dim), norm, inverse=True)
 
 
 @takes_out
 def rfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
     """The transform over dimensions of a real signal; the last one holds its first half."""
-    x = _checked("rfftn", input, is_complex=False)
+    x = _checked_real("rfftn", input)
     dims, sizes = _dims_and_sizes(x, s, dim)
     if not dims:
         raise RuntimeError("rfftn must transform at least one axis")
@@ -305,7 +308,7 @@ def rfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = No
 @takes_out
 def irfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
     """The real signal of which rfftn gives the input."""
-    x = _checked("irfftn", input, is_complex=True)
+    x = _checked_complex("irfftn", input)
     dims, sizes = _dims_and_sizes(x, s, dim, _hermitian_size(x, dim))
     if not dims:
         raise RuntimeError("irfftn must transform at least one axis")
@@ -316,7 +319,7 @@ def irfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = N
 @takes_out
 def hfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
     """The real transform over dimensions of a signal with Hermitian symmetry, given by its first half."""
-    x = _checked("hfftn", input, is_complex=True)
+    x = _checked_complex("hfftn", input)
     dims, sizes = _dims_and_sizes(x, s, dim, _hermitian_size(x, dim))
     if not dims:
         raise RuntimeError("hfftn must transform at least one axis")
@@ -327,7 +330,7 @@ def hfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = No
 @takes_out
 def ihfftn(input: Tensor, s: Any = None, dim: _Dims = None, norm: str | None = None) -> Tensor:
     """The first half of the signal of which hfftn gives the (real) input."""
-    x = _checked("ihfftn", input, is_complex=False)
+    x = _checked_real("ihfftn", input)
     dims, sizes = _dims_and_sizes(x, s, dim)
     if not dims:
         raise RuntimeError("ihfftn must transform at least one axis")

@@ -28,6 +28,29 @@ def test_one_dimension(function, n, norm):
     assert_close(getattr(mlx.fft, function)(from_numpy(x), n, 1, norm), expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("points", [1, 2, 5, 8])
+@pytest.mark.parametrize("function", ["fft", "ifft"])
+def test_real_signals_have_whole_transforms(function, points):
+    x = sample(2, points, 3)
+    expected = getattr(np.fft, function)(x, axis=1)
+    assert_close(getattr(mlx.fft, function)(from_numpy(x), dim=1), expected, rtol=1e-12, atol=1e-12)
+    everywhere = getattr(mlx.fft, function + "n")(from_numpy(x))
+    assert_close(everywhere, getattr(np.fft, function + "n")(x), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(2, 70001), (300, 512), (40, 31, 97)])
+@pytest.mark.parametrize("function", ONE)
+def test_large_single_precision(function, shape):
+    """Lines that threads share out; sums in single precision are within a few units of the largest."""
+    exact = signal(function, *shape)
+    x = exact.astype(np.float32 if function in REAL_INPUT else np.complex64)
+    for dim in range(len(shape)):
+        expected = getattr(np.fft, function)(exact, axis=dim)
+        got = getattr(mlx.fft, function)(mlx.from_numpy(x), dim=dim)
+        assert got.dtype == (mlx.float32 if np.isrealobj(expected) else mlx.complex64)
+        assert_close(got, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize("norm", [None, "ortho", "forward"])
 @pytest.mark.parametrize(("s", "dim"), [(None, None), ((4, 5), None), ((6, 3), (0, 2)), (None, (1,))])
 @pytest.mark.parametrize("function", MANY)
@@ -63,6 +86,13 @@ def test_gradients(function, n):
     transform = getattr(mlx.fft, function)
     assert gradcheck(lambda t: transform(t, n), [x])
     assert gradgradcheck(lambda t: transform(t, n), [x])
+
+
+@pytest.mark.parametrize("function", ["fft", "ifft", "fftn"])
+def test_gradients_of_real_signals(function):
+    x = from_numpy(sample(3, 5), requires_grad=True)
+    assert gradcheck(getattr(mlx.fft, function), [x])
+    assert gradgradcheck(getattr(mlx.fft, function), [x])
 
 
 def test_half_types_are_refused():
