@@ -255,6 +255,19 @@ def test_addbmm_in_place_gives_a_broadcast_input_the_shape_of_the_result():
     assert_equal(x, np.full((3, 5), 9.0))
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "int64"])
+@pytest.mark.parametrize("magnitude", [9, 2**25, 2**26, 2**62])
+def test_integer_products_wrap(dtype, magnitude):
+    """Whether their sums fit double or not, with sizes at which double is worthwhile."""
+    limits = np.iinfo(dtype)
+    low, high = max(limits.min, -magnitude), min(limits.max, magnitude)
+    random = np.random.default_rng(magnitude)
+    x, y, z = (random.integers(low, high, (33, 33), dtype, endpoint=True) for _ in range(3))
+    assert mlx.matmul(from_numpy(x), from_numpy(y)).tolist() == (x @ y).tolist()
+    assert mlx.matmul(from_numpy(x).mT, from_numpy(y)).tolist() == (x.T @ y).tolist()
+    assert mlx.addmm(from_numpy(z), from_numpy(x), from_numpy(y)).tolist() == (z + x @ y).tolist()
+
+
 def test_einsum_sums_integers_in_int64():
     a, b = mlx.ones(2, 3, dtype=mlx.uint8), mlx.full((3,), 200, dtype=mlx.uint8)
     out = mlx.einsum("ik,j->ij", a, b)

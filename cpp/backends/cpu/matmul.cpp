@@ -1,5 +1,9 @@
 // Matrix products: BLAS for floating-point and complex types, the packed product for half types and for
-// strides that BLAS does not know, plain loops for integers.
+// strides that BLAS does not know. Integers are multiplied in double where that is exact, else by plain
+// loops.
+
+#include <bit>
+#include <limits>
 
 #include "backends/cpu/blas.h"
 #include "backends/cpu/cpu_backend.h"
@@ -68,6 +72,32 @@ void integer_product(const Tensor& a, const Tensor& b, const Tensor& out, int64_
                });
 }
 
+constexpr int64_t kProductsWorthDouble = 1 << 12;
+
+// The number of bits that the elements' magnitudes take.
+template <class T>
+int magnitude_bits(const Tensor& packed) {
+  const T* x = packed.data<T>();
+  std::make_unsigned_t<T> bits = 0;
+  for (int64_t i = 0; i < packed.numel(); ++i)
+    bits |= static_cast<std::make_unsigned_t<T>>(x[i] < 0 ? ~x[i] : x[i]);
+  return std::bit_width(bits) + std::is_signed_v<T>;  // ~x is one less than -x
+}
+
+// Whether double holds all sums of k products of such integers.
+template <class T>
+bool is_exact_in_double(const Tensor& a, const Tensor& b, int64_t k) {
+  const int sum = std::bit_width(static_cast<uint64_t>(k));
+  return magnitude_bits<T>(a) + magnitude_bits<T>(b) + sum <= std::numeric_limits<double>::digits;
+}
+
+void product_in_double(const Tensor& a, const Tensor& b, const Tensor& out, int64_t m, int64_t n, int64_t k) {
+  const Tensor sums = allocate(out.shape(), DType::Float64), whole = allocate(out.shape(), DType::Int64);
+  blas_product<double>(as_matrices(a, DType::Float64), as_matrices(b, DType::Float64), sums, m, n, k, 0.0);
+  copy_elements(whole, sums);
+  copy_elements(out, whole);  // wraps
+}
+
 void matmul(const MatMul&, const Launch& launch) {
   const Tensor &out = launch.out(), &a = launch.in(0), &b = launch.in(1);
   if (out.numel() == 0) return;
@@ -83,9 +113,14 @@ void matmul(const MatMul&, const Launch& launch) {
   if (add) copy_elements(target, launch.in(2));
   visit_compute(compute, [&](auto zero) {
     using T = decltype(zero);
-    if constexpr (std::is_integral_v<T>)
-      integer_product<T>(packed(a, compute), packed(b, compute), target, m, n, k, add);
-    else
+    if constexpr (std::is_integral_v<T>) {
+      const Tensor x = packed(a, compute), y = packed(b, compute);
+      const bool worthwhile = !add && out.numel() * k >= kProductsWorthDouble;
+      if (worthwhile && is_exact_in_double<T>(x, y, k))
+        product_in_double(x, y, target, m, n, k);
+      else
+        integer_product<T>(x, y, target, m, n, k, add);
+    } else
       blas_product<T>(as_matrices(a, compute), as_matrices(b, compute), target, m, n, k, T(add ? 1 : 0));
   });
   if (!target.is(out)) copy_elements(out, target);
