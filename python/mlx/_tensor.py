@@ -136,8 +136,13 @@ def __torch_function__(
     Args:
         types: the classes among the arguments that override.
         args, kwargs: the arguments of the call.
+
+    Returns:
+        The result, or NotImplemented for a call that is not this class's: one with arguments of a class that
+        is not derived from it, or one of PyTorch's functions, which finds the same method.
     """
-    if not all(issubclass(cls, t) for t in types):
+    is_foreign = cls is Tensor and types and all(t is Tensor for t in types)  # mlx asks derived classes only
+    if is_foreign or not all(issubclass(cls, t) for t in types):
         return NotImplemented
     with _C.DisableTorchFunctionSubclass():
         result = func(*args, **(kwargs or {}))

@@ -239,6 +239,12 @@ def test_tensor_like_and_has_torch_function(tagged):
     assert not mlx.overrides.has_torch_function_variadic(mlx.ones(1), nn.Parameter(mlx.ones(1)))
 
 
+def test_plain_tensors_take_over_no_functions_of_other_libraries():
+    """PyTorch finds the same method, and would ask it about each of its functions without end."""
+    x = mlx.ones(1)
+    assert mlx.Tensor.__torch_function__(abs, (mlx.Tensor,), (x,)) is NotImplemented
+
+
 def test_a_function_that_can_be_overridden():
     def double(x):
         if mlx.overrides.has_torch_function_unary(x):
