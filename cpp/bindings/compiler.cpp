@@ -7,6 +7,7 @@
 
 #include "bindings/autocast.h"
 #include "bindings/tensor_type.h"
+#include "jit/batch.h"
 #include "jit/trace.h"
 #include "ops/check.h"
 #include "ops/generator.h"
@@ -228,6 +229,14 @@ std::vector<jit::View> views_of(Trace& trace, const py::handle& tensors, const s
   return out;
 }
 
+// Pairs of a tensor and the gradient that it had before the trace.
+template <class T>
+py::list touched_grads(const T& trace) {
+  py::list out;
+  for (const auto& [leaf, before] : trace.touched_grads()) out.append(py::make_tuple(leaf, before));
+  return out;
+}
+
 void add_trace(py::module_& m) {
   py::class_<Trace>(m, "_Trace")
       .def(py::init<std::vector<Ref<Generator>>>())
@@ -246,12 +255,7 @@ void add_trace(py::module_& m) {
              return tensor_over(s, {n}, {1}, 0, DType::UInt8);
            })
       .def("carried_over", &Trace::carried_over)
-      .def("touched_grads",
-           [](Trace& t) {
-             py::list out;
-             for (auto& [leaf, before] : t.touched_grads()) out.append(py::make_tuple(leaf, before));
-             return out;
-           })
+      .def("touched_grads", &touched_grads<Trace>)
       .def(
           "compile",
           [](Trace& t, size_t begin, size_t end, const std::vector<int>& arguments, py::object results,
@@ -318,6 +322,20 @@ void add_trace(py::module_& m) {
   });
 }
 
+void add_batch_trace(py::module_& m) {
+  using jit::BatchTrace;
+  py::class_<BatchTrace>(m, "_BatchTrace")
+      .def(py::init<int64_t>())
+      .def("start", &BatchTrace::start)
+      .def("stop", &BatchTrace::stop)
+      .def("placeholder", &BatchTrace::placeholder, py::arg("tensor"), py::arg("dim"))
+      .def_property_readonly("first_node", &BatchTrace::first_node)
+      .def("draws", &BatchTrace::draws)
+      .def("touched_grads", &touched_grads<BatchTrace>)
+      .def("run",
+           [](BatchTrace& t, const py::object& results) { return wrap_all(t.run(tensors_of(results))); });
+}
+
 struct Starts {
   std::vector<jit::DrawStart> list;
 };
@@ -378,6 +396,7 @@ void add_compiler(py::module_& m) {
   missing = py::module_::import("builtins").attr("object")().release().ptr();
   m.attr("_missing") = py::handle(missing);
   add_trace(m);
+  add_batch_trace(m);
   add_compiled(m);
   py::class_<Guards>(m, "_Guards")
       .def(py::init<const py::list&>())

@@ -1,6 +1,7 @@
 #include "jit/recorder.h"
 
 #include "memory/allocator.h"
+#include "tape/node.h"
 
 namespace mlx::jit {
 
@@ -17,7 +18,15 @@ uint64_t latest_symbol() {
 
 }  // namespace
 
-LaunchRecorder::LaunchRecorder() : first_symbol_(latest_symbol()) {}
+uint64_t next_node() {
+  struct Marker : Node {
+    std::string kind() const override { return "Marker"; }
+    Grads backward(const Grads&) override { return {}; }
+  };
+  return Ref<Node>(new Marker)->sequence();
+}
+
+LaunchRecorder::LaunchRecorder() : first_symbol_(latest_symbol()), nested_(Recorder::current()) {}
 
 void LaunchRecorder::record(const Launch& launch) {
   Operation op;
@@ -35,12 +44,18 @@ void LaunchRecorder::record(const Launch& launch) {
 
 Tensor LaunchRecorder::placeholder(const Tensor& t) {
   Ref<Storage>& symbol = placeholders_[t.storage().get()];
-  if (!symbol) {
-    symbol = Storage::allocate(t.storage()->bytes(), t.device());
-    symbols_[symbol->symbol()] =
-        graph_.add_buffer({Buffer::Input, t.storage()->bytes(), t.device(), Ref<Storage>()});
-  }
+  if (!symbol) symbol = symbol_for(*t.storage());
   return tensor_over(symbol, t.shape(), t.strides(), t.offset(), t.dtype());
+}
+
+Tensor LaunchRecorder::separate_placeholder(const Tensor& t, const Shape& shape, const Shape& strides) {
+  return tensor_over(symbol_for(*t.storage()), shape, strides, t.offset(), t.dtype());
+}
+
+Ref<Storage> LaunchRecorder::symbol_for(const Storage& s) {
+  Ref<Storage> symbol = Storage::allocate(s.bytes(), s.device());
+  symbols_[symbol->symbol()] = graph_.add_buffer({Buffer::Input, s.bytes(), s.device(), Ref<Storage>()});
+  return symbol;
 }
 
 void LaunchRecorder::take_first_value(Storage& s, BufferId buffer) {
@@ -67,13 +82,14 @@ BufferId LaunchRecorder::buffer_of(const Tensor& t) {
   auto [at, made] = symbols_.try_emplace(s->symbol(), kNone);
   if (made) {
     const bool constant = s->has_memory() && s->bytes();
-    if (!constant && s->bytes() && s->symbol() < first_symbol_)
+    const bool from_outside = !constant && s->bytes() && s->symbol() < first_symbol_;
+    if (from_outside && !nested_)
       throw TraceError(
           "the function uses a tensor that an earlier trace has left where the compiler does not look; keep "
-          "it "
-          "in an attribute of a module, a list or a dict, or compute it outside of compiled functions");
-    at->second = graph_.add_buffer({constant ? Buffer::Constant : Buffer::Local, s->bytes(), s->device(),
-                                    constant ? s : Ref<Storage>()});
+          "it in an attribute of a module, a list or a dict, or compute it outside of compiled functions");
+    const Buffer::Kind kind = constant ? Buffer::Constant : from_outside ? Buffer::Input : Buffer::Local;
+    at->second =
+        graph_.add_buffer({kind, s->bytes(), s->device(), kind == Buffer::Local ? Ref<Storage>() : s});
   }
   return at->second;
 }

@@ -7,6 +7,9 @@
 
 namespace mlx::jit {
 
+// A number above those of the nodes that were recorded so far.
+uint64_t next_node();
+
 class LaunchRecorder : public Recorder {
  public:
   LaunchRecorder();
@@ -15,6 +18,8 @@ class LaunchRecorder : public Recorder {
   // A symbol in the layout of `t`, whose storage is given at each call. Tensors that share a storage get
   // symbols that do.
   Tensor placeholder(const Tensor& t);
+  // The same for a part of `t`, whatever else shares its storage.
+  Tensor separate_placeholder(const Tensor& t, const Shape& shape, const Shape& strides);
   // Where the tensor lies in the program.
   View view(const Tensor& t);
 
@@ -23,11 +28,13 @@ class LaunchRecorder : public Recorder {
 
  private:
   BufferId buffer_of(const Tensor& t);
+  Ref<Storage> symbol_for(const Storage& s);
   // What the program writes to has no elements to look at any more: those it begins with go to the graph.
   void take_first_value(Storage& s, BufferId buffer);
 
   Graph graph_;
   uint64_t first_symbol_;
+  bool nested_;  // in another trace, whose symbols are like tensors that were there before
   std::unordered_map<uint64_t, BufferId> symbols_;
   std::unordered_map<const Storage*, BufferId> storages_;  // of tensors that were there before
   std::unordered_map<const Storage*, Ref<Storage>> placeholders_;

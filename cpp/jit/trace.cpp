@@ -38,11 +38,7 @@ Trace::Trace(std::vector<Ref<Generator>> generators) {
 
 void Trace::start() {
   if (Recorder::current()) throw RuntimeError("a trace is already running on this thread");
-  struct Marker : Node {
-    std::string kind() const override { return "Marker"; }
-    Grads backward(const Grads&) override { return {}; }
-  };
-  first_node_ = Ref<Node>(new Marker)->sequence();
+  first_node_ = next_node();
   Recorder::set_current(&recorder_);
   GradLog::current = &grads_;
   active_ = true;

@@ -166,9 +166,11 @@ Tensor arange(const Scalar& end, std::optional<DType> dtype, std::optional<Devic
 
 namespace {
 
-// The elements by tensor ops, for ends that are known in each call only.
+// The elements by tensor ops, for ends that are known in each call only; like the kernel's, they have no
+// gradient.
 Tensor spaced_between(const Tensor& start, const Tensor& end, int64_t steps, DType type, Device device,
                       double base, bool powers) {
+  GradModeGuard off(false);
   const DType wide = is_complex(type) ? type : widest_float(device);
   const auto number = [&](const Tensor& t) { return to(is_inexact(type) ? t : to(t, type), device, wide); };
   const Tensor first = number(start), last = number(end), i = to(arange(0, steps, 1, {}, device), wide);

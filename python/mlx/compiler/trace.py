@@ -21,6 +21,32 @@ def is_symbol(value: Any) -> bool:
     return isinstance(value, Tensor) and _C._is_symbol(value)
 
 
+def leaves_behind(outputs: list[Tensor], placeholders: list[Tensor], first_node: int) -> list[Tensor]:
+    """The leaves from outside of a trace that its outputs depend on.
+
+    Raises:
+        TraceError: when they depend on an operation that was recorded before the trace.
+    """
+    own = {id(t) for t in placeholders}
+    found: dict[int, Tensor] = {}
+    pending, seen = [t.grad_fn for t in outputs], set()
+    while pending:
+        node = pending.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if node.name() == "AccumulateGrad":
+            if id(node.variable) not in own:
+                found[id(node.variable)] = node.variable
+        elif node._sequence < first_node:
+            raise TraceError(
+                f"the function uses the result of an operation recorded outside of it ({node.name()}); "
+                "pass it as an argument, or detach() it"
+            )
+        pending += [n for n, _ in node.next_functions]
+    return list(found.values())
+
+
 class Trace:
     """What one call of a function does: its launches, its results, and what it changes in Python.
 
@@ -52,7 +78,7 @@ class Trace:
             self.undo()
             if isinstance(error, TraceError):
                 raise _located(error, error) from None
-            if _writes_to_recorded(error, leaves):
+            if writes_to_recorded(error, leaves):
                 raise _located(_RECORDED_ARGUMENT, error) from None
             raise
         self._names = used.names()
@@ -104,7 +130,7 @@ class Trace:
         outputs = [self.results[i] for i in self.differentiable]
         if not outputs:
             return
-        self.reached = self._leaves_behind(outputs)
+        self.reached = leaves_behind(outputs, self.placeholders, self.raw.first_node)
         inputs = [self.placeholders[i] for i in self.needed] + self.reached
         cotangents = [_C.empty(t.shape, dtype=t.dtype, device=t.device) for t in outputs]
         try:
@@ -117,26 +143,6 @@ class Trace:
         except RuntimeError as error:  # the function has run its backward pass itself
             self.raw.rewind(self.mark)
             self.used_up = str(error)
-
-    def _leaves_behind(self, outputs: list[Tensor]) -> list[Tensor]:
-        own = {id(t) for t in self.placeholders}
-        found: dict[int, Tensor] = {}
-        pending, seen = [t.grad_fn for t in outputs], set()
-        while pending:
-            node = pending.pop()
-            if node is None or node in seen:
-                continue
-            seen.add(node)
-            if node.name() == "AccumulateGrad":
-                if id(node.variable) not in own:
-                    found[id(node.variable)] = node.variable
-            elif node._sequence < self.raw.first_node:
-                raise TraceError(
-                    f"the function uses the result of an operation recorded outside of it ({node.name()}); "
-                    "pass it as an argument, or detach() it"
-                )
-            pending += [n for n, _ in node.next_functions]
-        return list(found.values())
 
     # ---- what changed in Python
 
@@ -212,7 +218,7 @@ _RECORDED_ARGUMENT = (
 )
 
 
-def _writes_to_recorded(error: BaseException, leaves: list[Tensor]) -> bool:
+def writes_to_recorded(error: BaseException, leaves: list[Tensor]) -> bool:
     """Whether this is the error of writing to a leaf, while the argument itself is none."""
     recorded = any(t.requires_grad and not t.is_leaf for t in leaves)
     return recorded and isinstance(error, RuntimeError) and "a leaf Variable" in str(error)

@@ -7,41 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from mlx import _C
-from mlx._C import Tensor
-from mlx._nested import leaves, rebuilt, spread
+from mlx.func._at_once import all_at_once
+from mlx.func._batch import Batch, Results
 
 __all__ = ["vmap"]
-
-
-def _batch_size(tensors: list[Any], dims: list[Any]) -> int:
-    sizes = set()
-    for value, dim in zip(tensors, dims, strict=True):
-        if dim is None:
-            continue
-        if not isinstance(dim, int):
-            raise ValueError(f"vmap: in_dims must hold integers and None, not {dim!r}")
-        if not isinstance(value, Tensor):
-            raise ValueError(f"vmap: in_dims gives dimension {dim} of a {type(value).__name__}")
-        if not -value.dim() <= dim < value.dim():
-            raise ValueError(f"vmap: dimension {dim} is not one of an argument with {value.dim()} dimensions")
-        sizes.add(value.shape[dim])
-    if not sizes:
-        raise ValueError("vmap: in_dims must name the dimension of one tensor at least")
-    if len(sizes) > 1:
-        raise ValueError(f"vmap: the mapped dimensions must have one size, not {sorted(sizes)}")
-    return sizes.pop()
-
-
-def _stacked(results: list[Any], out_dims: Any) -> Any:
-    """The results of all samples, each leaf with the dimension of the batch at its place."""
-    first = results[0]
-    columns = zip(*[leaves(r) for r in results], strict=True)
-    made = []
-    for column, dim in zip(columns, spread(out_dims, first, "vmap: out_dims"), strict=True):
-        if not isinstance(column[0], Tensor):
-            raise ValueError(f"vmap: the function must return tensors, not a {type(column[0]).__name__}")
-        made.append(column[0] if dim is None else _C.stack(column, dim))
-    return rebuilt(first, iter(made))
 
 
 class _Draws:
@@ -75,8 +44,9 @@ def vmap(
 ) -> Callable:
     """A function that applies `func` to each sample of a batch, and stacks the results.
 
-    The function runs once a sample, on views without the dimension of the batch. It may therefore do
-    anything that it may do alone, branch on values too, and it takes as long as a loop over the samples.
+    The function is called once, with tensors that stand for one sample, and what it launches is launched for the
+    whole batch. Where that cannot be (the function looks at elements of its arguments, or draws random numbers), it
+    is called once a sample.
 
     Args:
         func: takes samples and returns tensors, nested in lists, tuples and dicts as it likes.
@@ -84,7 +54,7 @@ def vmap(
             One number for all arguments, or a tuple with one element an argument, nested like it.
         out_dims: where the batch goes in the results.
         randomness: whether random numbers are an "error", "different" for each sample, or the "same".
-        chunk_size: accepted for compatibility.
+        chunk_size: how many samples to work on at a time, to save memory; all of them unless given.
 
     >>> import mlx
     >>> dot = mlx.func.vmap(mlx.dot)
@@ -96,24 +66,32 @@ def vmap(
 
     @functools.wraps(func)
     def mapped(*args: Any, **kwargs: Any) -> Any:
-        if isinstance(in_dims, (list, tuple)) and len(in_dims) != len(args):
-            raise ValueError(f"vmap: in_dims has {len(in_dims)} elements for {len(args)} arguments")
-        values, named = leaves(args), leaves(kwargs)
-        dims = spread(in_dims, args, "vmap: in_dims")
-        named_dims = [0 if isinstance(v, Tensor) else None for v in named]
         draws = _Draws(randomness)
-        results = []
-        for i in range(_batch_size(values + named, dims + named_dims)):
-            draws.before_sample()
-            sample = rebuilt(args, iter(_sample(values, dims, i)))
-            results.append(func(*sample, **rebuilt(kwargs, iter(_sample(named, named_dims, i)))))
-            draws.after_sample()
-        if not results:
-            raise RuntimeError("vmap: the batch is empty, so the shapes of the results are not known")
-        return _stacked(results, out_dims)
+        chunks = Batch(args, kwargs, in_dims).chunks(chunk_size)
+        return Results.joined([_run(func, chunk, draws) for chunk in chunks]).placed(out_dims)
 
     return mapped
 
 
-def _sample(values: list[Any], dims: list[Any], i: int) -> list[Any]:
-    return [v if d is None else v.select(d, i) for v, d in zip(values, dims, strict=True)]
+def _run(func: Callable, batch: Batch, draws: _Draws) -> Results:
+    if draws.randomness == "error":
+        try:
+            results = all_at_once(func, batch, lambda func, batch: _run(func, batch, draws))
+        except (_C._TraceError, IndexError):
+            pass  # one by one: elements can be looked at then, and errors name a sample's dimensions
+        else:
+            draws.after_sample()
+            return results
+    return _one_by_one(func, batch, draws)
+
+
+def _one_by_one(func: Callable, batch: Batch, draws: _Draws) -> Results:
+    if batch.size == 0:
+        raise RuntimeError("vmap: the batch is empty, so the shapes of the results are not known")
+    results = []
+    for i in range(batch.size):
+        draws.before_sample()
+        results.append(batch.call(func, lambda v, d, i=i: v if d is None else v.select(d, i)))
+        draws.after_sample()
+    columns = zip(*[Results.tensors(r) for r in results], strict=True)
+    return Results(results[0], [_C.stack(c) for c in columns])
