@@ -129,7 +129,7 @@ class BatchRun {
   }
 
   void run_on_samples(const Operation& op) {
-    const Rule rule = rule_of(op);
+    const Rule rule = has_own_numbers(op) ? Rule::OneByOne : rule_of(op);
     const bool in_rows = rule == Rule::Rows || (op.as<MatMul>() && has_shared_right_side(op)) ||
                          (op.as<GatherRows>() && is_own(op.inputs[1]));
     if (in_rows && consists_of_rows(op)) return run_in_rows(op);
@@ -139,9 +139,11 @@ class BatchRun {
   }
 
   void run_broadcast(const Operation& op) {
-    size_t dims = 0;
-    for_uses(op, [&](const View& v) { dims = std::max(dims, v.shape.size()); });
-    launch_on(op, [&](const View& v) { return batch(v, dims); });
+    const size_t dims = op.outputs[0].shape.size();
+    const bool is_product = op.as<MatMul>();  // whose matrices must be as many as the results
+    launch_on(op, [&](const View& v) {
+      return is_own(v) || (is_product && v.shape.size() == dims) ? batch(v, dims) : shared(v);
+    });
   }
 
   void run_leading(const Operation& op) {
@@ -184,6 +186,14 @@ class BatchRun {
   bool has_own_offsets(const Operation& op) const {
     if (op.as<GatherRows>()) return is_own(op.inputs[1]);
     return op.as<ScatterRows>() && is_own(op.inputs[0]);
+  }
+
+  // Numbers may come from the CPU, but not a batch of them.
+  bool has_own_numbers(const Operation& op) const {
+    const Device device = graph_.buffers[(op.outputs.empty() ? op.inputs : op.outputs)[0].buffer].device;
+    return std::any_of(op.inputs.begin(), op.inputs.end(), [&](const View& v) {
+      return is_own(v) && v.shape.empty() && graph_.buffers[v.buffer].device != device;
+    });
   }
 
   void hold(const View& v) {

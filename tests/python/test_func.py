@@ -163,27 +163,6 @@ def test_jacobian_of_complex_numbers_raises():
         jacrev(lambda x: x)(mlx.ones(2, dtype=mlx.complex64))
 
 
-def test_vmap_maps_chosen_dimensions():
-    a, b = sample(3, 5), sample(5)
-    found = vmap(lambda x, y: x * y.sum(), in_dims=(1, None), out_dims=1)(from_numpy(a), from_numpy(b))
-    close(found, a * b.sum())
-
-
-def test_nested_vmap_is_an_outer_product():
-    a, b = sample(3), sample(4)
-    outer = vmap(vmap(lambda x, y: x * y, in_dims=(None, 0)), in_dims=(0, None))
-    close(outer(from_numpy(a), from_numpy(b)), np.outer(a, b))
-
-
-def test_vmap_of_nested_arguments_and_results():
-    a = sample(3, 2)
-    found = vmap(lambda d, k: (d["x"] * k, {"s": d["x"].sum()}), in_dims=({"x": 0}, None))(
-        {"x": from_numpy(a)}, 2.0
-    )
-    close(found[0], 2 * a)
-    close(found[1]["s"], a.sum(1))
-
-
 def test_gradients_of_each_sample():
     layer = nn.Linear(3, 1)
     params = {k: v.detach() for k, v in layer.named_parameters()}
@@ -196,34 +175,6 @@ def test_gradients_of_each_sample():
     error = x @ to_numpy(layer.weight)[0] + to_numpy(layer.bias) - y
     close(found["weight"][:, 0], 2 * error[:, None] * x)
     close(found["bias"][:, 0], 2 * error)
-
-
-def test_vmap_is_differentiable():
-    x = from_numpy(sample(3, 2), requires_grad=True)
-    vmap(lambda v: (v**2).sum())(x).sum().backward()
-    close(x.grad, 2 * sample(3, 2))
-
-
-def test_vmap_and_random_numbers():
-    x = mlx.zeros(4)
-    with pytest.raises(RuntimeError, match="drew random numbers"):
-        vmap(lambda v: v + mlx.rand(()))(x)
-    assert len(vmap(lambda v: v + mlx.rand(()), randomness="different")(x).unique()) == 4
-    assert len(vmap(lambda v: v + mlx.rand(()), randomness="same")(x).unique()) == 1
-
-
-@pytest.mark.parametrize(
-    ("in_dims", "message"),
-    [(None, "one tensor at least"), (2, "dimension 2"), ((0, 0), "2 elements for 1 arguments")],
-)
-def test_vmap_checks_its_dimensions(in_dims, message):
-    with pytest.raises(ValueError, match=message):
-        vmap(lambda x: x, in_dims=in_dims)(mlx.ones(2, 3))
-
-
-def test_vmap_wants_batches_of_one_size():
-    with pytest.raises(ValueError, match=r"\[2, 3\]"):
-        vmap(lambda x, y: x + y)(mlx.ones(2), mlx.ones(3))
 
 
 def test_an_ensemble_from_stacked_state():

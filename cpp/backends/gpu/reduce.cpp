@@ -72,12 +72,13 @@ void run_reduction(const Launch& launch, Runtime& runtime, const ReductionWork& 
                                                          {"INDEX", index},
                                                          {total.flag ? total.flag : "PLAIN", "1"}};
   const uint32_t teams = kThreads / r.lanes;
-  const Tensor parts = r.pieces == 1 ? out
+  // What is not there is never looked at, but has to lie where any type may.
+  const Tensor nothing = view_of(out, {0}, {1}, 0);
+  const Tensor parts = r.pieces == 1 ? nothing
                                      : allocate({static_cast<int64_t>(r.results * r.pieces * total.bytes)},
                                                 DType::UInt8, out.device());
-  // What is not there is never looked at.
-  const Tensor &source = in.numel() ? in : out, &mean = r.centred ? launch.in(1) : out,
-               &places = launch.outputs.size() > 1 ? launch.out(1) : out;
+  const Tensor &source = in.numel() ? in : nothing, &mean = r.centred ? launch.in(1) : nothing,
+               &places = launch.outputs.size() > 1 ? launch.out(1) : nothing;
   run(runtime, launch, kernel(runtime, "reduce", "reduce", definitions),
       {read(source), read(mean), write(out), write(places), write(parts), bytes(r)},
       groups_of(out.numel() * r.pieces, teams), {kThreads});

@@ -26,8 +26,8 @@ def all_at_once(func: Callable, batch: Batch, run: Run) -> Results:
         run: runs another function over another batch, in the backward pass.
 
     Raises:
-        TraceError: when the function looks at elements, draws random numbers, or changes more than the results
-            tell. It has changed nothing then.
+        TraceError: when the function looks at elements, draws random numbers, or changes more than what it
+            returns. Nothing is changed then.
     """
     from mlx.compiler.trace import leaves_behind, writes_to_recorded
 
@@ -76,7 +76,7 @@ class _Plan:
         self.func, self.batch, self.differentiable, self.run = func, batch, differentiable, run
 
     def gradients(self, inputs: list[Tensor], needed: list[int], cotangents: list[Tensor]) -> list[Tensor]:
-        """Of the inputs (the tensors of the batch, then leaves that the function reaches) with these numbers."""
+        """Of the inputs with these numbers; inputs are the batch's tensors, then leaves that are reached."""
         places = [i for i, v in enumerate(self.batch.values) if isinstance(v, Tensor)]
         variables = [places[n] for n in needed if n < len(places)]
         reached = [inputs[n] for n in needed if n >= len(places)]

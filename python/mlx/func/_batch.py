@@ -44,9 +44,7 @@ class Batch:
         self.nested: tuple[Any, Any] = args, kwargs
         self.values = leaves(args) + named
         self.size = _batch_size(self.values, dims)
-        self.dims = [
-            d if d is None else d % v.dim() for v, d in zip(self.values, dims, strict=True)
-        ]
+        self.dims = [d if d is None else d % v.dim() for v, d in zip(self.values, dims, strict=True)]
 
     def call(self, func: Callable, change: Callable[[Any, int | None], Any]) -> Any:
         """What `func` returns for arguments whose leaves are change(leaf, dimension)."""
@@ -70,7 +68,7 @@ class Batch:
 
 
 class Results:
-    """What a function returns for a batch: the structure, and each leaf for all samples, along dimension 0."""
+    """What a function returns for a batch: its structure, and each leaf, the samples along dimension 0."""
 
     def __init__(self, structure: Any, columns: list[Tensor]) -> None:
         self.structure, self.columns = structure, columns

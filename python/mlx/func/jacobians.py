@@ -11,29 +11,35 @@ from mlx._C import Tensor
 from mlx._nested import leaves, rebuilt
 from mlx.func._scope import Scope, gradients, split_aux, tensors_of
 from mlx.func.gradients import Argnums, chosen, with_replaced
+from mlx.func.vectorize import vmap
 
 __all__ = ["hessian", "jacfwd", "jacrev"]
 
 
-def _rows(output: Tensor, scope: Scope, recorded: bool) -> list[Tensor]:
-    """The Jacobian of one output with respect to each variable: a backward pass for each element."""
-    rows: list[list[Tensor]] = []
-    for i in range(output.numel()):
-        cotangent = _C.zeros(output.numel(), dtype=output.dtype, device=output.device)
-        cotangent[i] = 1
-        rows.append(
-            gradients(
-                [output],
-                scope.variables,
-                [cotangent.view(output.shape)],
-                keep=True,
-                create_graph=recorded,
-            )
+# How many elements of cotangents and gradients a backward pass for several rows may have at a time.
+_ELEMENTS_AT_ONCE = 1 << 24
+
+
+def _rows(output: Tensor, scope: Scope, recorded: bool, chunk_size: int | None) -> list[Tensor]:
+    """The Jacobian of one output with respect to each variable: backward passes for many rows at once."""
+
+    def pull(cotangent: Tensor) -> list[Tensor]:
+        return gradients(
+            [output], scope.variables, [cotangent.view(output.shape)], keep=True, create_graph=recorded
         )
-    if not rows:
+
+    size = output.numel()
+    if not size:
         return [_C.zeros((*output.shape, *v.shape), dtype=v.dtype, device=v.device) for v in scope.variables]
+    longest = max([size, *(v.numel() for v in scope.variables)])
+    chunk = min(size, chunk_size or max(1, _ELEMENTS_AT_ONCE // longest))
+    parts = []
+    for start in range(0, size, chunk):
+        basis = _C.zeros((min(chunk, size - start), size), dtype=output.dtype, device=output.device)
+        basis.diagonal(start).fill_(1)
+        parts.append(vmap(pull)(basis))
     return [
-        _C.stack([row[k] for row in rows]).view((*output.shape, *v.shape))
+        _C.cat([part[k] for part in parts]).view((*output.shape, *v.shape))
         for k, v in enumerate(scope.variables)
     ]
 
@@ -52,13 +58,13 @@ def jacrev(
     chunk_size: int | None = None,
     _preallocate_and_copy: bool = False,
 ) -> Callable:
-    """A function that computes the Jacobian of a function, a backward pass for each element of the output.
+    """A function that computes the Jacobian of a function, by backward passes for the elements of the output.
 
     Args:
         func: returns tensors; with `has_aux`, a pair (output, aux).
         argnums: the positional argument, or several, that derivatives are taken for.
         has_aux: whether to return aux beside the Jacobian.
-        chunk_size: accepted for compatibility.
+        chunk_size: how many rows of a Jacobian to compute at a time.
 
     Returns:
         A function of the same arguments. Its result has the structure of the output, and within it that of
@@ -87,7 +93,7 @@ def jacrev(
             made = rebuilt(scope.inputs, iter(jacobian))
             return made[0] if isinstance(argnums, int) else tuple(made)
 
-        found = rebuilt(output, iter([arranged(_rows(o, scope, outward)) for o in outputs]))
+        found = rebuilt(output, iter([arranged(_rows(o, scope, outward, chunk_size)) for o in outputs]))
         found, aux = scope.released((found, aux), outward)
         return (found, aux) if has_aux else found
 

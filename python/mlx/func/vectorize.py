@@ -44,9 +44,9 @@ def vmap(
 ) -> Callable:
     """A function that applies `func` to each sample of a batch, and stacks the results.
 
-    The function is called once, with tensors that stand for one sample, and what it launches is launched for the
-    whole batch. Where that cannot be (the function looks at elements of its arguments, or draws random numbers), it
-    is called once a sample.
+    The function is called once, with tensors that stand for one sample, and what it launches is launched for
+    the whole batch. Where that cannot be (the function looks at elements of its arguments, or draws random
+    numbers), it is called once a sample.
 
     Args:
         func: takes samples and returns tensors, nested in lists, tuples and dicts as it likes.
@@ -85,13 +85,17 @@ def _run(func: Callable, batch: Batch, draws: _Draws) -> Results:
     return _one_by_one(func, batch, draws)
 
 
+def _sample(i: int, value: Any, dim: int | None) -> Any:
+    return value if dim is None else value.select(dim, i)
+
+
 def _one_by_one(func: Callable, batch: Batch, draws: _Draws) -> Results:
     if batch.size == 0:
         raise RuntimeError("vmap: the batch is empty, so the shapes of the results are not known")
     results = []
     for i in range(batch.size):
         draws.before_sample()
-        results.append(batch.call(func, lambda v, d, i=i: v if d is None else v.select(d, i)))
+        results.append(batch.call(func, functools.partial(_sample, i)))
         draws.after_sample()
     columns = zip(*[Results.tensors(r) for r in results], strict=True)
     return Results(results[0], [_C.stack(c) for c in columns])
