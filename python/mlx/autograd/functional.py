@@ -143,24 +143,19 @@ def jacobian(
     tensor([[2., 0.],
             [0., 4.]])
     """
+    from mlx.func.jacobians import jacobian_of
+
     call = _Call("jacobian", func, inputs, create_graph, strict)
-    blocks = []
-    for number, out in enumerate(call.outputs):
-        rows = []
-        for i in range(out.numel()):
-            cotangent = _C.zeros_like(out).reshape(-1)
-            cotangent[i] = 1
+
+    def block(number: int) -> Any:
+        def pull(cotangent: Tensor) -> tuple[Tensor, ...]:
             cotangents = [_C.zeros_like(o) for o in call.outputs]
-            cotangents[number] = cotangent.view(out.shape)
-            rows.append(call.pulled(tuple(cotangents), create_graph, strict))
-        parts = tuple(
-            _C.stack([row[k] for row in rows]).view((*out.shape, *x.shape))
-            if rows
-            else _C.zeros((*out.shape, *x.shape), dtype=x.dtype, device=x.device)
-            for k, x in enumerate(call.inputs)
-        )
-        blocks.append(call.of_inputs(parts))
-    return call.of_outputs(tuple(blocks))
+            cotangents[number] = cotangent
+            return call.pulled(tuple(cotangents), create_graph, strict)
+
+        return call.of_inputs(tuple(jacobian_of(pull, call.outputs[number], call.inputs)))
+
+    return call.of_outputs(tuple(block(i) for i in range(len(call.outputs))))
 
 
 def hessian(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mlx import _C
@@ -16,32 +16,33 @@ from mlx.func.vectorize import vmap
 __all__ = ["hessian", "jacfwd", "jacrev"]
 
 
-# How many elements of cotangents and gradients a backward pass for several rows may have at a time.
+# How many elements of cotangents, or of gradients, a backward pass for several rows may have.
 _ELEMENTS_AT_ONCE = 1 << 24
 
 
-def _rows(output: Tensor, scope: Scope, recorded: bool, chunk_size: int | None) -> list[Tensor]:
-    """The Jacobian of one output with respect to each variable: backward passes for many rows at once."""
+def jacobian_of(
+    pull: Callable[[Tensor], Sequence[Tensor]],
+    output: Tensor,
+    inputs: Sequence[Tensor],
+    chunk_size: int | None = None,
+) -> list[Tensor]:
+    """The Jacobian of an output with respect to each input, many rows at once.
 
-    def pull(cotangent: Tensor) -> list[Tensor]:
-        return gradients(
-            [output], scope.variables, [cotangent.view(output.shape)], keep=True, create_graph=recorded
-        )
-
+    Args:
+        pull: gives the gradients of the inputs for a cotangent of the output's shape.
+        chunk_size: how many rows at a time; as many as fit into 64 MB of float32 unless given.
+    """
     size = output.numel()
     if not size:
-        return [_C.zeros((*output.shape, *v.shape), dtype=v.dtype, device=v.device) for v in scope.variables]
-    longest = max([size, *(v.numel() for v in scope.variables)])
+        return [_C.zeros((*output.shape, *x.shape), dtype=x.dtype, device=x.device) for x in inputs]
+    longest = max([size, *(x.numel() for x in inputs)])
     chunk = min(size, chunk_size or max(1, _ELEMENTS_AT_ONCE // longest))
     parts = []
     for start in range(0, size, chunk):
         basis = _C.zeros((min(chunk, size - start), size), dtype=output.dtype, device=output.device)
         basis.diagonal(start).fill_(1)
-        parts.append(vmap(pull)(basis))
-    return [
-        _C.cat([part[k] for part in parts]).view((*output.shape, *v.shape))
-        for k, v in enumerate(scope.variables)
-    ]
+        parts.append(vmap(pull)(basis.view((-1, *output.shape))))
+    return [_C.cat([part[k] for part in parts]).view((*output.shape, *x.shape)) for k, x in enumerate(inputs)]
 
 
 def _check_real(tensors: list[Any], what: str) -> None:
@@ -93,7 +94,13 @@ def jacrev(
             made = rebuilt(scope.inputs, iter(jacobian))
             return made[0] if isinstance(argnums, int) else tuple(made)
 
-        found = rebuilt(output, iter([arranged(_rows(o, scope, outward, chunk_size)) for o in outputs]))
+        def rows(output: Tensor) -> list[Tensor]:
+            def pull(cotangent: Tensor) -> list[Tensor]:
+                return gradients([output], scope.variables, [cotangent], keep=True, create_graph=outward)
+
+            return jacobian_of(pull, output, scope.variables, chunk_size)
+
+        found = rebuilt(output, iter([arranged(rows(o)) for o in outputs]))
         found, aux = scope.released((found, aux), outward)
         return (found, aux) if has_aux else found
 
