@@ -412,12 +412,23 @@ void weight_grad(const Shapes& s, const Tensor& x, const Tensor& gy, void* gw) {
   });
 }
 
+// Gradients for which columns are cheap: each element is under one tap, or there are few weights.
+bool is_quick_by_columns(const Shapes& s, Convolution::Kind kind) {
+  constexpr int64_t kFewPairs = 64;  // of channels
+  const Window& w = s.window;
+  const bool apart = w.kernel[0] <= w.stride[0] && w.kernel[1] <= w.stride[1] && w.kernel[2] <= w.stride[2];
+  if (kind == Convolution::Forward) return false;
+  if (apart && !s.is_pointwise()) return true;
+  return kind == Convolution::WeightGrad && s.cin * s.cout <= kFewPairs;
+}
+
 }  // namespace
 
 bool is_packed(const Shapes& s, Convolution::Kind kind, const Tensor& a, const Tensor& b) {
   // Fewer channels would leave tiles half empty.
   constexpr int64_t kFewChannels = 6;
   if (compute_type(a.dtype()) != DType::Float32 || a.dtype() != b.dtype()) return false;
+  if (a.dtype() == DType::Float32 && is_quick_by_columns(s, kind)) return false;
   return (kind == Convolution::InputGrad ? s.cin : s.cout) >= kFewChannels;
 }
 

@@ -91,8 +91,9 @@ void PlacesSource::pack(const PanelBlock& block, const PanelLayout& layout, uint
   const PaddedRows padded(images_, block.first, block.first + block.lines);
   const auto taps = static_cast<int64_t>(images_.taps.size());
   const auto item = static_cast<int64_t>(item_size(images_.dtype));
-  // Depths of as many channels as fit, an even number of them, since a word may hold two.
-  const int64_t fitting = std::max<int64_t>(2, kPaddedElements / padded.size() * taps / 2 * 2);
+  // Depths of as many channels as fit, of one or two at least, whose copies serve all taps; an even number of
+  // them, since a word may hold two.
+  const int64_t fitting = std::max(1 + taps % 2, kPaddedElements / padded.size()) * taps / 2 * 2;
   const Scratch<char> planes((std::min(fitting, block.depths()) / taps + 2) * padded.size() * item + kSlack);
   std::vector<const void*> rows;
   std::vector<Segment> segments;

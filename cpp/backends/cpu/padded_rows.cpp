@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "backends/cpu/row_kernels.h"
 #include "base/sizes.h"
 
 namespace mlx::cpu {
@@ -77,6 +78,7 @@ int64_t PaddedRows::line_offset(int64_t line) const {
 
 template <class Item>
 void PaddedRows::fill_row(const Item* row, Item* out) const {
+  const RowKernels& kernels = row_kernels();
   const int64_t step = images_.step[2];
   for (const Phase& phase : phases_) {
     if (phase.seen) {
@@ -84,7 +86,8 @@ void PaddedRows::fill_row(const Item* row, Item* out) const {
       int64_t j = 0;
       for (; j < phase.first; ++j) out[j] = Item(0);
       if (step == 1) j = copy_blocks(from, j, phase.last, out);
-      for (; j < phase.last; ++j) out[j] = from[j * step];
+      if (j < phase.last) kernels.move(from + j * step, step, out + j, phase.last - j);
+      j = phase.last;
       for (; j < phase_pitch_; ++j) out[j] = Item(0);
     }
     out += phase_pitch_;
